@@ -1,0 +1,30 @@
+"""Names that every doctest may use, and the promise that nothing is skipped where everything is there."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _doctest_names(request, doctest_namespace):
+    if not isinstance(request.node, pytest.DoctestItem):
+        return
+    import numpy as np
+    import pandas as pd
+
+    import layout
+
+    spec = importlib.util.spec_from_file_location("paper_county", Path(__file__).parent / "tests" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    doctest_namespace.update(np=np, pd=pd, layout=layout, paper=module.make_paper())
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    skipped = [r for r in reporter.stats.get("skipped", []) if "doctest" not in r.nodeid] if reporter else []
+    if os.environ.get("LAYOUT_NO_SKIPS") and skipped and exitstatus == 0:
+        session.exitstatus = 1
+        reporter.write_line(f"LAYOUT_NO_SKIPS is set and {len(skipped)} tests were skipped: {skipped[0].nodeid}", red=True)

@@ -1,0 +1,593 @@
+"use strict";
+/* Draw the plan that lies in the page. Every word goes in as text, nothing is fetched, nothing is evaluated.
+   Colours stand in plan_map.css, sentences in the message catalogue; here is only what is drawn where. */
+
+function drawPlan(map) {
+  const data = JSON.parse(document.getElementById("plan-data").textContent);
+  const BANDS = ["lower", "upper", "junior"];
+  const TIERS = ["small", "normal", "elevated", "oversized", "super"];
+  const GAPS = ["beyond_limit", "no_seat", "no_bed", "no_route"];
+  const COUNTS = ["pupils", "served", "beyond_limit", "no_seat", "no_bed", "no_route", "away"];
+  const state = { lang: data.lang, situation: "planned", band: "lower", shown: {}, drawn: {}, card: null, ready: false };
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue("--" + name).trim();
+
+  /* ---- words ---- */
+  const fill = (text, fields) => text.replace(/\{(\w+)\}/g, (whole, name) => (fields && name in fields ? String(fields[name]) : whole));
+  const t = (key, fields) => fill(data.text[state.lang][key] || key, fields);
+  const word = (list, code) => (data.words[state.lang][list] || {})[code] || code;
+  const both = (pair) => pair[state.lang];
+  // a count below the publication threshold is -1, one that isn't published at all is null
+  const count = (n) => (n === null || n === undefined ? "" : n < 0 ? "<" + data.small_count : n.toLocaleString("en-US"));
+  const sum = (numbers) => numbers.reduce((a, b) => (a === null || b === null ? null : a + Math.max(b, 0)), 0);
+
+  /* ---- elements: text nodes only ---- */
+  function h(tag, attributes, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name === "on") for (const [event, run] of Object.entries(value)) node.addEventListener(event, run);
+      else if (value === true) node.setAttribute(name, "");
+      else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+    }
+    for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
+    return node;
+  }
+  const row = (cells, attributes) => h("tr", attributes, cells.map((cell, i) => (cell instanceof Node ? cell : h(i ? "td" : "th", i ? {} : { scope: "row" }, cell))));
+  const grid = (heads, rows) => h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows));
+
+  /* ---- marks on canvas: circle, square, diamond, triangles, cross, star, arrow, badge with a letter ---- */
+  const POLYGONS = {
+    square: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
+    diamond: [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]],
+    triangle: [[0, -1.2], [1.15, 0.85], [-1.15, 0.85]],
+    wedge: [[0, 1.2], [1.15, -0.85], [-1.15, -0.85]],
+    arrow: [[1.3, 0], [-1, -0.9], [-0.4, 0], [-1, 0.9]],
+    house: [[0, -1.3], [1.1, -0.3], [1.1, 1], [-1.1, 1], [-1.1, -0.3]],
+    cross: [[-1, -0.5], [-0.5, -1], [0, -0.5], [0.5, -1], [1, -0.5], [0.5, 0], [1, 0.5], [0.5, 1], [0, 0.5], [-0.5, 1], [-1, 0.5], [-0.5, 0]],
+    star: Array.from({ length: 10 }, (_, i) => [Math.sin((i * Math.PI) / 5) * (i % 2 ? 0.6 : 1.4), -Math.cos((i * Math.PI) / 5) * (i % 2 ? 0.6 : 1.4)]),
+  };
+  function trace(context, shape, x, y, r, turn) {
+    context.beginPath();
+    if (shape === "circle" || shape === "badge") return context.arc(x, y, r, 0, 2 * Math.PI);
+    if (shape === "cell") return context.roundRect ? context.roundRect(x - r, y - r, 2 * r, 2 * r, r / 2) : context.rect(x - r, y - r, 2 * r, 2 * r);
+    const cos = Math.cos(turn || 0), sin = Math.sin(turn || 0);
+    POLYGONS[shape].forEach(([dx, dy], i) => context[i ? "lineTo" : "moveTo"](x + r * (dx * cos - dy * sin), y + r * (dx * sin + dy * cos)));
+    context.closePath();
+  }
+  function letter(context, text, x, y, r, fillColour) {
+    context.fillStyle = fillColour;
+    context.font = "bold " + Math.round(r * 1.35) + "px " + getComputedStyle(document.body).fontFamily;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(text, x, y + r * 0.08);
+  }
+  const Mark = L.CircleMarker.extend({
+    _project() {
+      this._point = this._map.latLngToLayerPoint(this._latlng).add(this.options.offset || [0, 0]);
+      this._updateBounds();
+    },
+    _updatePath() {
+      const renderer = this._renderer, o = this.options;
+      if (!renderer._drawing || this._empty()) return;
+      trace(renderer._ctx, o.shape, this._point.x, this._point.y, this._radius, o.turn);
+      renderer._fillStroke(renderer._ctx, this);
+      if (o.letter) {
+        renderer._ctx.globalAlpha = 1;
+        letter(renderer._ctx, o.letter, this._point.x, this._point.y, this._radius, "#fff");
+      }
+    },
+  });
+  function sample(options) {
+    // the same drawing as on the map, for the legend
+    const node = h("canvas", { width: 60, height: 44, "aria-hidden": "true" }), context = node.getContext("2d"), r = Math.min(options.radius || 7, 9);
+    context.scale(2, 2);
+    context.lineWidth = options.weight === undefined ? 1 : options.weight;
+    context.strokeStyle = options.color || "#333";
+    context.fillStyle = options.fillColor || "#fff";
+    if (options.line) {
+      context.setLineDash(options.dash || []);
+      context.beginPath();
+      context.moveTo(2, 11);
+      context.lineTo(28, 11);
+      context.stroke();
+      return node;
+    }
+    trace(context, options.shape, 15, 11, r, options.turn);
+    context.globalAlpha = options.fillOpacity === undefined ? 1 : options.fillOpacity;
+    if (options.fill !== false) context.fill();
+    context.globalAlpha = 1;
+    if (options.stroke !== false) context.stroke();
+    if (options.letter) letter(context, options.letter, 15, 11, r, "#fff");
+    return node;
+  }
+  const key = (mark, text, number) => h("li", {}, mark ? sample(mark) : null, h("span", {}, text), number === undefined ? null : h("span", { class: "count" }, number));
+
+  /* ---- places ---- */
+  const place = (list) => list.map(([id, name, kind, township, lon, lat]) => ({ id, name, kind, township, at: L.latLng(lat / 1e5, lon / 1e5) }));
+  const villages = place(data.villages), schools = place(data.schools);
+  const unfold = (line) => {
+    let lon = 0, lat = 0;
+    const points = [];
+    for (let i = 0; i < line.length; i += 2) points.push([(lat += line[i + 1]) / 1e5, (lon += line[i]) / 1e5]);
+    return points;
+  };
+  const flow = ([village, band, school, mode, status, pupils, minutes]) => ({ village, band: BANDS[band], school, mode, status, pupils, minutes });
+  const views = {};
+  for (const view of data.situations) {
+    const flows = view.flows.map(flow), byVillage = villages.map(() => []), bySchool = schools.map(() => ({ classes: [], seats: null, from: [] }));
+    for (const f of flows) {
+      byVillage[f.village].push(f);
+      if (f.school >= 0) bySchool[f.school].from.push(f);
+    }
+    for (const c of view.classes) bySchool[c[0]].classes.push(c);
+    for (const s of view.seats) bySchool[s[0]].seats = s;
+    for (const s of view.rolls) bySchool[s[0]].roll = { pupils: s[1], classes: s[2], oversized: s[3], superClasses: s[4], tier: s[5] };
+    views[view.key] = { ...view, flows, byVillage, bySchool };
+  }
+  const now = () => views[state.situation];
+  const yearOf = (view) => data.years.indexOf(view.year);
+  const townshipOf = (p) => (p.township >= 0 ? data.townships[p.township].name : "");
+  const limitOf = (band) => data.limits[band].walk;
+  const breaks = (band) => [limitOf(band) / 3, (2 * limitOf(band)) / 3, limitOf(band), 1.5 * limitOf(band)].map(Math.round);
+
+  // neighbouring schools get different colours: the one least used among the six nearest already coloured
+  const palette = Array.from({ length: 8 }, (_, i) => colour("school-" + (i + 1)));
+  const schoolColour = [];
+  schools.forEach((school, i) => {
+    const near = schools.slice(0, i).map((other, j) => [Math.hypot(other.at.lat - school.at.lat, other.at.lng - school.at.lng), j]);
+    near.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    const used = palette.map((c) => near.slice(0, 6).filter(([, j]) => schoolColour[j] === c).length);
+    schoolColour.push(palette[used.indexOf(Math.min(...used))]);
+  });
+
+  /* ---- the ground ---- */
+  for (const [name, z] of [["shade", 210], ["roads", 220], ["areas", 230], ["names", 640]]) {
+    map.createPane(name).style.zIndex = z;
+    map.getPane(name).style.pointerEvents = "none";
+  }
+  const still = { roads: L.canvas({ pane: "roads", padding: 0.2 }), areas: L.canvas({ pane: "areas", padding: 0.2 }) };
+  const canvas = L.canvas({ padding: 0.2 });
+  const groups = {};
+  const put = (id, layer) => {
+    groups[id].addLayer(layer);
+    state.drawn[id] += 1;
+    return layer;
+  };
+  const mark = (id, at, options) => put(id, new Mark(at, { renderer: canvas, radius: 7, weight: 1, color: "#333", fillOpacity: 1, ...options }));
+  const clickable = (layer, text, open) => {
+    layer.bindTooltip(() => h("div", {}, text().map((line, i) => h(i ? "div" : "b", {}, line))), { direction: "top", offset: [0, -6] });
+    return layer.on("click", (event) => { L.DomEvent.stop(event); open(); });
+  };
+  const line = (id, points, options) => put(id, L.polyline(points, { interactive: false, ...options }));
+
+  /* ---- the layers, each a question ---- */
+  const ROADS = { main: 2.6, secondary: 1.9, minor: 1.1, path: 0.8 };
+  const peak = Math.max(1, ...data.pupils.flat().map((bands) => sum(bands)));
+  const size = (n) => 2 + 18 * Math.sqrt(Math.max(n, 0) / peak);
+  const journey = (flows, band) => {
+    // the slowest day child stands for the village; boarders and those without a place are told apart
+    const home = flows.filter((f) => f.band === band && f.mode !== "seat" && f.status !== "away");
+    if (!home.length) return null;
+    const day = home.filter((f) => f.mode === "walk" || f.mode === "bus");
+    const minutes = day.length ? Math.max(...day.map((f) => f.minutes)) : null;
+    const lost = home.some((f) => f.school < 0), beyond = home.some((f) => f.status === "beyond_limit");
+    return { minutes, lost, beyond, boards: home.some((f) => f.mode === "board"), pupils: sum(home.map((f) => f.pupils)) };
+  };
+  const minutesClass = (minutes, band) => breaks(band).filter((b) => minutes > b).length;
+  const minutesText = (band) => {
+    const [a, b, c, d] = breaks(band);
+    return [t("minutes.upto", { to: a }), t("minutes.range", { from: a, to: b }), t("minutes.limit", { from: b, to: c }), t("minutes.range", { from: c, to: d }), t("minutes.over", { from: d })];
+  };
+  const minutesMark = (i) => ({ shape: i > 2 ? "diamond" : "circle", fillColor: colour("minutes-" + (i + 1)), color: i > 2 ? "#111" : "#456", weight: i > 2 ? 1.6 : 0.8, radius: 6 });
+  const tierMark = {
+    none: { shape: "square", fillColor: colour("tier-none"), color: "#666", radius: 4 },
+    small: { shape: "square", fillColor: colour("tier-small"), radius: 5.5 },
+    normal: { shape: "square", fillColor: colour("tier-normal"), radius: 6.5 },
+    elevated: { shape: "square", fillColor: colour("tier-elevated"), radius: 7.5 },
+    oversized: { shape: "diamond", fillColor: colour("tier-oversized"), radius: 8.5, weight: 1.8 },
+    super: { shape: "star", fillColor: colour("tier-super"), radius: 9, weight: 1.4 },
+  };
+  const gapMark = {
+    beyond_limit: { shape: "diamond", fillColor: colour("beyond_limit") },
+    no_seat: { shape: "wedge", fillColor: colour("no_seat") },
+    no_bed: { shape: "triangle", fillColor: colour("no_bed") },
+    no_route: { shape: "cross", fillColor: colour("no_route") },
+  };
+  const DASH = { walk: null, bus: [7, 4], board: [2, 4] };
+  const actionMark = (action) => ({
+    shape: action === "review_for_merger" ? "cell" : "badge", letter: t("letter." + action), color: "#fff", weight: 1.5, radius: action === "keep" ? 8 : 10,
+    fillColor: colour(action === "open" || action === "reopen" ? "proposal-open" : action === "review_for_merger" ? "proposal-review" : "proposal"),
+  });
+  const tierOf = (entry) => (entry.roll ? entry.roll.tier : entry.seats && entry.seats[1] === "open" ? "none" : null);
+  const byAction = [...data.proposals.keys()].sort((a, b) => (data.proposals[a].action === "keep" ? 0 : 1) - (data.proposals[b].action === "keep" ? 0 : 1) || a - b);
+
+  const LAYERS = [
+    { id: "shade", group: "ground", on: true, when: () => data.ground.shade,
+      draw() { put("shade", L.imageOverlay(data.ground.shade.image, data.ground.shade.bounds, { pane: "shade", opacity: 0.55, interactive: false })); },
+      legend: () => [] },
+    { id: "roads", group: "ground", on: true, when: () => data.ground.roads.length,
+      draw() {
+        for (const [cls, lines] of [...data.ground.roads].reverse())
+          line("roads", lines.map(unfold), { renderer: still.roads, color: colour("road-" + cls), weight: ROADS[cls], dashArray: cls === "path" ? [4, 3] : null });
+      },
+      legend: () => data.ground.roads.map(([cls]) => key({ line: true, color: colour("road-" + cls), weight: ROADS[cls], dash: cls === "path" ? [4, 3] : [] }, t("road." + cls))) },
+    { id: "boundary", group: "ground", on: true, when: () => data.ground.boundary.length,
+      draw() { for (const ring of data.ground.boundary) line("boundary", unfold(ring), { renderer: still.areas, color: colour("boundary"), weight: 2, dashArray: [10, 4, 2, 4] }); },
+      legend: () => [key({ line: true, color: colour("boundary"), weight: 2, dash: [10, 4, 2, 4] }, t("legend.boundary"))] },
+    { id: "names", group: "ground", on: true, draw: drawNames, legend: () => [] },
+    { id: "exclusions", group: "sites", on: false, when: () => data.exclusions.length,
+      draw() {
+        for (const area of data.exclusions) {
+          const tint = colour(area.hard ? "exclusion-hard" : "exclusion-flag");
+          const shape = put("exclusions", L.polygon(area.rings.map((part) => part.map(unfold)), { renderer: canvas, color: tint, weight: 1.5, fillColor: tint, fillOpacity: area.hard ? 0.28 : 0.14, dashArray: area.hard ? null : [6, 4] }));
+          shape.bindTooltip(() => h("div", {}, h("b", {}, area.layer), h("div", {}, t(area.hard ? "legend.hard" : "legend.flag")), h("div", {}, area.source)), { sticky: true });
+        }
+      },
+      legend: () => [true, false].map((hard) => key({ shape: "square", radius: 8, fillColor: colour(hard ? "exclusion-hard" : "exclusion-flag"), color: colour(hard ? "exclusion-hard" : "exclusion-flag"), fillOpacity: hard ? 0.28 : 0.14 },
+        t(hard ? "legend.hard" : "legend.flag"), count(data.exclusions.filter((a) => a.hard === hard).length))) },
+    { id: "pupils", group: "children", on: false,
+      draw() {
+        const year = yearOf(now());
+        villages.forEach((v, i) => {
+          const n = sum(data.pupils[i][year]);
+          if (!data.pupils[i][year].some((p) => p !== 0)) return;
+          clickable(mark("pupils", v.at, { shape: "circle", radius: size(n), fillColor: colour("pupils"), fillOpacity: 0.45, color: colour("pupils"), weight: 1.2 }), () => villageTip(i), () => openCard("village", i));
+        });
+      },
+      legend() {
+        const year = yearOf(now()), steps = [...new Set([peak, peak / 4, peak / 20].map((n) => Math.max(1, n > 100 ? Math.round(n / 50) * 50 : Math.round(n / 5) * 5)))];
+        return [...steps.map((n) => key({ shape: "circle", radius: Math.min(size(n), 10), fillColor: colour("pupils"), fillOpacity: 0.45, color: colour("pupils") }, t("legend.pupils", { n: count(n) }))),
+          key(null, t("legend.total", { year: now().year }), t("unit.pupils", { n: count(now().headline[0]) })),
+          key(null, t("legend.villages"), count(data.pupils.filter((p) => p[year].some((n) => n !== 0)).length))];
+      } },
+    { id: "links", group: "journey", on: false, banded: true,
+      draw() {
+        for (const f of now().flows)
+          if (f.band === state.band && f.school >= 0 && f.mode in DASH)
+            line("links", [villages[f.village].at, schools[f.school].at], { renderer: canvas, color: schoolColour[f.school], weight: f.pupils === null ? 1.4 : 1 + Math.min(3, f.pupils / 30), opacity: 0.85, dashArray: DASH[f.mode] });
+      },
+      legend: () => Object.keys(DASH).map((mode) => {
+        const flows = now().flows.filter((f) => f.band === state.band && f.school >= 0 && f.mode === mode);
+        return key({ line: true, color: palette[0], weight: 2, dash: DASH[mode] || [] }, word("mode", mode), t("unit.pupils_villages", { n: count(sum(flows.map((f) => f.pupils))), v: new Set(flows.map((f) => f.village)).size }));
+      }).concat(key(null, t("legend.links"))) },
+    { id: "minutes", group: "journey", on: true, banded: true,
+      draw() {
+        villages.forEach((v, i) => {
+          const j = journey(now().byVillage[i], state.band);
+          if (!j) return;
+          const look = j.minutes === null ? (j.lost ? { shape: "cross", fillColor: colour("no_route") } : { shape: "circle", fillColor: colour("boarding"), radius: 5 }) : minutesMark(minutesClass(j.minutes, state.band));
+          if (j.beyond && j.minutes !== null) Object.assign(look, { shape: "diamond", color: "#111", weight: 2.2 });
+          else if (look.shape === "diamond") Object.assign(look, { shape: "circle", color: "#456", weight: 0.8 });
+          clickable(mark("minutes", v.at, look), () => villageTip(i), () => openCard("village", i));
+        });
+      },
+      legend() {
+        const js = now().byVillage.map((flows) => journey(flows, state.band)).filter(Boolean), labels = minutesText(state.band);
+        const tally = (list) => t("unit.pupils_villages", { n: count(sum(list.map((j) => j.pupils))), v: list.length });
+        return labels.map((text, i) => key({ ...minutesMark(i) }, text, tally(js.filter((j) => j.minutes !== null && minutesClass(j.minutes, state.band) === i))))
+          .concat(key({ shape: "circle", radius: 5, fillColor: colour("boarding") }, t("legend.boards"), tally(js.filter((j) => j.minutes === null && !j.lost))),
+            key({ shape: "cross", fillColor: colour("no_route") }, t("legend.lost"), tally(js.filter((j) => j.minutes === null && j.lost))),
+            key(null, t("legend.diamond", { walk: data.limits[state.band].walk, bus: data.limits[state.band].bus })),
+            key(null, both(data.limits[state.band].clause)));
+      } },
+    { id: "unserved", group: "children", on: true,
+      draw() {
+        now().byVillage.forEach((flows, i) => {
+          const gaps = GAPS.filter((gap) => flows.some((f) => f.status === gap));
+          gaps.forEach((gap, k) => clickable(mark("unserved", villages[i].at, { ...gapMark[gap], radius: 5.5, color: "#fff", weight: 1.2, offset: [k * 11 - (gaps.length - 1) * 5.5, -11] }), () => villageTip(i), () => openCard("village", i)));
+        });
+      },
+      legend: () => GAPS.map((gap) => key({ ...gapMark[gap], radius: 6 }, word("status", gap), t("unit.pupils_villages", { n: count(now().headline[COUNTS.indexOf(gap)]), v: now().byVillage.filter((flows) => flows.some((f) => f.status === gap)).length }))) },
+    { id: "classes", group: "schools", on: true,
+      draw() {
+        now().bySchool.forEach((entry, i) => {
+          const tier = tierOf(entry);
+          if (tier) clickable(mark("classes", schools[i].at, tierMark[tier]), () => schoolTip(i), () => openCard("school", i));
+        });
+      },
+      legend() {
+        const tiers = now().bySchool.map(tierOf);
+        return [...TIERS, "none"].map((tier) => key(tierMark[tier], tier === "none" ? t("legend.no_class") : t("tier." + tier, data.tiers), t("unit.schools", { n: tiers.filter((x) => x === tier).length })))
+          .concat(key(null, t("legend.oversized", { n: now().oversized[0], m: now().oversized[1] })));
+      } },
+    { id: "must_stay", group: "schools", on: false, when: () => data.must_stay.length,
+      draw() {
+        for (const [s, year] of data.must_stay)
+          if (year === now().year) clickable(mark("must_stay", schools[s].at, { shape: "circle", radius: 12, fill: true, fillOpacity: 0.01, color: colour("must-stay"), weight: 3 }), () => schoolTip(s), () => openCard("school", s));
+      },
+      legend: () => [key({ shape: "circle", radius: 8, fill: false, color: colour("must-stay"), weight: 3 }, t("legend.must_stay"), t("unit.schools", { n: data.must_stay.filter((m) => m[1] === now().year).length }))] },
+    { id: "moves", group: "children", on: false, when: () => data.moves.length,
+      draw() {
+        for (const m of data.moves) {
+          const from = map.project(villages[m.from].at, 12), to = map.project(villages[m.to].at, 12), turn = Math.atan2(to.y - from.y, to.x - from.x);
+          line("moves", [villages[m.from].at, villages[m.to].at], { renderer: canvas, color: colour("move"), weight: 1.8, dashArray: [8, 5] });
+          clickable(mark("moves", map.unproject(from.add(to.subtract(from).multiplyBy(0.62)), 12), { shape: "arrow", turn, radius: 6, fillColor: colour("move"), color: "#fff" }), () => [t("move.line", moveFields(m))], () => openCard("village", m.from));
+        }
+        villages.forEach((v, i) => {
+          if (v.kind === "relocation") clickable(mark("moves", v.at, { shape: "house", radius: 8, fillColor: colour("move"), color: "#fff", weight: 1.5 }), () => villageTip(i), () => openCard("village", i));
+        });
+      },
+      legend: () => [key({ shape: "house", radius: 8, fillColor: colour("move"), color: "#fff" }, word("kind", "relocation"), count(villages.filter((v) => v.kind === "relocation").length)),
+        key({ line: true, color: colour("move"), weight: 1.8, dash: [8, 5] }, t("legend.moves"), count(data.moves.length))] },
+    { id: "candidates", group: "sites", on: false, when: () => data.candidates.length,
+      draw() { for (const c of data.candidates) mark("candidates", L.latLng(c.at[1] / 1e5, c.at[0] / 1e5), { shape: "star", radius: 6, fillColor: "#fff", color: colour("candidate"), weight: 1.5 }).bindTooltip(() => h("div", {}, h("b", {}, c.name), h("div", {}, word("origin", c.origin)), h("div", {}, c.flags))); },
+      legend: () => [key({ shape: "star", radius: 6, fillColor: "#fff", color: colour("candidate"), weight: 1.5 }, t("legend.candidates"), count(data.candidates.length))] },
+    { id: "rejected", group: "sites", on: false, when: () => data.rejected.length,
+      draw() { for (const c of data.rejected) mark("rejected", L.latLng(c.at[1] / 1e5, c.at[0] / 1e5), { shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }).bindTooltip(() => h("div", {}, h("b", {}, c.name), h("div", {}, t("legend.rejected")), h("div", {}, c.exclusion), h("div", {}, both(c.clause)))); },
+      legend: () => [key({ shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }, t("legend.rejected"), count(data.rejected.length))] },
+    { id: "proposals", group: "plan", on: true, when: () => data.proposals.length,
+      draw() {
+        const stacked = {};
+        for (const i of byAction) {
+          const p = data.proposals[i], k = (stacked[p.school] = (stacked[p.school] || 0) + 1) - 1;
+          clickable(mark("proposals", schools[p.school].at, { ...actionMark(p.action), offset: [12 + 21 * k, -14] }), () => [word("action", p.action) + " · " + schools[p.school].name, ...(p.reason ? [both(p.reason)] : [])], () => openCard("school", p.school));
+        }
+      },
+      legend() {
+        const actions = [...new Set(data.proposals.map((p) => p.action))];
+        return actions.map((action) => key(actionMark(action), word("action", action), t("unit.items", { n: data.proposals.filter((p) => p.action === action).length })));
+      } },
+  ];
+  const GROUPS = ["children", "journey", "schools", "plan", "sites", "ground"];
+  const layers = LAYERS.filter((layer) => !layer.when || layer.when());
+  for (const layer of layers) {
+    state.shown[layer.id] = layer.on;
+    groups[layer.id] = L.layerGroup();
+  }
+
+  function drawLayer(layer) {
+    groups[layer.id].clearLayers();
+    state.drawn[layer.id] = 0;
+    if (state.shown[layer.id]) {
+      layer.draw();
+      map.addLayer(groups[layer.id]);
+    } else map.removeLayer(groups[layer.id]);
+  }
+  // one canvas is drawn in the order of adding, so the whole stack is laid again
+  function draw() {
+    for (const layer of layers) map.removeLayer(groups[layer.id]);
+    for (const layer of layers) drawLayer(layer);
+  }
+
+  /* ---- names, the important ones first, none over another ---- */
+  let firstZoom = 0;
+  function drawNames() {
+    const close = map.getZoom() - firstZoom, taken = [], labels = [];
+    for (const place of data.townships) if (place.at) labels.push([place.seat ? "seat" : "town", place.name, L.latLng(place.at[1] / 1e5, place.at[0] / 1e5)]);
+    labels.sort((a, b) => (a[0] === "seat" ? 0 : 1) - (b[0] === "seat" ? 0 : 1));
+    if (close >= 1.5) for (const [i, s] of schools.entries()) if (now().bySchool[i].seats) labels.push(["school", s.name, s.at]);
+    if (close >= 2.5) for (const v of villages) labels.push(["village", v.name, v.at]);
+    const view = map.getBounds().pad(0.05);
+    for (const [kind, full, at] of labels) {
+      if (!view.contains(at)) continue;
+      const name = full.length > 16 ? full.slice(0, 15) + "…" : full, scale = { seat: 17, town: 14, school: 12, village: 12 }[kind];
+      const p = map.latLngToContainerPoint(at), wide = scale * [...name].reduce((w, c) => w + (c.charCodeAt(0) > 255 ? 1 : 0.56), 0);
+      const box = [p.x + 8, p.y + 3, p.x + 8 + wide, p.y + 3 + scale * 1.3];
+      if (taken.some((b) => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
+      taken.push(box);
+      put("names", L.marker(at, { pane: "names", interactive: false, keyboard: false, icon: L.divIcon({ className: "place-name " + kind, html: h("span", {}, name), iconSize: null, iconAnchor: [-8, -3] }) }));
+    }
+  }
+
+  /* ---- cards ---- */
+  const moveFields = (m) => ({ from: villages[m.from].name, to: villages[m.to].name, year: m.year, persons: count(m.persons) || t("card.unknown"), households: count(m.households) || t("card.unknown") });
+  const minutesOf = (f) => (f.minutes === null ? "" : t("card.minutes", { n: f.minutes.toFixed(0) }));
+  function villageTip(i) {
+    const lines = [villages[i].name + (townshipOf(villages[i]) ? " · " + townshipOf(villages[i]) : "")];
+    const n = sum(data.pupils[i][yearOf(now())]);
+    lines.push(t("tip.pupils", { year: now().year, n: count(n > 0 ? n : data.pupils[i][yearOf(now())].find((p) => p < 0) || n) }));
+    const j = journey(now().byVillage[i], state.band);
+    if (j && j.minutes !== null) lines.push(t("band." + state.band) + " " + t("card.minutes", { n: j.minutes.toFixed(0) }));
+    return lines;
+  }
+  function schoolTip(i) {
+    const roll = now().bySchool[i].roll, lines = [schools[i].name];
+    if (roll) lines.push(t("tip.roll", { n: count(roll.pupils), c: roll.classes, tier: word("tier", roll.tier) }));
+    return lines;
+  }
+  function bars(numbers) {
+    const top = Math.max(1, ...numbers.map((n) => n || 0));
+    return h("div", { class: "bars" }, data.years.map((year, k) => {
+      const bar = h("i");
+      bar.style.height = Math.round((40 * Math.max(numbers[k] || 0, 0)) / top) + "px";
+      return h("div", {}, count(numbers[k]), bar, String(year));
+    }));
+  }
+  function villageCard(i) {
+    const v = villages[i], parts = [h("h2", { tabindex: "-1" }, v.name), h("p", { class: "note" }, [word("kind", v.kind), townshipOf(v), v.id].filter(Boolean).join(" · "))];
+    parts.push(h("h3", {}, t("card.pupils_by_year")));
+    const totals = data.years.map((_, k) => {
+      const bands = data.pupils[i][k];
+      return bands.every((n) => n === 0) ? 0 : sum(bands) || -1;
+    });
+    parts.push(bars(totals));
+    if (data.pupils[i][0].length === BANDS.length) parts.push(grid([t("card.band"), ...data.years.map(String)], BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))]))));
+    for (const view of data.situations) {
+      const flows = views[view.key].byVillage[i];
+      if (!flows.length) continue;
+      parts.push(h("h3", {}, t("card.where", { situation: situationName(view) })));
+      parts.push(h("ul", {}, flows.map((f) => h("li", {}, flowText(f)))));
+    }
+    const moving = data.moves.filter((m) => m.from === i || m.to === i);
+    if (moving.length) parts.push(h("h3", {}, t("layer.moves")), h("ul", {}, moving.map((m) => h("li", {}, t("move.line", moveFields(m))))));
+    return parts;
+  }
+  const flowText = (f) => [t("band." + f.band), f.school >= 0 ? schools[f.school].name : f.status === "away" ? word("status", "away") : t("card.no_school"), f.mode === "none" ? "" : word("mode", f.mode), minutesOf(f),
+    f.pupils === null ? "" : t("unit.pupils", { n: count(f.pupils) }), f.status === "served" || f.status === "away" ? "" : "▲ " + word("status", f.status)].filter(Boolean).join(" · ");
+  function schoolCard(i) {
+    const s = schools[i], parts = [h("h2", { tabindex: "-1" }, s.name), h("p", { class: "note" }, [word("school_kind", s.kind), townshipOf(s), s.id].filter(Boolean).join(" · "))];
+    for (const p of data.proposals.filter((p) => p.school === i)) parts.push(...proposalText(p));
+    for (const m of data.must_stay.filter((m) => m[0] === i)) parts.push(h("p", {}, t(m[3] === null ? "card.must_stay_only" : "card.must_stay", { year: m[1], n: count(m[2]), minutes: m[3] === null ? "" : m[3].toFixed(0) })));
+    for (const view of data.situations) {
+      const entry = views[view.key].bySchool[i];
+      if (!entry.seats && !entry.roll) continue;
+      parts.push(h("h3", {}, situationName(view)));
+      if (entry.seats) parts.push(h("p", { class: "note" }, t("card.seats", { status: word("school_status", entry.seats[1]), first: entry.seats[2], last: entry.seats[3], rooms: entry.seats[4], beds: entry.seats[5] })));
+      if (entry.roll) parts.push(h("p", {}, t("tip.roll", { n: count(entry.roll.pupils), c: entry.roll.classes, tier: word("tier", entry.roll.tier) })));
+      if (entry.classes.length) parts.push(grid(["grade", "pupils", "classes", "largest", "tier"].map((k) => t("card." + k)),
+        entry.classes.map(([, grades, pupils, classes, largest, tier, mixed]) => row([grades + (mixed ? t("card.mixed") : ""), count(pupils), String(classes), String(largest), word("tier", tier)]))));
+      const villagesOf = [...new Set(entry.from.map((f) => f.village))].map((v) => villages[v].name);
+      if (villagesOf.length) parts.push(h("p", { class: "note" }, t("card.from", { n: villagesOf.length, names: villagesOf.slice(0, 12).join("、") + (villagesOf.length > 12 ? "……" : "") })));
+    }
+    return parts;
+  }
+  function proposalText(p) {
+    const parts = [h("h3", {}, t("card.proposal", { year: p.year, action: word("action", p.action), role: word("school_kind", p.role) }))];
+    parts.push(h("p", { class: "reason" }, p.reason ? both(p.reason) : t("card.reason_withheld")));
+    parts.push(h("p", { class: "note" }, t("card.adds", { first: p.first, last: p.last, rooms: p.rooms, beds: p.beds, cost: count(Math.round(p.cost / 1e4)), n: count(p.pupils) })));
+    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(c)))));
+    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(g)))));
+    return parts;
+  }
+  const card = document.getElementById("plan-card");
+  function openCard(what, i) {
+    state.card = [what, i];
+    card.replaceChildren(h("button", { type: "button", class: "close", "aria-label": t("card.close"), on: { click: closeCard } }, "✕"), ...(what === "village" ? villageCard(i) : schoolCard(i)));
+    card.hidden = false;
+    card.scrollTop = 0;
+    card.querySelector("h2").focus({ preventScroll: true });
+  }
+  function closeCard() {
+    state.card = null;
+    card.hidden = true;
+  }
+  function fly(what, i) {
+    const at = (what === "village" ? villages : schools)[i].at;
+    map.setView(at, Math.max(map.getZoom(), Math.min(firstZoom + 2.5, 15)), { animate: false });
+    openCard(what, i);
+  }
+
+  /* ---- the panel ---- */
+  const situationName = (view) => t("situation." + view.key, { year: view.year });
+  function choice(name, options, value, pick) {
+    return h("div", { class: "choices", role: "radiogroup", "aria-label": t("choice." + name) }, options.map(([code, text]) =>
+      h("label", {}, h("input", { type: "radio", name, id: name + "-" + code, value: code, checked: code === value, on: { change: () => pick(code) } }), h("span", {}, text))));
+  }
+  function headlineTable() {
+    const views3 = data.situations, cell = (text, view) => h("td", { class: view.key === state.situation ? "now" : null }, text);
+    const line3 = (label, value, cls) => h("tr", { class: cls }, h("th", { scope: "row" }, label), views3.map((v) => cell(value(v), v)));
+    const of = (...names) => (v) => count(v.suppressed && names.length > 1 ? v.headline_groups[names.join("+")] : sum(names.map((n) => v.headline[COUNTS.indexOf(n)])));
+    const one = (name) => (v) => count(v.headline[COUNTS.indexOf(name)]);
+    return h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("headline.unit")), views3.map((v) => h("th", { scope: "col" }, situationName(v))))), h("tbody", {}, 
+      line3(t("headline.pupils"), one("pupils"), "strong"), line3(t("headline.served"), one("served"), "strong"),
+      line3(t("headline.no_place"), of("no_seat", "no_bed"), "strong"), line3(word("status", "no_seat"), one("no_seat"), "sub"), line3(word("status", "no_bed"), one("no_bed"), "sub"),
+      line3(t("headline.out_of_reach"), of("beyond_limit", "no_route"), "strong"), line3(word("status", "beyond_limit"), one("beyond_limit"), "sub"), line3(word("status", "no_route"), one("no_route"), "sub"),
+      line3(t("headline.away"), one("away")), line3(t("headline.oversized"), (v) => count(v.oversized[0]), "strong"), line3(t("headline.super"), (v) => count(v.oversized[1]), "sub"),
+      line3(t("headline.schools"), (v) => count(v.open_schools))));
+  }
+  function layerBox(layer) {
+    const box = h("div", { class: "layer", id: "layer-" + layer.id });
+    const input = h("input", { type: "checkbox", id: "show-" + layer.id, checked: state.shown[layer.id], on: { change: (e) => { state.shown[layer.id] = e.target.checked; refresh(); } } });
+    box.append(h("label", {}, input, h("span", {}, t("layer." + layer.id) + (layer.banded ? t("layer.banded", { band: t("band." + state.band) }) : ""))));
+    return box;
+  }
+  function legends() {
+    for (const layer of layers) {
+      const box = document.getElementById("layer-" + layer.id), items = state.shown[layer.id] ? layer.legend() : [];
+      const old = box.querySelector(".key");
+      if (old) old.remove();
+      box.classList.toggle("off", !state.shown[layer.id]);
+      box.querySelector("label span").textContent = t("layer." + layer.id) + (layer.banded ? t("layer.banded", { band: t("band." + state.band) }) : "");
+      if (items.length) box.append(h("ul", { class: "key" }, items));
+    }
+    for (const field of document.querySelectorAll("#plan-layers fieldset")) field.classList.toggle("empty", !field.querySelector(".layer:not(.off)"));
+  }
+  function searchBox() {
+    const targets = new Map();
+    const offer = (what) => (p, i) => {
+      let label = p.name + (townshipOf(p) ? "（" + townshipOf(p) + "）" : "");
+      if (targets.has(label)) label += " " + p.id;
+      targets.set(label, [what, i]);
+    };
+    villages.forEach(offer("village"));
+    schools.forEach(offer("school"));
+    const go = (e) => {
+      const typed = e.target.value.trim();
+      const hit = targets.get(typed) || (e.type === "change" && typed && [...targets].filter(([label]) => label.includes(typed)).map(([, target]) => target)[0]);
+      if (hit) fly(...hit);
+    };
+    return h("div", { class: "screen-only" }, h("input", { type: "search", id: "plan-search", list: "plan-names", autocomplete: "off", placeholder: t("search.hint"), "aria-label": t("search.hint"), on: { input: go, change: go } }),
+      h("datalist", { id: "plan-names" }, [...targets.keys()].map((label) => h("option", { value: label }))));
+  }
+  function proposalList() {
+    const list = data.proposals.map((p) => h("li", {}, h("button", { type: "button", on: { click: () => fly("school", p.school) } }, sample(actionMark(p.action)),
+      h("span", {}, t("proposal.line", { year: p.year, action: word("action", p.action), name: schools[p.school].name })))));
+    return [h("h2", {}, t("panel.proposals", { n: list.length })), list.length ? h("ol", { id: "plan-proposals" }, list) : h("p", {}, t("panel.no_proposals")),
+      list.length > 12 ? h("p", { class: "note print-only" }, t("panel.more", { n: list.length - 12 })) : null];
+  }
+  function panel() {
+    const fields = GROUPS.map((group) => [group, layers.filter((layer) => layer.group === group)]).filter(([, members]) => members.length);
+    document.getElementById("plan-panel").replaceChildren(
+      searchBox(),
+      h("h2", {}, t("panel.situation")),
+      h("div", { class: "screen-only" }, choice("situation", data.situations.map((v) => [v.key, situationName(v)]), state.situation, (code) => { state.situation = code; refresh(); })),
+      h("div", { id: "plan-headline" }, headlineTable()), h("p", { class: "note" }, t(data.audience === "public" ? "panel.rounded" : "panel.headline_note", { k: data.small_count })),
+      h("h2", {}, t("panel.layers")),
+      h("div", { class: "screen-only" }, choice("band", BANDS.map((band) => [band, t("band." + band)]), state.band, (code) => { state.band = code; refresh(); })),
+      h("div", { id: "plan-layers" }, fields.map(([group, members]) => h("fieldset", {}, h("legend", {}, t("group." + group)), members.map(layerBox)))),
+      ...proposalList().filter(Boolean),
+      ...(data.assumptions.length ? [h("h2", {}, t("panel.assumptions")), h("ul", { class: "note", id: "plan-assumptions" }, data.assumptions.map((a) => h("li", {}, both(a))))] : []),
+      ...(data.notes.length ? [h("h2", {}, t("panel.notes")), h("ul", { class: "note" }, data.notes.map((n) => h("li", {}, both(n))))] : []),
+    );
+  }
+  function head() {
+    document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
+    document.title = t("title", { county: data.county });
+    document.getElementById("plan-head").replaceChildren(
+      h("div", { class: "grow" }, h("h1", {}, t("title", { county: data.county })), h("p", { id: "plan-dates" }, t("subtitle", { date: data.base_date, base: data.base_year, plan: data.plan_year }), " · ", h("b", { id: "plan-now" }))),
+      h("div", { class: "stamp" }, data.review_no ? t("stamp.review_no", { number: data.review_no }) : t("stamp." + data.audience)),
+      h("button", { type: "button", id: "plan-print", class: "screen-only", on: { click: () => window.print() } }, t("button.print")),
+      h("button", { type: "button", id: "plan-lang", class: "screen-only", lang: state.lang === "zh" ? "en" : "zh-CN", on: { click: () => { state.lang = state.lang === "zh" ? "en" : "zh"; build(); document.getElementById("plan-lang").focus(); } } }, t("button.lang")));
+  }
+  function refresh() {
+    draw();
+    legends();
+    document.getElementById("plan-headline").replaceChildren(headlineTable());
+    document.getElementById("plan-now").textContent = t("now", { situation: situationName(now()), band: t("band." + state.band) });
+    if (state.card && card.hidden === false) openCard(...state.card);
+  }
+
+  /* ---- furniture of the map ---- */
+  map.attributionControl.setPrefix("Leaflet");
+  for (const credit of data.attribution) map.attributionControl.addAttribution(credit);
+  L.control.scale({ imperial: false, maxWidth: 160, position: "bottomright" }).addTo(map);
+  const corner = (position, cls) => {
+    const control = L.control({ position });
+    control.onAdd = () => h("div", { class: cls });
+    return control.addTo(map).getContainer();
+  };
+  const north = corner("topright", "north"), position = corner("bottomleft", "position");
+  position.hidden = true;
+  map.on("mousemove", (e) => {
+    position.hidden = false;
+    position.textContent = t("position", { lat: e.latlng.lat.toFixed(5), lon: e.latlng.lng.toFixed(5) });
+  });
+  let zoom = null;
+  function furniture() {
+    if (zoom) zoom.remove();
+    zoom = L.control.zoom({ position: "topleft", zoomInTitle: t("button.zoom_in"), zoomOutTitle: t("button.zoom_out") }).addTo(map);
+    north.replaceChildren(h("div", {}, "▲"), h("div", {}, t("north")));
+    map.getContainer().setAttribute("aria-label", t("map_label"));
+    map.getContainer().setAttribute("role", "region");
+  }
+  function build() {
+    head();
+    panel();
+    furniture();
+    refresh();
+  }
+  document.addEventListener("keydown", (e) => { if (e.key === "Escape") closeCard(); });
+  const names = layers.find((layer) => layer.id === "names");
+  map.on("moveend", () => { if (state.ready) drawLayer(names); });
+  let seen = null;
+  const resize = () => map.invalidateSize({ animate: false, pan: false });
+  window.addEventListener("beforeprint", () => { seen = map.getBounds(); resize(); map.fitBounds(seen, { animate: false }); });
+  window.addEventListener("afterprint", () => { resize(); if (seen) map.fitBounds(seen, { animate: false }); });
+
+  resize();
+  map.fitBounds(data.bounds, { animate: false, padding: [18, 18] });
+  firstZoom = map.getZoom();
+  build();
+  state.ready = true;
+  window.planMap = { map, state, fly, refresh, layers: layers.map((layer) => layer.id) };
+}

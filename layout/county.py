@@ -1,0 +1,490 @@
+"""The only door in: a county folder becomes a County, or a list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import hashlib
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from shapely.geometry.base import BaseGeometry
+
+from layout import messages
+from layout.coordinates import SYSTEMS, to_wgs84
+from layout.roads import Roads, metric_crs, read_roads, write_roads
+from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
+from layout.standards import read_standards
+from layout.tables import CountyDataError, Problem, empty, inspect, schemas
+from layout.terrain import Terrain, elevation_at, read_terrain, write_terrain
+
+FORMAT = 1
+_TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files"}
+_FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "standards"}
+# a place this far outside the county's own ground cannot belong to it
+_MARGIN_DEG = 0.3
+
+
+@dataclass(frozen=True)
+class County:
+    """Everything known about a county, in canonical tables and one metric coordinate system.
+
+    Parameters
+    ----------
+    name, code
+        Of the county.
+    base_year
+        Calendar year in which the school year of the base data starts.
+    base_date
+        Day on which ages were counted.
+    crs
+        Metric coordinate system of every geometry, e.g. ``EPSG:4545``.
+    settlements, townships, schools, rosters, population, births, rates, moves, attendance, zones, exclusions, history, assumptions
+        Tables of the data dictionary; without rows where the county has none.
+    roads, terrain
+        None where the county has none: nothing can then be reached, or the ground counts as flat, and outputs say so.
+    boundary
+        Outline of the county, or None.
+    standards_path
+        The county's own ``standards.toml``, or None.
+    inputs
+        sha256 by file name.
+    notes
+        What a reader should know about the input: message keys with their fields.
+    """
+
+    name: str
+    code: str
+    base_year: int
+    base_date: dt.date
+    crs: str
+    settlements: gpd.GeoDataFrame
+    townships: pd.DataFrame
+    schools: gpd.GeoDataFrame
+    rosters: pd.DataFrame
+    population: pd.DataFrame
+    births: pd.DataFrame
+    rates: pd.DataFrame
+    moves: pd.DataFrame
+    attendance: pd.DataFrame
+    zones: pd.DataFrame
+    exclusions: gpd.GeoDataFrame
+    history: pd.DataFrame
+    assumptions: pd.DataFrame
+    roads: Roads | None = None
+    terrain: Terrain | None = None
+    boundary: BaseGeometry | None = None
+    standards_path: Path | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[tuple[str, Mapping[str, object]], ...] = ()
+
+
+def read_county(folder: str | Path) -> County:
+    """Read a county folder: ``county.toml``, a workbook or CSV files, roads and terrain.
+
+    Everything is looked at before anything is said: sheets, headings, cells, ids that do not meet, coordinates that do
+    not fit the county's own ground, files that are missing or broken, standards that do not exist.
+
+    Parameters
+    ----------
+    folder
+        The county folder. ``county.xlsx`` or CSV files (UTF-8 with or without BOM, GB18030) named like the tables, with
+        the headings of the template in Chinese or English; ``roads.osm.pbf`` or ``roads.gpkg``; ``terrain.tif`` or
+        ``.hgt`` tiles; optionally ``boundary`` and ``exclusions`` (GeoJSON, GeoPackage, Shapefile) and ``standards.toml``.
+
+    Returns
+    -------
+    County
+        Canonical tables, unique and sorted by their keys, in one metric coordinate system.
+
+    Raises
+    ------
+    CountyDataError
+        Every problem with file, sheet, row, column, value, what is wrong and what to do.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_county("no such folder")
+    ... except CountyDataError as error:
+    ...     [p.key for p in error.problems]
+    ['no_folder']
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CountyDataError([Problem("no_folder", folder.name)])
+    problems: list[Problem] = []
+    settings = _settings(folder, problems)
+    paths = _paths(folder, settings, problems)
+    sheets, found, notes = read_sheets(folder, paths["workbook"][0] if paths["workbook"] else None)
+    problems += found
+    standards_path = paths["standards"][0] if paths["standards"] else None
+    if standards_path is not None:
+        problems += _collect(lambda: read_standards(standards_path))[1]
+    crs = str(settings.get("crs") or _crs_of(sheets, settings))
+    roads, more = _collect(lambda: read_roads(paths["roads"][0], crs=crs)) if paths["roads"] else (None, [])
+    problems += more
+    terrain, more = _collect(lambda: read_terrain(paths["terrain"])) if paths["terrain"] else (None, [])
+    problems += more
+    boundary, more = _collect(lambda: _read_boundary(paths["boundary"][0], crs)) if paths["boundary"] else (None, [])
+    problems += more
+    exclusions, more = _collect(lambda: _read_exclusions(paths["exclusions"][0], crs)) if paths["exclusions"] else (None, [])
+    problems += more
+    ground = _ground(roads, terrain, boundary)
+    tables = {}
+    for name in SHEETS:
+        tables[name] = _table(name, sheets.get(name), str(settings["coordinates"]), crs, ground, problems)
+    problems += cross_check(sheets)
+    problems += _uncovered(terrain, tables, crs)
+    if problems:
+        raise CountyDataError(problems)
+    for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
+        if missing is None:
+            notes.append((note, {}))
+    if not len(tables["rosters"]):
+        notes.append(("note.no_rosters", {}))
+    used = sorted({p for group in paths.values() for p in group} | {folder / s.file for s in sheets.values()} | {folder / "county.toml"})
+    return County(
+        name=str(settings["name"]), code=str(settings["code"]), base_year=int(str(settings["base_year"])),
+        base_date=_date(settings["base_date"]), crs=crs, **tables,
+        exclusions=empty("exclusions", crs) if exclusions is None else exclusions,
+        roads=roads, terrain=terrain, boundary=boundary, standards_path=standards_path,
+        inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
+    )  # fmt: skip
+
+
+def write_county(county: County, folder: str | Path) -> None:
+    """Write a county as the folder that :func:`read_county` reads: settings, workbook, roads, terrain and areas.
+
+    Parameters
+    ----------
+    county
+        What to write.
+    folder
+        Folder to make; it must not hold a county yet. It appears whole or not at all.
+
+    Raises
+    ------
+    CountyDataError
+        If there is already a ``county.toml`` in it.
+
+    Examples
+    --------
+    >>> write_county(paper, "some folder")  # doctest: +SKIP
+    """
+    _write_folder(county, Path(folder))
+
+
+def write_template(folder: str | Path) -> None:
+    """Write an empty county folder: settings to fill in and a workbook with every heading explained.
+
+    Parameters
+    ----------
+    folder
+        Folder to make; it must not hold a county yet.
+
+    Raises
+    ------
+    CountyDataError
+        If there is already a ``county.toml`` in it.
+
+    Examples
+    --------
+    >>> write_template("some folder")  # doctest: +SKIP
+    """
+    _write_folder(None, Path(folder))
+
+
+def export_crs(county: County) -> str:
+    """Return the coordinate system of exports: CGCS2000 in China, WGS 84 elsewhere.
+
+    Parameters
+    ----------
+    county
+        Its metric system tells.
+
+    Returns
+    -------
+    str
+        ``EPSG:4490`` or ``EPSG:4326``.
+
+    Examples
+    --------
+    >>> export_crs(paper)
+    'EPSG:4490'
+    """
+    epsg = int(county.crs.rsplit(":", 1)[-1])
+    # all CGCS2000 Gauss-Krueger zones, three and six degrees, with and without prefix
+    return "EPSG:4490" if 4491 <= epsg <= 4554 else "EPSG:4326"
+
+
+def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
+    out: dict[str, object] = {"coordinates": "wgs84", "name": folder.name, "code": "", "base_year": 0, "base_date": "", "files": {}}
+    path = folder / "county.toml"
+    if not path.is_file():
+        problems.append(Problem("no_settings", path.name))
+        return out
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(Problem("not_toml", path.name, fields={"error": str(error)}))
+        return out
+    files = given.get("files", {})
+    for key, known in [(k, _TOP) for k in given] + [(k, _FILES) for k in files]:
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.0)[0]
+            problems.append(Problem("unknown_setting", path.name, column=key, fields={"near": near}))
+    out |= {k: v for k, v in given.items() if k in _TOP}
+    if out.get("format", FORMAT) != FORMAT:
+        problems.append(Problem("newer_format", path.name, column="format", value=str(out["format"]), fields={"known": FORMAT}))
+    if str(out["coordinates"]).lower() not in SYSTEMS:
+        problems.append(Problem("bad_setting", path.name, column="coordinates", value=str(out["coordinates"]), fields={"wanted": ", ".join(SYSTEMS)}))
+        out["coordinates"] = "wgs84"
+    out["coordinates"] = str(out["coordinates"]).lower()
+    if not isinstance(out["base_year"], int) or not 1990 <= out["base_year"] <= 2100:
+        problems.append(Problem("bad_setting", path.name, column="base_year", value=str(out["base_year"]), fields={"wanted": "2025"}))
+    elif not out["base_date"]:
+        out["base_date"] = dt.date(out["base_year"], 8, 31)
+    if _date(out["base_date"]) is None:
+        problems.append(Problem("bad_setting", path.name, column="base_date", value=str(out["base_date"]), fields={"wanted": "2025-11-01"}))
+    return out
+
+
+def _date(value: object) -> dt.date:
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(str(value))
+    except ValueError:
+        return None  # type: ignore[return-value]
+
+
+def _paths(folder: Path, settings: Mapping[str, object], problems: list[Problem]) -> dict[str, list[Path]]:
+    usual = {
+        "workbook": ["county.xlsx", "county.xls"], "roads": ["roads.osm.pbf", "roads.gpkg", "roads.graphml"],
+        "terrain": ["terrain.tif", "*.hgt", "*.hgt.zip"], "boundary": ["boundary.geojson", "boundary.gpkg", "boundary.shp"],
+        "exclusions": ["exclusions.geojson", "exclusions.gpkg", "exclusions.shp"], "standards": ["standards.toml"],
+    }  # fmt: skip
+    files = settings["files"] if isinstance(settings["files"], Mapping) else {}
+    out: dict[str, list[Path]] = {}
+    for role, patterns in usual.items():
+        named = files.get(role)
+        if named is None:
+            found = [sorted(folder.glob(pattern)) for pattern in patterns]
+            first = next((group for group in found if group), [])
+            out[role] = first if role == "terrain" else first[:1]
+            continue
+        out[role] = []
+        for name in named if isinstance(named, list) else [named]:
+            path = folder / str(name)
+            # only files of the folder itself: no network drivers, no way out of it
+            inside = path.resolve().is_relative_to(folder.resolve()) and "://" not in str(name) and path.suffix.lower() != ".vrt"
+            if inside and path.is_file():
+                out[role].append(path)
+            else:
+                problems.append(Problem("no_file" if inside else "outside_folder", "county.toml", column=f"files.{role}", value=str(name)))
+    return out
+
+
+def _collect(read):  # type: ignore[no-untyped-def]
+    try:
+        return read(), []
+    except CountyDataError as error:
+        return None, list(error.problems)
+
+
+def _read_area(path: Path) -> gpd.GeoDataFrame:
+    # pyogrio gives the errors of GDAL as these two
+    import pyogrio.errors
+
+    try:
+        areas = gpd.read_file(path)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:
+        raise CountyDataError([Problem("unreadable", path.name, fields={"error": str(error)})]) from error
+    if areas.crs is None:
+        raise CountyDataError([Problem("no_crs", path.name)])
+    if not len(areas) or not areas.geom_type.isin(["Polygon", "MultiPolygon"]).all():
+        raise CountyDataError([Problem("no_polygons", path.name)])
+    return areas
+
+
+def _read_boundary(path: Path, crs: str) -> BaseGeometry:
+    return _read_area(path).to_crs(crs).geometry.make_valid().union_all()
+
+
+def _read_exclusions(path: Path, crs: str) -> gpd.GeoDataFrame:
+    areas = _read_area(path).to_crs(crs)
+    columns = {h: c.name for c in schemas()["exclusions"].columns.values() for h in (c.zh, c.en, c.name) if h and c.dtype != "polygon"}
+    areas = areas.rename(columns={h: columns[h] for h in areas.columns if h in columns})
+    if "exclusion_id" not in areas:
+        areas["exclusion_id"] = [f"X{i + 1}" for i in range(len(areas))]
+    if "hard" in areas:
+        areas["hard"] = areas["hard"].isin([True, 1, "1", "是", "true", "True"])
+    for name in ("layer", "source"):
+        if name not in areas:
+            areas[name] = path.stem
+    table, problems = inspect("exclusions", areas.assign(exclusion_id=areas["exclusion_id"].astype("str")), file=path.name)
+    if problems:
+        raise CountyDataError(problems)
+    return table[list(schemas()["exclusions"].columns)]  # type: ignore[return-value]
+
+
+def _crs_of(sheets: Mapping[str, Sheet], settings: Mapping[str, object]) -> str:
+    for name in ("settlements", "schools"):
+        if name in sheets and {"lon", "lat"} <= set(sheets[name].frame):
+            frame = sheets[name].frame[["lon", "lat"]].apply(pd.to_numeric, errors="coerce").dropna()
+            if len(frame):
+                lon, lat = to_wgs84(frame["lon"].to_numpy(), frame["lat"].to_numpy(), str(settings["coordinates"]))
+                # the median does not follow a few swapped or mistyped places
+                return metric_crs(float(np.median(lon)), float(np.median(lat)))
+    return "EPSG:4545"
+
+
+def _ground(roads: Roads | None, terrain: Terrain | None, boundary: BaseGeometry | None) -> tuple[str, tuple[float, float, float, float]] | None:
+    # the county's own ground, from the best source at hand, in degrees
+    if boundary is not None and roads is not None:
+        return "boundary", tuple(gpd.GeoSeries([boundary], crs=roads.crs).to_crs(4326).total_bounds)
+    if roads is not None and len(roads.edges):
+        return "roads", tuple(roads.edges.to_crs(4326).total_bounds)
+    if terrain is not None:
+        rows, columns = terrain.elevation.shape
+        corners = gpd.points_from_xy(
+            [terrain.west, terrain.west + columns * terrain.cell_x], [terrain.north - rows * terrain.cell_y, terrain.north], crs=terrain.crs
+        )
+        return "terrain", tuple(gpd.GeoSeries(corners).to_crs(4326).total_bounds)
+    return None
+
+
+def _table(
+    name: str, sheet: Sheet | None, system: str, crs: str, ground: tuple[str, tuple[float, float, float, float]] | None, problems: list[Problem]
+) -> pd.DataFrame:
+    if sheet is None:
+        return empty(name, crs)
+    frame, rows = sheet.frame, np.array(sheet.rows, int)
+    if "geometry" in schemas()[name].columns:
+        frame, faults = _points(sheet, system, crs, ground)
+        problems += faults
+        sound = ~np.isin(rows, [p.row for p in faults if p.row])
+        frame, rows = frame[sound], rows[sound]
+        if "geometry" not in frame:
+            return empty(name, crs)
+    table, faults = inspect(name, frame, file=sheet.file, sheet=sheet.sheet, rows=list(rows))
+    problems += faults
+    if any(p.key == "missing_column" for p in faults):
+        return empty(name, crs)
+    return table
+
+
+def _points(
+    sheet: Sheet, system: str, crs: str, ground: tuple[str, tuple[float, float, float, float]] | None
+) -> tuple[pd.DataFrame, list[Problem]]:
+    problems = []
+    for column, zh in (("lon", "经度"), ("lat", "纬度")):
+        if column not in sheet.frame:
+            problems.append(Problem("missing_column", sheet.file, sheet.sheet, None, zh, fields={"heading": f"{zh} ({column})"}))
+    if problems:
+        return sheet.frame, problems
+    frame = sheet.frame.copy()
+    degrees = frame[["lon", "lat"]].apply(pd.to_numeric, errors="coerce")
+    lon, lat = to_wgs84(degrees["lon"].to_numpy(float), degrees["lat"].to_numpy(float), system)
+    for i, row in enumerate(sheet.rows):
+        raw = f"{frame['lon'].iloc[i]}, {frame['lat'].iloc[i]}"
+        blame = Problem("no_coordinates", sheet.file, sheet.sheet, row, "经度, 纬度", raw)
+        if not (np.isfinite(lon[i]) and np.isfinite(lat[i])):
+            problems.append(blame)
+            continue
+        swapped = abs(lat[i]) > 90
+        if ground is not None and not swapped:
+            swapped = not _inside(lon[i], lat[i], ground[1]) and _inside(lat[i], lon[i], ground[1])
+        if swapped:
+            problems.append(Problem("swapped_coordinates", sheet.file, sheet.sheet, row, "经度, 纬度", raw))
+        elif ground is not None and not _inside(lon[i], lat[i], ground[1]):
+            west, south, east, north = ground[1]
+            fields = {"west": f"{west:.2f}", "south": f"{south:.2f}", "east": f"{east:.2f}", "north": f"{north:.2f}", "ground": ground[0]}
+            problems.append(Problem("outside_county", sheet.file, sheet.sheet, row, "经度, 纬度", raw, fields))
+    clean_lon, clean_lat = np.clip(np.nan_to_num(lon), -180, 180), np.clip(np.nan_to_num(lat), -89, 89)
+    points = gpd.GeoSeries(gpd.points_from_xy(clean_lon, clean_lat, crs=4326), index=frame.index).to_crs(crs)
+    return gpd.GeoDataFrame(frame.drop(columns=["lon", "lat"]), geometry=points, crs=crs), problems
+
+
+def _inside(lon: float, lat: float, bounds: Sequence[float]) -> bool:
+    west, south, east, north = bounds
+    return west - _MARGIN_DEG <= lon <= east + _MARGIN_DEG and south - _MARGIN_DEG <= lat <= north + _MARGIN_DEG
+
+
+def _uncovered(terrain: Terrain | None, tables: Mapping[str, pd.DataFrame], crs: str) -> list[Problem]:
+    if terrain is None:
+        return []
+    ids, x, y = [], [], []
+    for name in ("settlements", "schools"):
+        table = tables[name]
+        if len(table):
+            ids += table[schemas()[name].key[0]].tolist()
+            x += table.geometry.x.tolist()
+            y += table.geometry.y.tolist()
+    gone = np.isnan(elevation_at(terrain, np.array(x), np.array(y), crs=crs)) if ids else np.zeros(0, bool)
+    if not gone.any():
+        return []
+    names = [i for i, g in zip(ids, gone, strict=True) if g]
+    fields = {"count": len(names), "total": len(ids), "names": "、".join(names[:5])}
+    return [Problem("terrain_not_covering", ", ".join(terrain.source), value=fields["names"], fields=fields)]
+
+
+def _write_folder(county: County | None, folder: Path) -> None:
+    if (folder / "county.toml").exists():
+        raise CountyDataError([Problem("folder_taken", folder.name)])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".layout-") as scratch:
+        made = Path(scratch)
+        tables = {name: empty(name) for name in SHEETS} if county is None else {n: getattr(county, n) for n in SHEETS}
+        write_workbook_of({n: _in_degrees(t) for n, t in tables.items()}, made / "county.xlsx")
+        (made / "county.toml").write_text(_settings_text(county), encoding="utf-8", newline="\n")
+        if county is not None:
+            if county.roads is not None:
+                write_roads(county.roads, made / "roads.gpkg")
+            if county.terrain is not None:
+                write_terrain(county.terrain, made / "terrain.tif")
+            if county.boundary is not None:
+                _write_area(gpd.GeoDataFrame(geometry=[county.boundary], crs=county.crs), made / "boundary.geojson")
+            if len(county.exclusions):
+                _write_area(county.exclusions, made / "exclusions.geojson")
+            if county.standards_path is not None:
+                shutil.copyfile(county.standards_path, made / "standards.toml")
+        folder.mkdir(exist_ok=True)
+        # the settings go last: a folder without them is not taken for a county
+        for path in sorted(made.iterdir(), key=lambda p: (p.name == "county.toml", p.name)):
+            shutil.move(path, folder / path.name)
+
+
+def _in_degrees(table: pd.DataFrame) -> pd.DataFrame:
+    if not isinstance(table, gpd.GeoDataFrame) or not len(table):
+        return table
+    points = table.geometry.to_crs(4326)
+    return pd.DataFrame(table.drop(columns="geometry")).assign(lon=points.x, lat=points.y)
+
+
+def _write_area(areas: gpd.GeoDataFrame, path: Path) -> None:
+    text = areas.to_crs(4326).to_json(drop_id=True, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _settings_text(county: County | None) -> str:
+    def quoted(text: str) -> str:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    today = ("", "", 2025, "2025-08-31") if county is None else (county.name, county.code, county.base_year, county.base_date.isoformat())
+    lines = [messages.text("county_toml.head", "zh"), messages.text("county_toml.head", "en"), f"format = {FORMAT}"]
+    lines += [f"name = {quoted(today[0])}", f"code = {quoted(today[1])}", f"base_year = {today[2]}", f"base_date = {today[3]}"]
+    lines += ['coordinates = "wgs84"'] + ([] if county is None else [f"crs = {quoted(county.crs)}"])
+    return "\n".join(lines) + "\n"
+
+

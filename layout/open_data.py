@@ -1,0 +1,566 @@
+"""A county folder from open data alone: an OpenStreetMap extract, a population raster and elevation tiles."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import datetime as dt
+import hashlib
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from layout import messages
+from layout.county import County, write_county
+from layout.roads import metric_crs, read_roads
+from layout.standards import Standards, read_standards
+from layout.tables import GRADES, CountyDataError, Problem, check, empty
+from layout.terrain import Terrain, clip_terrain, elevation_at, read_terrain
+
+if TYPE_CHECKING:
+    import rasterio
+
+# place nodes where people live on their own; quarters, suburbs and squares are parts of one of these
+PLACES: Mapping[str, str] = {"city": "town", "town": "town", "village": "village", "hamlet": "hamlet"}
+# roads and ground this far outside still serve the county (about two kilometres)
+_MARGIN_DEG = 0.02
+# features this near to each other may be buildings of one school
+_SAME_SCHOOL_M = 150.0
+# persons are kept to this many decimals, so that a workbook gives back what was written
+_DECIMALS = 6
+# most names that a note lists
+_LISTED = 20
+_ISCED: Mapping[int, tuple[int, int]] = {1: (1, 6), 2: (7, 9)}
+# words of a school's name, without accents and in small letters; the first rule that meets decides
+_NAME_RULES: Sequence[tuple[str, str, str]] = (
+    ("not_compulsory", "nine_year", r"universit|faculte|forces armees|gendarmerie|militaire|military academy|police|coran|quran|koran|"
+                                    r"madras|maddras|medersa|大学|学院|军校|党校|高级中学|(?<!初)高中"),
+    ("name", "twelve_year", r"十二年"),
+    ("name", "nine_year", r"九年"),
+    ("name", "special", r"特殊教育|特教|special needs"),
+    ("name", "teaching_point", r"教学点"),
+    ("name", "complete_secondary", r"完全中学|完中|lycee|high school"),
+)  # fmt: skip
+_PRIMARY = re.compile(r"primaire|primary|elementa|\bepp?\b|小学|完小|村小")
+_JUNIOR = re.compile(r"college|secondaire|secondary|middle school|初级中学|初中|中学")
+_PRIVATE = re.compile(r"privee?\b|\bprivate\b|民办|私立")
+_SPANS: Mapping[str, tuple[int, int]] = {
+    "teaching_point": (1, 3), "primary": (1, 6), "junior": (7, 9), "nine_year": (1, 9), "complete_secondary": (7, 9),
+    "twelve_year": (1, 9), "special": (1, 9),
+}  # fmt: skip
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True)
+class _Features:
+    """What the extract holds inside the area, sorted by id: tags in ``tags``, WGS 84 points in ``geometry``."""
+
+    places: gpd.GeoDataFrame
+    schools: gpd.GeoDataFrame
+    kindergartens: gpd.GeoDataFrame
+    unbuilt: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Inhabited cells of the raster: WGS 84 middles and persons."""
+
+    lon: np.ndarray
+    lat: np.ndarray
+    persons: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The county's tables as far as open data and assumptions fill them, and what a reader should know."""
+
+    tables: Mapping[str, pd.DataFrame]
+    notes: tuple[tuple[str, Mapping[str, object]], ...]
+
+
+def open_county(
+    folder: str | Path,
+    *,
+    pbf: str | Path,
+    population: str | Path,
+    terrain: str | Path | Sequence[str | Path],
+    boundary: str | Path | tuple[float, float, float, float] | None = None,
+    name: str | None = None,
+    base_year: int | None = None,
+) -> County:
+    """Build a county folder from open data alone, and mark every figure that open data cannot know.
+
+    Settlements are place nodes (city, town, village, hamlet) and schools are ``amenity=school`` nodes and areas inside
+    the boundary; their ids are ``n``, ``w`` or ``r`` and the OSM id. A cell of the raster counts when its middle is
+    inside; its people go to the nearest settlement by straight line, however far, so that they add up to the raster.
+    Ages follow the shares of a real census, townships the nearest town, grades the level or the words of a school's
+    name, rooms are as many as today's children of the places nearest to a school need: all of this is listed in the
+    table ``assumptions``. Kindergartens are listed but not planned for.
+
+    Parameters
+    ----------
+    folder
+        Folder to make; it must not hold a county yet. It appears whole or not at all.
+    pbf
+        OpenStreetMap extract (``.osm.pbf``).
+    population
+        Raster of persons per cell (GeoTIFF, such as WorldPop); cells without data or below zero count nothing.
+    terrain
+        Elevation tiles (``.hgt``, zipped or not, GeoTIFF), or one folder with ``.hgt`` tiles.
+    boundary
+        Polygon file (GeoJSON, GeoPackage, Shapefile), or a rectangle ``west,south,east,north`` in degrees; None for the
+        extent of the raster.
+    name
+        Name of the county; None for the name of the folder.
+    base_year
+        Year of the raster; None to read it from the raster's file name. Ages are counted on 1 July.
+
+    Returns
+    -------
+    County
+        The county that was written, with notes on what a reader should know.
+
+    Raises
+    ------
+    CountyDataError
+        Every problem at once: files missing or broken, a boundary without area, no people, no place nodes, terrain
+        that does not cover the places, no year.
+
+    Examples
+    --------
+    >>> try:
+    ...     open_county("new", pbf="no.osm.pbf", population="no_2020.tif", terrain="no.hgt", boundary="9,0,1,1")
+    ... except CountyDataError as error:
+    ...     [p.key for p in error.problems]
+    ['no_open_file', 'no_open_file', 'no_open_file', 'bad_rectangle']
+    """
+    folder, pbf, population, tiles = Path(folder), Path(pbf), Path(population), _tiles(terrain)
+    problems = _missing_files(folder, pbf, population, tiles)
+    area = _collect(lambda: _area(boundary, population), problems)
+    year = base_year if base_year is not None else _year_of(population.name)
+    if year is None:
+        problems.append(Problem("no_base_year", population.name))
+    if problems or area is None or year is None:
+        raise CountyDataError(problems)
+    bounds = shapely.box(*area.bounds).buffer(_MARGIN_DEG, join_style="mitre").bounds
+    cells = _collect(lambda: _read_cells(population, area), problems)
+    features = _collect(lambda: _read_features(pbf, area), problems)
+    ground = _collect(lambda: clip_terrain(read_terrain(tiles), bounds, crs="EPSG:4326"), problems)
+    if features is not None and ground is not None:
+        problems += _uncovered(ground, features)
+    # an extract that could not be read once need not be blamed twice
+    crs = _crs_of(features)
+    roads = None if features is None else _collect(lambda: read_roads(pbf, bbox=bounds, crs=crs), problems)
+    if problems or cells is None or features is None:
+        raise CountyDataError(problems)
+    found = _found(features, cells, crs, pbf=pbf.name, raster=population.name)
+    county = County(
+        name=name or folder.name, code="", base_year=year, base_date=dt.date(year, 7, 1), crs=crs,
+        **found.tables, exclusions=empty("exclusions", crs),  # type: ignore[arg-type]
+        roads=roads, terrain=ground, boundary=gpd.GeoSeries([area], crs=4326).to_crs(crs).iloc[0],
+        inputs={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted([pbf, population, *tiles])}, notes=found.notes,
+    )  # fmt: skip
+    write_county(county, folder)
+    return county
+
+
+def _tiles(terrain: str | Path | Sequence[str | Path]) -> list[Path]:
+    paths = [Path(terrain)] if isinstance(terrain, (str, Path)) else [Path(t) for t in terrain]
+    if len(paths) == 1 and paths[0].is_dir():
+        return sorted([*paths[0].glob("*.hgt"), *paths[0].glob("*.hgt.zip")])
+    return sorted(paths)
+
+
+def _missing_files(folder: Path, pbf: Path, population: Path, tiles: Sequence[Path]) -> list[Problem]:
+    problems = [Problem("folder_taken", folder.name)] if (folder / "county.toml").exists() else []
+    problems += [Problem("no_open_file", path.name, value=str(path)) for path in (pbf, population, *tiles) if not path.is_file()]
+    return problems + ([] if tiles else [Problem("no_tiles")])
+
+
+def _collect(read: Callable[[], _Read], problems: list[Problem]) -> _Read | None:
+    try:
+        return read()
+    except CountyDataError as error:
+        problems += error.problems
+        return None
+
+
+def _area(boundary: str | Path | tuple[float, float, float, float] | None, population: Path) -> BaseGeometry | None:
+    if boundary is None:
+        # a raster that is not there is blamed elsewhere
+        return _extent(population) if population.is_file() else None
+    if isinstance(boundary, (str, tuple)):
+        numbers = _numbers(boundary.split(",") if isinstance(boundary, str) else boundary)
+        if numbers:
+            west, south, east, north = numbers
+            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+                raise CountyDataError([Problem("bad_rectangle", value=", ".join(f"{n:g}" for n in numbers))])
+            return shapely.box(west, south, east, north)
+        if isinstance(boundary, tuple):
+            raise ValueError(f"boundary must have four numbers west, south, east, north, not {boundary!r}")
+    return _read_area(Path(boundary))
+
+
+def _numbers(parts: Sequence[object]) -> tuple[float, float, float, float] | None:
+    try:
+        numbers = [float(str(part)) for part in parts]
+    except ValueError:
+        return None
+    return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None
+
+
+def _read_area(path: Path) -> BaseGeometry:
+    import pyogrio.errors
+
+    if not path.is_file():
+        raise CountyDataError([Problem("no_open_file", path.name, value=str(path))])
+    try:
+        areas = gpd.read_file(path)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:
+        raise CountyDataError([Problem("unreadable", path.name, fields={"error": str(error)})]) from error
+    if areas.crs is None:
+        raise CountyDataError([Problem("no_crs", path.name)])
+    if not len(areas) or not areas.geom_type.isin(["Polygon", "MultiPolygon"]).all() or not areas.area.sum() > 0:
+        raise CountyDataError([Problem("no_polygons", path.name)])
+    return areas.to_crs(4326).geometry.make_valid().union_all()
+
+
+def _year_of(name: str) -> int | None:
+    years = {int(y) for y in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", name)}
+    return years.pop() if len(years) == 1 else None
+
+
+def _extent(population: Path) -> BaseGeometry:
+    from rasterio.warp import transform_bounds
+
+    with _raster(population) as raster:
+        return shapely.box(*transform_bounds(raster.crs, "EPSG:4326", *raster.bounds))
+
+
+@contextlib.contextmanager
+def _raster(path: Path) -> Iterator[rasterio.DatasetReader]:
+    import rasterio
+
+    try:
+        with rasterio.open(path) as raster:
+            if raster.crs is None:
+                raise CountyDataError([Problem("no_crs", path.name)])
+            yield raster
+    except rasterio.errors.RasterioError as error:
+        raise CountyDataError([Problem("unreadable", path.name, fields={"error": str(error)})]) from error
+
+
+def _read_cells(population: Path, area: BaseGeometry) -> _Cells:
+    from pyproj import Transformer
+    from rasterio.warp import transform_bounds
+    from rasterio.windows import Window, from_bounds
+
+    nobody = CountyDataError([Problem("no_people", population.name)])
+    with _raster(population) as raster:
+        wanted = from_bounds(*transform_bounds("EPSG:4326", raster.crs, *area.bounds), transform=raster.transform)
+        # one cell more all round: a middle on the edge must not depend on rounding
+        left, top = max(0, math.floor(wanted.col_off) - 1), max(0, math.floor(wanted.row_off) - 1)
+        right = min(raster.width, math.ceil(wanted.col_off + wanted.width) + 1)
+        bottom = min(raster.height, math.ceil(wanted.row_off + wanted.height) + 1)
+        if left >= right or top >= bottom:
+            raise nobody
+        window = Window(left, top, right - left, bottom - top)
+        values = raster.read(1, window=window, masked=True).filled(0).astype(float)
+        rows, columns = np.nonzero(np.isfinite(values) & (values > 0))
+        x, y = raster.window_transform(window) * (columns + 0.5, rows + 0.5)
+        lon, lat = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(x, y)
+    shapely.prepare(area)
+    inside = shapely.intersects_xy(area, lon, lat)
+    if not inside.any():
+        raise nobody
+    return _Cells(lon[inside], lat[inside], values[rows, columns][inside])
+
+
+def _read_features(pbf: Path, area: BaseGeometry) -> _Features:
+    import osmium
+
+    shapes = osmium.geom.WKBFactory()
+    found: dict[str, list[tuple[str, dict[str, str], BaseGeometry]]] = {"place": [], "school": [], "kindergarten": []}
+    outlines: dict[str, BaseGeometry | None] = {}
+    try:
+        reader = osmium.FileProcessor(str(pbf)).with_areas(osmium.filter.KeyFilter("amenity"))
+        for item in reader.with_filter(osmium.filter.KeyFilter("place", "amenity")):
+            use = item.tags.get("amenity", "")
+            if item.is_node() and item.tags.get("place") in PLACES:
+                found["place"].append((f"n{item.id}", dict(item.tags), shapely.Point(item.location.lon, item.location.lat)))
+            if use not in ("school", "kindergarten"):
+                continue
+            if item.is_node():
+                found[use].append((f"n{item.id}", dict(item.tags), shapely.Point(item.location.lon, item.location.lat)))
+            elif item.is_area():
+                shape = shapely.from_wkb(shapes.create_multipolygon(item))
+                # a point inside the grounds, also where they are bent around something else
+                found[use].append((f"{'w' if item.from_way() else 'r'}{item.orig_id()}", dict(item.tags), shape.representative_point()))
+            elif item.is_way():
+                corners = [(n.location.lon, n.location.lat) for n in item.nodes if n.location.valid()]
+                outlines[f"w{item.id}"] = shapely.MultiPoint(corners) if corners else None
+            else:
+                outlines[f"r{item.id}"] = None
+    except RuntimeError as error:
+        # osmium has no error class of its own for files that are broken or cut off
+        raise CountyDataError([Problem("unreadable", pbf.name, fields={"error": str(error)})]) from error
+    built = {key for use in found.values() for key, _, _ in use}
+    unbuilt = tuple(sorted(k for k, shape in outlines.items() if k not in built and (shape is None or shape.intersects(area))))
+    inside = {use: _inside(rows, area) for use, rows in found.items()}
+    if not len(inside["place"]):
+        raise CountyDataError([Problem("no_places", pbf.name, fields={"kinds": ", ".join(PLACES)})])
+    return _Features(inside["place"], inside["school"], inside["kindergarten"], unbuilt)
+
+
+def _inside(rows: Sequence[tuple[str, dict[str, str], BaseGeometry]], area: BaseGeometry) -> gpd.GeoDataFrame:
+    kept = sorted((row for row in rows if area.intersects(row[2])), key=lambda row: row[0])
+    columns = {"id": [r[0] for r in kept], "tags": pd.Series([r[1] for r in kept], dtype=object)}
+    return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([r[2] for r in kept], crs=4326), crs=4326)
+
+
+def _uncovered(ground: Terrain | None, features: _Features | None) -> list[Problem]:
+    if ground is None or features is None:
+        return []
+    places = pd.concat([features.places, features.schools], ignore_index=True)
+    gone = np.isnan(elevation_at(ground, places.geometry.x.to_numpy(), places.geometry.y.to_numpy(), crs="EPSG:4326"))
+    if not gone.any():
+        return []
+    names = "、".join(places["id"][gone].head(5))
+    fields = {"count": int(gone.sum()), "total": len(places), "names": names}
+    return [Problem("terrain_not_covering", ", ".join(ground.source), value=names, fields=fields)]
+
+
+def _crs_of(features: _Features | None) -> str:
+    if features is None:
+        return ""
+    return metric_crs(float(features.places.geometry.x.median()), float(features.places.geometry.y.median()))
+
+
+def _found(features: _Features, cells: _Cells, crs: str, *, pbf: str, raster: str) -> _Found:
+    standards = read_standards()
+    places = features.places.to_crs(crs)
+    persons, furthest_m = _settle(places, cells)
+    settlements, townships = _settlements(places, persons)
+    ages = _ages()
+    people = _population(settlements, persons, ages)
+    schools = _schools(features.schools.to_crs(crs), settlements)
+    schools["rooms"] = _rooms(schools, settlements, people, standards)
+    tables = {"settlements": settlements, "townships": townships, "schools": schools.drop(columns="rule"), "population": people}
+    tables["assumptions"] = _assumptions(tables, schools["rule"], features, pbf=pbf, raster=raster, census=str(ages.attrs["census"]))
+    tables |= {name: empty(name) for name in ("rosters", "births", "rates", "moves", "attendance", "zones", "history")}
+    fields = {"settlements": len(settlements), "schools": len(schools), "persons": f"{persons.sum():,.0f}", "pbf": pbf, "raster": raster}
+    notes: list[tuple[str, Mapping[str, object]]] = [("open_data.note.sources", fields)]
+    notes.append(("open_data.note.furthest", {"km": f"{furthest_m / 1000:.1f}"}))
+    unnamed = int((settlements["name"] == settlements["settlement_id"]).sum())
+    close = _close(schools)
+    left_out = schools.loc[schools["rule"] == "not_compulsory"]
+    for key, count, names in (
+        ("unnamed", unnamed, ""), ("close_schools", close, ""), ("not_compulsory", len(left_out), _listed(left_out["school_id"], left_out["name"])),
+        ("kindergartens", len(features.kindergartens), _kindergartens(features)), ("unbuilt", len(features.unbuilt), _listed(features.unbuilt, features.unbuilt)),
+    ):  # fmt: skip
+        if count:
+            notes.append((f"open_data.note.{key}", {"count": count, "names": names, "distance_m": f"{_SAME_SCHOOL_M:g}"}))
+    return _Found({name: check(name, table) for name, table in tables.items()}, tuple(notes))
+
+
+def _settle(places: gpd.GeoDataFrame, cells: _Cells) -> tuple[np.ndarray, float]:
+    from scipy.spatial import KDTree
+
+    middles = gpd.GeoSeries(gpd.points_from_xy(cells.lon, cells.lat, crs=4326)).to_crs(places.crs)
+    distance, row = KDTree(places.geometry.get_coordinates()).query(middles.get_coordinates())
+    return np.bincount(row, cells.persons, len(places)), float(distance.max())
+
+
+def _settlements(places: gpd.GeoDataFrame, persons: np.ndarray) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    tagged = pd.Series([tags["place"] for tags in places["tags"]], index=places.index)
+    kind = tagged.map(PLACES)
+    # the seat is the most populous city; where there is none, the most populous town, else the most populous place
+    rank = tagged.map({"city": 2, "town": 1}).fillna(0).to_numpy()
+    seat = int(np.lexsort((-persons, -rank))[0])
+    kind.iloc[seat] = "county_seat"
+    out = places.drop(columns="tags").rename(columns={"id": "settlement_id"})
+    out.insert(1, "name", [tags.get("name", key) for key, tags in zip(places["id"], places["tags"], strict=True)])
+    out["kind"] = kind
+    towns = out[kind.isin(["town", "county_seat"])].reset_index(drop=True)
+    out["township_id"] = towns["settlement_id"].to_numpy()[_nearest(out.geometry, towns.geometry)]
+    townships = pd.DataFrame(
+        {"township_id": towns["settlement_id"], "name": towns["name"], "is_county_seat": towns["kind"] == "county_seat"}
+    )
+    return out, townships
+
+
+def _nearest(of: gpd.GeoSeries, to: gpd.GeoSeries) -> np.ndarray:
+    from scipy.spatial import KDTree
+
+    return np.asarray(KDTree(to.get_coordinates()).query(of.get_coordinates())[1])
+
+
+def _ages() -> pd.DataFrame:
+    text = files("layout").joinpath("age_structure.csv").read_text(encoding="utf-8-sig")
+    groups = list(csv.DictReader(text.splitlines()))
+    rows = []
+    for group in groups:
+        first = int(group["age_from"])
+        # within a group every single age is as frequent; the open group stays one age
+        last = int(group["age_to"]) if group["age_to"] else first
+        for age in range(first, last + 1):
+            rows += [(age, sex, float(group[sex]) / (last - first + 1)) for sex in ("female", "male")]
+    ages = pd.DataFrame(rows, columns=["age", "sex", "share"])
+    ages["share"] /= ages["share"].sum()
+    ages.attrs["census"] = " ".join(groups[0][c] for c in ("county", "code", "source") if groups[0].get(c))
+    return ages
+
+
+def _population(settlements: gpd.GeoDataFrame, persons: np.ndarray, ages: pd.DataFrame) -> pd.DataFrame:
+    out = pd.DataFrame({"settlement_id": np.repeat(settlements["settlement_id"].to_numpy(), len(ages))})
+    for column in ("age", "sex"):
+        out[column] = np.tile(ages[column].to_numpy(), len(settlements))
+    out["persons"] = np.outer(persons, ages["share"]).ravel().round(_DECIMALS)
+    return out
+
+
+def school_grades(tags: Mapping[str, str]) -> tuple[str, int, int, str]:
+    """Read from the tags of a school which kind it is and which grades it teaches, or assume it.
+
+    Parameters
+    ----------
+    tags
+        OpenStreetMap tags: ``isced:level`` decides where it says 1 or 2 (grades 1-6 and 7-9); else the words of ``name`` and
+        ``name:fr``, ``name:en``, ``name:zh``; else a nine-year school is assumed.
+
+    Returns
+    -------
+    tuple of str, int, int, str
+        Kind of the table ``schools``, first and last grade, and what decided: ``isced``, ``name``, ``assumed``, or
+        ``not_compulsory`` for levels and names that teach none of grades 1-9 (universities, barracks, Koranic schools).
+
+    Examples
+    --------
+    >>> school_grades({"name": "Collège de Chézani"}), school_grades({"isced:level": "1;2"})
+    (('junior', 7, 9, 'name'), ('nine_year', 1, 9, 'isced'))
+    >>> school_grades({"name": "École primaire et collège de Mbéni"}), school_grades({})
+    (('nine_year', 1, 9, 'name'), ('nine_year', 1, 9, 'assumed'))
+    >>> school_grades({"name": "Université des Comores"})[3]
+    'not_compulsory'
+    """
+    levels = _levels(tags.get("isced:level", ""))
+    if levels:
+        taught = [_ISCED[level] for level in sorted(levels & set(_ISCED))]
+        if not taught:
+            return "nine_year", 1, 9, "not_compulsory"
+        return _kind(taught[0][0], taught[-1][1]), taught[0][0], taught[-1][1], "isced"
+    words = _folded(" ".join(tags.get(key, "") for key in ("name", "name:fr", "name:en", "name:zh")))
+    for rule, kind, pattern in _NAME_RULES:
+        if re.search(pattern, words):
+            return kind, *_SPANS[kind], rule
+    primary, junior = bool(_PRIMARY.search(words)), bool(_JUNIOR.search(words))
+    if not primary and not junior:
+        return "nine_year", 1, 9, "assumed"
+    first, last = 1 if primary else 7, 9 if junior else 6
+    return _kind(first, last), first, last, "name"
+
+
+def _levels(text: str) -> set[int]:
+    levels: set[int] = set()
+    for low, high in re.findall(r"(\d)(?:\s*-\s*(\d))?", text):
+        levels |= set(range(int(low), int(high or low) + 1))
+    return levels
+
+
+def _kind(first: int, last: int) -> str:
+    return {(1, 6): "primary", (7, 9): "junior"}.get((first, last), "nine_year")
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+
+
+def _schools(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    out = places.drop(columns="tags").rename(columns={"id": "school_id"})
+    out.insert(1, "name", [tags.get("name", key) for key, tags in zip(places["id"], places["tags"], strict=True)])
+    graded = [school_grades(tags) for tags in places["tags"]]
+    for i, column in enumerate(("kind", "first_grade", "last_grade", "rule")):
+        out[column] = [grades[i] for grades in graded]
+    beside = settlements.iloc[_nearest(out.geometry, settlements.geometry)] if len(out) else settlements.iloc[:0]
+    seats = settlements["settlement_id"].isin(settlements["township_id"])
+    towns = settlements[seats].reset_index(drop=True)
+    out["township_id"] = towns["settlement_id"].to_numpy()[_nearest(out.geometry, towns.geometry)] if len(out) else ""
+    out["urban_rural"] = beside["kind"].map({"county_seat": "city", "town": "town"}).fillna("village").to_numpy()
+    out["owner"] = ["private" if _PRIVATE.search(_folded(name)) else "" for name in out["name"]]
+    out["status"] = np.where(out["rule"] == "not_compulsory", "closed", "open")
+    return out.assign(beds=0, boarders=0, school_bus=False)
+
+
+def _rooms(schools: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, people: pd.DataFrame, standards: Standards) -> np.ndarray:
+    rooms = np.zeros(len(schools), int)
+    children = people.groupby(["settlement_id", "age"])["persons"].sum().unstack("age").loc[settlements["settlement_id"]]
+    for grade in GRADES:
+        teaching = np.flatnonzero((schools["status"] == "open") & (schools["first_grade"] <= grade) & (grade <= schools["last_grade"]))
+        if not len(teaching):
+            continue
+        to = teaching[_nearest(settlements.geometry, schools.geometry.iloc[teaching])]
+        pupils = np.bincount(to, children[int(standards["entry.age"]) + grade - 1], len(schools))
+        incomplete = schools["kind"].isin(["teaching_point", "small_primary"])
+        size = np.where(incomplete, standards.class_size(grade, incomplete=True), standards.class_size(grade))
+        rooms += np.ceil(pupils / size).astype(int)
+    return np.where(schools["status"] == "open", np.maximum(rooms, int(standards["assume.rooms.min"])), 0)
+
+
+def _close(schools: gpd.GeoDataFrame) -> int:
+    from scipy.spatial import KDTree
+
+    if len(schools) < 2:
+        return 0
+    points = schools.geometry.get_coordinates()
+    return int((KDTree(points).query(points, k=2)[0][:, 1] <= _SAME_SCHOOL_M).sum())
+
+
+def _kindergartens(features: _Features) -> str:
+    return _listed(features.kindergartens["id"], [tags.get("name", "") for tags in features.kindergartens["tags"]])
+
+
+def _listed(ids: Iterable[str], names: Iterable[str]) -> str:
+    words = [key if name in ("", key) else f"{key} {name}" for key, name in zip(ids, names, strict=True)]
+    return "; ".join(words[:_LISTED]) + (" ..." if len(words) > _LISTED else "")
+
+
+def _assumptions(
+    tables: Mapping[str, pd.DataFrame], rule: pd.Series, features: _Features, *, pbf: str, raster: str, census: str
+) -> pd.DataFrame:
+    settlements, townships, schools, people = (tables[n] for n in ("settlements", "townships", "schools", "population"))
+    counts = {r: int((rule == r).sum()) for r in ("isced", "name", "assumed", "not_compulsory")}
+    left_out = schools[rule == "not_compulsory"]
+    listed = {"names": _listed(left_out["school_id"], left_out["name"]), "raster": raster, "census": census}
+    graded = len(schools) - counts["isced"]
+    rows = [
+        ("settlements", "township_id", len(settlements), pbf, "township"), ("settlements", "kind", 1, pbf, "seat"),
+        ("townships", "township_id", len(townships), pbf, "townships"), ("townships", "is_county_seat", len(townships), pbf, "seat"),
+        ("schools", "township_id", len(schools), pbf, "township"), ("schools", "urban_rural", len(schools), pbf, "urban_rural"),
+        ("schools", "kind", graded, pbf, "grades"), ("schools", "first_grade", graded, pbf, "grades"),
+        ("schools", "last_grade", graded, pbf, "grades"), ("schools", "status", counts["not_compulsory"], pbf, "status"),
+        ("schools", "rooms", len(schools), "assume.rooms.min", "rooms"), ("schools", "beds", len(schools), pbf, "beds"),
+        ("schools", "boarders", len(schools), pbf, "beds"), ("schools", "school_bus", len(schools), pbf, "school_bus"),
+        ("population", "age", len(people), "age_structure.csv", "age"), ("population", "sex", len(people), "age_structure.csv", "age"),
+        ("population", "persons", len(people), raster, "persons"),
+    ]  # fmt: skip
+    kindergartens = ("schools", "kindergartens", len(features.kindergartens), pbf, "kindergartens")
+    fields = {**counts, **listed}
+    out = []
+    for table, column, count, basis, key in [*rows, kindergartens]:
+        if count:
+            own = fields | ({"names": _kindergartens(features)} if key == "kindergartens" else {})
+            note = " / ".join(messages.text(f"open_data.assume.{key}", lang, **own) for lang in messages.LANGUAGES)
+            out.append({"table": table, "column": column, "rows": count, "basis": basis, "note": note})
+    return pd.DataFrame(out)

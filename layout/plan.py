@@ -1,0 +1,471 @@
+"""The straight line: county to pupils, minutes, catchments, classes, proposals, and once more with the proposals."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import importlib.metadata
+import json
+import platform
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from layout.catchment import assign, headline
+from layout.class_size import class_sizes
+from layout.county import County, export_crs
+from layout.placement import apply_proposals, candidate_sites, must_stay, propose
+from layout.population import project_pupils
+from layout.roads import Roads
+from layout.sheets import SHEETS
+from layout.standards import Rule, Standards, read_standards
+from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
+from layout.terrain import Terrain
+from layout.travel import travel_times
+
+FORMAT = 1
+STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
+# tables of the plan itself, beside those of the county and of the two outcomes
+_PLAN_TABLES = ("pupils", "candidates", "rejected", "must_stay", "proposals", "summary")
+_OUTCOME_TABLES = ("school_years", "times", "assignment", "classes", "headline")
+_PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "highspy", "rasterio", "osmium", "folium")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a set of schools does for the children of some years.
+
+    Parameters
+    ----------
+    view
+        ``today`` (today's schools in every year, nobody in reach refused) or ``planned`` (with the proposals).
+    school_years, times, assignment, classes, headline
+        Tables of the data dictionary; ``school_years`` is empty in the view ``today``.
+    """
+
+    view: str
+    school_years: pd.DataFrame
+    times: pd.DataFrame
+    assignment: pd.DataFrame
+    classes: pd.DataFrame
+    headline: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A county's plan: what was read, what comes, what is proposed, and what it rests on.
+
+    Parameters
+    ----------
+    county, standards
+        What the plan was made from.
+    years
+        Base year and plan year.
+    pupils, candidates, rejected, must_stay, proposals, summary
+        Tables of the data dictionary.
+    schools
+        Table ``schools`` with the sites that the plan opens added, their kind, grades and rooms as opened.
+    today, planned
+        Both years under today's schools, and the plan year with the proposals.
+    manifest
+        Inputs, versions, seeds, solver levels with bounds and status: what a reader needs to run it again.
+    """
+
+    county: County
+    standards: Standards
+    years: tuple[int, ...]
+    pupils: pd.DataFrame
+    schools: gpd.GeoDataFrame
+    candidates: gpd.GeoDataFrame
+    rejected: gpd.GeoDataFrame
+    must_stay: pd.DataFrame
+    proposals: gpd.GeoDataFrame
+    today: Outcome
+    planned: Outcome
+    summary: pd.DataFrame
+    manifest: Mapping[str, object]
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``plan.gpkg`` (every table) and ``manifest.json`` into a folder; see :func:`read_plan`."""
+        _save(self, Path(folder))
+
+
+def make_plan(
+    county: County,
+    standards: Standards | None = None,
+    *,
+    to: int = 2035,
+    years: Sequence[int] | None = None,
+    gap: float = 0.01,
+    work_limit: int | None = None,
+    time_limit: float = 300,
+    progress: Progress | None = None,
+) -> Plan:
+    """Plan a county: pupils, minutes, catchments, classes, proposals, and the same two steps with the proposals.
+
+    Parameters
+    ----------
+    county
+        From :func:`layout.read_county`, :func:`layout.make_sample_county` or :func:`layout.open_county`.
+    standards
+        Figures in force; None reads the standards and the county's own file.
+    to
+        The plan year: the school year that starts in it.
+    years
+        Instead of ``to``: exactly one year after the base year; this version plans one year beside the base year.
+    gap, work_limit, time_limit
+        Where the search for proposals may stop, as in :func:`layout.propose`.
+    progress
+        Called with the stage, the steps done and their number.
+
+    Returns
+    -------
+    Plan
+        Every table that outputs show. assigned + unserved + away = total in every year.
+
+    Raises
+    ------
+    CountyDataError
+        If the county's tables contradict each other in ways that only a stage can see, such as a move larger than its village.
+    ValueError
+        If the plan year is not after the base year.
+
+    Examples
+    --------
+    >>> plan = make_plan(paper, to=2026)
+    >>> plan.years, plan.summary.view.tolist()
+    ((2025, 2026), ['planned', 'today', 'today'])
+    """
+    standards = read_standards(county.standards_path) if standards is None else standards
+    planned_years = tuple(years) if years is not None else (to,)
+    if len(planned_years) != 1 or planned_years[0] <= county.base_year:
+        raise ValueError(f"give one plan year after the base year {county.base_year}, not {planned_years}")
+    all_years = (county.base_year, *planned_years)
+    step = _steps(progress)
+    step("pupils")
+    pupils = project_pupils(county, standards, years=all_years)
+    step("candidates")
+    sites = candidate_sites(county, pupils, standards)
+    step("minutes")
+    times = county_times(county, standards, candidates=sites.sites)
+    seats = seat_schools(county)
+    step("today")
+    open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
+    now = times[times["to_id"].isin(open_ids)].reset_index(drop=True)
+    today = _outcome("today", county, pupils, now, county.schools, standards, seats, None)
+    stay = must_stay(pupils, now, county.schools, standards)
+    step("propose")
+    proposals = propose(
+        county, pupils, times, standards, years=planned_years, candidates=sites, must_stay=stay, gap=gap, work_limit=work_limit, time_limit=time_limit
+    )
+    step("planned")
+    schools = opened_schools(county.schools, sites.sites, proposals)
+    school_years = apply_proposals(county.schools, proposals, years=planned_years)
+    serving = times[times["to_id"].isin(school_years["school_id"])].reset_index(drop=True)
+    in_plan = pupils[pupils["year"].isin(planned_years)].reset_index(drop=True)
+    opened = set(proposals.loc[proposals["action"] == "open", "school_id"])
+    seats_then = sorted(set(seats) | {s for s, t in zip(schools["school_id"], schools["township_id"], strict=True) if s in opened and t in _seats_of(county)})
+    planned = _outcome("planned", county, in_plan, serving, schools, standards, seats_then, school_years)
+    return Plan(
+        county=county, standards=standards, years=all_years, pupils=pupils, schools=schools, candidates=sites.sites, rejected=sites.rejected,
+        must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
+        manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {})),
+    )  # fmt: skip
+
+
+def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDataFrame | None = None) -> pd.DataFrame:
+    """Compute every minute that a plan needs: on foot to every site, by bus where one runs, and the boarder's week.
+
+    Parameters
+    ----------
+    county
+        Its settlements, open schools, roads and terrain. Without roads only a short walk across open ground is a way.
+    standards
+        Speeds and limits.
+    candidates
+        Table ``candidates``; None for the open schools alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``times``; pairs that cannot be reached have no row.
+
+    Examples
+    --------
+    >>> times = county_times(paper, read_standards())
+    >>> times[(times.from_id == "A") & (times.to_id == "S1") & (times["mode"] == "walk")].minutes.round(2).tolist()
+    [25.0, 22.73, 27.78]
+    """
+    schools = county.schools[county.schools["status"] == "open"]
+    more = empty("candidates", county.crs) if candidates is None else candidates
+    sites = pd.concat([schools[["school_id", "geometry"]], more[["school_id", "geometry"]]], ignore_index=True)
+    sites = gpd.GeoDataFrame(sites.drop_duplicates("school_id").sort_values("school_id", ignore_index=True), geometry="geometry", crs=county.crs)
+    roads = county.roads if county.roads is not None else _no_roads(county.crs)
+    by_bus = sites[sites["school_id"].isin(schools.loc[schools["school_bus"], "school_id"])].reset_index(drop=True)
+    parts = []
+    for band in BANDS:
+        for mode, to in (("walk", sites), ("bus", by_bus), ("week", sites)):
+            # grades 1-3 do not board, so nobody asks for their week
+            if len(to) and not (mode == "week" and not any(standards.may_board(g) for g in BANDS[band])):
+                parts.append(travel_times(roads, county.settlements, to, mode=mode, band=band, terrain=county.terrain, standards=standards))
+    return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
+
+
+def seat_schools(county: County) -> list[str]:
+    """Name the open schools of the county seat, among which children who study there are placed.
+
+    Parameters
+    ----------
+    county
+        Its townships say which are the county seat.
+
+    Returns
+    -------
+    list of str
+        School ids, sorted.
+
+    Examples
+    --------
+    >>> seat_schools(paper)
+    ['S2']
+    """
+    schools = county.schools
+    return sorted(schools.loc[schools["township_id"].isin(_seats_of(county)) & (schools["status"] == "open"), "school_id"])
+
+
+def opened_schools(schools: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, proposals: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Return the schools with those that the proposals open.
+
+    Parameters
+    ----------
+    schools, sites, proposals
+        Tables ``schools``, ``candidates`` and ``proposals``.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        Table ``schools``; an opened site has the kind, grades, rooms and beds of its proposal and status ``candidate``.
+
+    Examples
+    --------
+    >>> len(opened_schools(paper.schools, empty("candidates", paper.crs), empty("proposals", paper.crs)))
+    2
+    """
+    opened = proposals[proposals["action"] == "open"]
+    if not len(opened):
+        return schools
+    new = opened[["school_id", "role", "first_grade", "last_grade", "rooms", "beds"]].rename(columns={"role": "kind"})
+    new = new.merge(pd.DataFrame(sites[["school_id", "name", "township_id", "geometry"]]), on="school_id", how="left", validate="1:1")
+    new = new.assign(status="candidate", owner="public", urban_rural="", school_bus=False)
+    kept = schools[~schools["school_id"].isin(new["school_id"])]
+    return check("schools", gpd.GeoDataFrame(pd.concat([kept, new], ignore_index=True), geometry="geometry", crs=schools.crs))  # type: ignore[return-value]
+
+
+def read_plan(folder: str | Path) -> Plan:
+    """Read back what :meth:`Plan.save` wrote.
+
+    Parameters
+    ----------
+    folder
+        Folder with ``plan.gpkg`` and ``manifest.json``.
+
+    Returns
+    -------
+    Plan
+        The same tables with the same values; positions to a micrometre.
+
+    Raises
+    ------
+    CountyDataError
+        If one of the two files is missing, broken or of a newer format.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_plan("no such folder")
+    ... except CountyDataError as error:
+    ...     error.problems[0].key
+    'no_plan'
+    """
+    folder = Path(folder)
+    for name in ("manifest.json", "plan.gpkg"):
+        if not (folder / name).is_file():
+            raise CountyDataError([Problem("no_plan", f"{folder.name}/{name}")])
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CountyDataError([Problem("unreadable", "manifest.json", fields={"error": str(error)})]) from error
+    if manifest.get("format") != FORMAT:
+        raise CountyDataError([Problem("newer_format", "manifest.json", value=str(manifest.get("format")), fields={"known": FORMAT})])
+    return _load(folder / "plan.gpkg", manifest)
+
+
+def _steps(progress: Progress | None) -> Callable[[str], None]:
+    order = ("pupils", "candidates", "minutes", "today", "propose", "planned")
+
+    def step(stage: str) -> None:
+        if progress is not None:
+            progress(stage, order.index(stage), len(order))
+
+    return step
+
+
+def _seats_of(county: County) -> set[str]:
+    return set(county.townships.loc[county.townships["is_county_seat"], "township_id"])
+
+
+def _no_roads(crs: str) -> Roads:
+    nodes = pd.DataFrame({"node_id": pd.Series([], dtype="int64"), "x": pd.Series([], dtype=float), "y": pd.Series([], dtype=float)})
+    kinds = {"edge_id": "int64", "from_node": "int64", "to_node": "int64", "highway": "str", "name": "str", "length_m": float, "oneway": "int64",
+             "walk": bool, "drive": bool, "maxspeed_kph": float, "width_m": float, "bridge": bool, "tunnel": bool, "steps": bool, "surface": "str",
+             "way_id": "int64"}  # fmt: skip
+    edges = gpd.GeoDataFrame({k: pd.Series([], dtype=d) for k, d in kinds.items()}, geometry=gpd.GeoSeries([], crs=crs), crs=crs)
+    return Roads(nodes, edges, crs, {})
+
+
+def _outcome(
+    view: str, county: County, pupils: pd.DataFrame, times: pd.DataFrame, schools: gpd.GeoDataFrame, standards: Standards,
+    seats: Sequence[str], school_years: pd.DataFrame | None,
+) -> Outcome:  # fmt: skip
+    assignment = assign(pupils, times, schools, standards, school_years=school_years, seat_schools=seats)
+    base_year = county.base_year if school_years is None else None
+    classes = class_sizes(assignment, schools, county.rosters, standards, school_years=school_years, base_year=base_year)
+    years = empty("school_years") if school_years is None else school_years
+    return Outcome(view, years, times, assignment, classes, headline(assignment, county.settlements, view=view))
+
+
+def _summary(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    rows = []
+    for outcome in outcomes:
+        for year, group in outcome.assignment.groupby("year"):
+            counts = group.groupby("status")["pupils"].sum()
+            lower = group[group["grade"].isin(BANDS["lower"]) & ~group["status"].isin(["served", "away"])]
+            classes = outcome.classes[outcome.classes["year"] == year]
+            rows.append({
+                "view": outcome.view, "year": year, "pupils": group["pupils"].sum(), **{s: counts.get(s, 0) for s in STATUSES},
+                "lower_out_of_limit": lower["pupils"].sum(), "boarders": group.loc[group["mode"] == "board", "pupils"].sum(),
+                **{c: classes[c].sum() for c in ("classes", "oversized_classes", "super_classes")},
+            })  # fmt: skip
+    return check("summary", pd.DataFrame(rows)) if rows else empty("summary")
+
+
+def _manifest(county: County, standards: Standards, years: Sequence[int], solve: Mapping[str, object]) -> dict[str, object]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
+            versions[package] = ""
+    return {
+        "format": FORMAT,
+        "county": {
+            "name": county.name, "code": county.code, "base_year": county.base_year, "base_date": county.base_date.isoformat(), "crs": county.crs,
+            "roads": dict(county.roads.source) if county.roads is not None else None,
+            "terrain": list(county.terrain.source) if county.terrain is not None else None,
+            "notes": [[key, dict(fields)] for key, fields in county.notes],
+        },
+        "years": list(years), "inputs": dict(county.inputs), "versions": {"python": platform.python_version(), **versions},
+        "standards": {key: rule.value for key, rule in standards.rules.items()},
+        "unverified": [key for key, rule in standards.rules.items() if rule.verified == "U"],
+        "assumed": [f"{a.table}.{a.column}" for a in county.assumptions.itertuples()], "solve": dict(solve),
+    }  # fmt: skip
+
+
+def _save(plan: Plan, folder: Path) -> None:
+    import pyogrio
+
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = json.dumps(plan.manifest, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+    crs = export_crs(plan.county)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
+        path = Path(scratch) / "plan.gpkg"
+        # a fixed date in place of the clock keeps the file the same from run to run
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+        try:
+            for name, table in _layers(plan).items():
+                if isinstance(table, gpd.GeoDataFrame):
+                    table = table.to_crs(crs)
+                pyogrio.write_dataframe(table, path, layer=name, driver="GPKG")
+        finally:
+            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        path.replace(folder / "plan.gpkg")
+        notes = Path(scratch) / "manifest.json"
+        notes.write_text(manifest + "\n", encoding="utf-8", newline="\n")
+        notes.replace(folder / "manifest.json")
+
+
+def _layers(plan: Plan) -> dict[str, pd.DataFrame]:
+    county = plan.county
+    out: dict[str, pd.DataFrame] = {f"county_{name}": getattr(county, name) for name in (*SHEETS, "exclusions")}
+    out |= {name: getattr(plan, name) for name in _PLAN_TABLES} | {"schools": plan.schools}
+    for outcome in (plan.today, plan.planned):
+        out |= {f"{outcome.view}_{name}": getattr(outcome, name) for name in _OUTCOME_TABLES}
+    rules = plan.standards.to_frame()
+    out["standards"] = rules.assign(value=[json.dumps(v, ensure_ascii=False) for v in rules["value"]])
+    if county.roads is not None and len(county.roads.edges):
+        out |= {"roads": county.roads.edges, "road_nodes": county.roads.nodes}
+    if county.boundary is not None:
+        out["boundary"] = gpd.GeoDataFrame({"name": [county.name]}, geometry=[county.boundary], crs=county.crs)
+    if county.terrain is not None:
+        out["terrain"] = _packed(county.terrain)
+    return {name: table for name, table in out.items() if len(table)}
+
+
+def _packed(terrain: Terrain) -> pd.DataFrame:
+    # decimetres as 32-bit whole numbers: exact for what was read and small once compressed
+    tenths = np.where(np.isnan(terrain.elevation), np.iinfo("int32").min, np.round(terrain.elevation * 10)).astype("<i4")
+    row = {"west": terrain.west, "north": terrain.north, "cell_x": terrain.cell_x, "cell_y": terrain.cell_y, "crs": terrain.crs,
+           "rows": tenths.shape[0], "columns": tenths.shape[1], "data": base64.b64encode(zlib.compress(tenths.tobytes(), 9)).decode("ascii")}  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def _unpacked(row: Mapping[str, object], source: Sequence[str]) -> Terrain:
+    tenths = np.frombuffer(zlib.decompress(base64.b64decode(str(row["data"]))), "<i4").reshape(int(str(row["rows"])), int(str(row["columns"])))
+    elevation = np.where(tenths == np.iinfo("int32").min, np.nan, tenths / 10).astype("float32")
+    sizes = [float(str(row[k])) for k in ("west", "north", "cell_x", "cell_y")]
+    return Terrain(elevation, sizes[0], sizes[1], sizes[2], sizes[3], str(row["crs"]), tuple(source))
+
+
+def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
+    import pyogrio
+
+    layers = {str(name) for name, _ in pyogrio.list_layers(path)}
+    about = dict(manifest["county"])  # type: ignore[call-overload]
+    crs = about["crs"]
+
+    def raw(name: str) -> pd.DataFrame:
+        frame = pyogrio.read_dataframe(path, layer=name)
+        return frame.to_crs(crs) if isinstance(frame, gpd.GeoDataFrame) else frame
+
+    def table(layer: str, name: str) -> pd.DataFrame:
+        return check(name, raw(layer)[list(schemas()[name].columns)]) if layer in layers else empty(name, crs)
+
+    roads = None
+    if "roads" in layers:
+        edges = raw("roads")
+        for flag in ("walk", "drive", "bridge", "tunnel", "steps"):
+            edges[flag] = edges[flag].astype(bool)
+        for text in ("highway", "name", "surface"):
+            edges[text] = edges[text].fillna("").astype("str")
+        roads = Roads(raw("road_nodes"), edges, crs, about["roads"] or {})
+    county = County(
+        name=about["name"], code=about["code"], base_year=about["base_year"], base_date=dt.date.fromisoformat(about["base_date"]), crs=crs,
+        **{name: table(f"county_{name}", name) for name in (*SHEETS, "exclusions")}, roads=roads,
+        terrain=_unpacked(raw("terrain").iloc[0].to_dict(), about["terrain"] or ()) if "terrain" in layers else None,
+        boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None, inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
+        notes=tuple((key, fields) for key, fields in about["notes"]),
+    )  # fmt: skip
+    rules = raw("standards").fillna("")
+    standards = Standards({row["key"]: Rule(**{**row, "value": json.loads(row["value"]), "hard": bool(row["hard"])}) for row in rules.to_dict("records")})  # type: ignore[arg-type]
+    outcomes = {view: Outcome(view, **{n: table(f"{view}_{n}", n) for n in _OUTCOME_TABLES}) for view in ("today", "planned")}
+    return Plan(
+        county=county, standards=standards, years=tuple(manifest["years"]), schools=table("schools", "schools"),  # type: ignore[arg-type]
+        **{name: table(name, name) for name in _PLAN_TABLES}, **outcomes, manifest=manifest,  # type: ignore[arg-type]
+    )  # fmt: skip

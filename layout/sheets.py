@@ -1,0 +1,442 @@
+"""The planner's sheets: workbooks and CSV files by heading, cell by cell, and the template that people fill in."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import difflib
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from layout import messages
+from layout.tables import GRADES, Column, Problem, Table, schemas
+
+#: Tables that a county folder may hold as sheets, and those without which there is no plan.
+SHEETS = (
+    "settlements", "townships", "schools", "rosters", "population", "births", "rates", "moves", "attendance", "zones",
+    "history", "assumptions",
+)  # fmt: skip
+NEEDED = ("settlements", "townships", "schools", "population")
+# a table with such a heading has one row a pupil and is refused whole (personal information law, articles 28 and 31)
+PERSONAL = re.compile(r"身份证|证件号|出生日期|出生年月日|监护人|家长|学籍号|学籍辅号|学号|学生姓名|birth_?date|id_?number|guardian|pupil_?name", re.I)
+# a headteacher's name or an office phone is nobody's business here: left unread
+CONTACT = re.compile(r"校长|负责人|联系人|电话|手机|传真|姓名|邮箱|phone|e-?mail|headteacher|contact", re.I)
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_YES = {"是", "有", "√", "yes", "true", "1", "y"}
+_NO = {"否", "无", "×", "no", "false", "0", "n", ""}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows of one table as they stand in a file, with the number of each row there."""
+
+    table: str
+    file: str
+    sheet: str
+    frame: pd.DataFrame
+    rows: tuple[int, ...]
+
+
+def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], list[Problem], list[tuple[str, dict[str, object]]]]:
+    """Read every known sheet of a workbook and every CSV file of a folder that is named like a table.
+
+    Parameters
+    ----------
+    folder
+        The county folder.
+    workbook
+        Its ``.xlsx`` or ``.xls`` file, or None.
+
+    Returns
+    -------
+    tuple
+        Sheet by table name with typed columns, all problems, and notes on what was left unread.
+
+    Examples
+    --------
+    >>> sheets, problems, notes = read_sheets(Path("no such folder"), None)
+    >>> sorted(p.fields["table"] for p in problems)[:2]
+    ['乡镇 (townships)', '人口 (population)']
+    """
+    problems: list[Problem] = []
+    notes: list[tuple[str, dict[str, object]]] = []
+    sheets: dict[str, Sheet] = {}
+    names = {fold(n): t.name for t in schemas().values() if t.name in SHEETS for n in (t.name, t.zh)}
+    for file, title, cells in _raw_sheets(folder, workbook, problems):
+        table = names.get(fold(title))
+        if table is None:
+            if workbook is not None and file == workbook.name and fold(title) not in {fold("说明"), "readme"}:
+                notes.append(("note.sheet_unread", {"file": file, "sheet": title}))
+            continue
+        if table in sheets:
+            problems.append(Problem("sheet_twice", file, title, fields={"other": f"{sheets[table].file} {sheets[table].sheet}".strip()}))
+            continue
+        sheet = _typed(schemas()[table], file, title, cells, problems, notes)
+        if sheet is not None:
+            sheets[table] = sheet
+    seen = {p.sheet for p in problems if p.key in ("personal", "empty_sheet", "no_headings")}
+    for name in NEEDED:
+        zh = schemas()[name].zh
+        if name not in sheets and not seen & {zh, name}:
+            where = workbook.name if workbook is not None else "county.xlsx"
+            problems.append(Problem("missing_sheet", where, fields={"table": f"{zh} ({name})"}))
+    return sheets, problems, notes
+
+
+_MEETS = (
+    ("settlements", "township_id", "townships"), ("schools", "township_id", "townships"), ("rosters", "school_id", "schools"),
+    ("population", "settlement_id", "settlements"), ("births", "township_id", "townships"), ("moves", "from_id", "settlements"),
+    ("moves", "to_id", "settlements"), ("attendance", "township_id", "townships"), ("zones", "settlement_id", "settlements"),
+    ("zones", "school_id", "schools"), ("history", "school_id", "schools"),
+)  # fmt: skip
+
+
+def cross_check(sheets: Mapping[str, Sheet]) -> list[Problem]:
+    """Check what one sheet says against another: ids that do not meet, grades not taught, shares that do not add up.
+
+    Parameters
+    ----------
+    sheets
+        Sheet by table name, as :func:`read_sheets` returns them.
+
+    Returns
+    -------
+    list of Problem
+        One a row; an id is compared with the ids as typed, so that one bad school row does not accuse its roster.
+
+    Examples
+    --------
+    >>> schools = Sheet("schools", "county.xlsx", "学校", pd.DataFrame({"school_id": ["S1"]}), (2,))
+    >>> rosters = Sheet("rosters", "county.xlsx", "班级", pd.DataFrame({"school_id": ["S1", "S9"]}), (2, 3))
+    >>> [(p.key, p.row, p.value) for p in cross_check({"schools": schools, "rosters": rosters})]
+    [('unknown_id', 3, 'S9')]
+    """
+    return [*_unmet_ids(sheets), *_grade_problems(sheets), *_share_problems(sheets)]
+
+
+def _unmet_ids(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
+    for name, column, target in _MEETS:
+        key = schemas()[target].key[0]
+        if name not in sheets or target not in sheets or column not in sheets[name].frame or key not in sheets[target].frame:
+            continue
+        known = set(sheets[target].frame[key])
+        spelled: dict[str, str] = {}
+        for value, row in zip(sheets[name].frame[column], sheets[name].rows, strict=True):
+            if value and value not in known:
+                near = spelled.setdefault(value, ", ".join(difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0)))
+                fields = {"target": schemas()[target].zh, "near": near}
+                heading = schemas()[name].columns[column].zh
+                yield Problem("unknown_id", sheets[name].file, sheets[name].sheet, row, heading, value, fields)
+
+
+def _grade_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
+    for name in ("schools", "rosters", "history"):
+        for column in ("grade", "first_grade", "last_grade"):
+            if name in sheets and column in sheets[name].frame:
+                grades = pd.to_numeric(sheets[name].frame[column], errors="coerce")
+                heading = schemas()[name].columns[column].zh
+                for i in np.flatnonzero(grades.notna() & ~grades.isin(GRADES)):
+                    yield Problem("not_a_grade", sheets[name].file, sheets[name].sheet, sheets[name].rows[i], heading, f"{grades.iloc[i]:g}")
+    if "schools" not in sheets or not {"school_id", "first_grade", "last_grade"} <= set(sheets["schools"].frame):
+        return
+    schools = sheets["schools"]
+    spans = schools.frame[["first_grade", "last_grade"]].apply(pd.to_numeric, errors="coerce")
+    for i in np.flatnonzero(spans["first_grade"] > spans["last_grade"]):
+        value = f"{spans['first_grade'].iloc[i]:g}-{spans['last_grade'].iloc[i]:g}"
+        yield Problem("grades_turned", schools.file, schools.sheet, schools.rows[i], "起始年级 + 终止年级", value)
+    rosters = sheets.get("rosters")
+    if rosters is None or not {"school_id", "grade"} <= set(rosters.frame):
+        return
+    taught = {school: span for school, *span in zip(schools.frame["school_id"], spans["first_grade"], spans["last_grade"], strict=True)}
+    grades = pd.to_numeric(rosters.frame["grade"], errors="coerce")
+    for school, grade, row in zip(rosters.frame["school_id"], grades, rosters.rows, strict=True):
+        first, last = taught.get(school, (1.0, 9.0))
+        if grade in GRADES and first <= last and not first <= grade <= last:
+            fields = {"school": school, "first": f"{first:g}", "last": f"{last:g}"}
+            yield Problem("grade_not_taught", rosters.file, rosters.sheet, row, "年级", f"{grade:g}", fields)
+
+
+def _share_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
+    sheet = sheets.get("attendance")
+    if sheet is None or not {"township_id", "band", "share"} <= set(sheet.frame):
+        return
+    shares = pd.to_numeric(sheet.frame["share"], errors="coerce")
+    for (township, band), total in shares.groupby([sheet.frame["township_id"], sheet.frame["band"]]).sum().items():
+        if abs(total - 1) > 1e-6:
+            yield Problem("shares_not_one", sheet.file, sheet.sheet, None, "比例", f"{total:g}", {"township": township, "band": band})
+
+
+def fold(text: object) -> str:
+    """Fold a heading so that spaces, line breaks, full-width letters, stars and units in brackets do not matter.
+
+    Parameters
+    ----------
+    text
+        Heading or sheet name.
+
+    Returns
+    -------
+    str
+        Folded text, to be compared only.
+
+    Examples
+    --------
+    >>> fold(" 常住人口（人）★"), fold("学校（机构）标识码")
+    ('常住人口', '学校(机构)标识码')
+    """
+    out = re.sub(r"[\s★*]", "", unicodedata.normalize("NFKC", str(text))).lower()
+    return re.sub(r"\((人|名|个|所|间|张|户|岁|年|m2|平方米|㎡|元|辆)\)$", "", out)
+
+
+def is_id_number(text: str) -> bool:
+    """Say whether a text is a Chinese citizen's ID number with the right check digit.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    bool
+        True only for 18 characters whose last is the check digit of GB 11643.
+
+    Examples
+    --------
+    >>> is_id_number("11010519491231002X"), is_id_number("110105194912310021"), is_id_number("522401001001")
+    (True, False, False)
+    """
+    if not re.fullmatch(r"[1-9]\d{16}[\dXx]", text):
+        return False
+    remainder = sum(int(d) * w for d, w in zip(text[:17], _ID_WEIGHTS, strict=True)) % 11
+    return "10X98765432"[remainder] == text[-1].upper()
+
+
+def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Write tables as the county workbook: one sheet a table, Chinese headings, texts as texts.
+
+    Parameters
+    ----------
+    tables
+        Table by name; one without rows becomes a sheet of headings.
+    path
+        File to write.
+    """
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False})
+    book.set_properties({"created": dt.datetime(2000, 1, 1)})
+    head = book.add_format({"bold": True, "bg_color": "#DDEBF7", "text_wrap": True, "valign": "top"})
+    need = book.add_format({"bold": True, "bg_color": "#FFE699", "text_wrap": True, "valign": "top"})
+    guide = book.add_worksheet("说明")
+    _write_guide(guide, head)
+    for name in SHEETS:
+        if name not in tables:
+            continue
+        sheet = book.add_worksheet(schemas()[name].zh)
+        sheet.freeze_panes(1, 0)
+        for j, (heading, column, values) in enumerate(_as_written(schemas()[name], tables[name])):
+            sheet.write_string(0, j, heading, need if column.required else head)
+            sheet.set_column(j, j, max(10, 2 * len(heading)))
+            for i, value in enumerate(values, start=1):
+                if isinstance(value, str):
+                    sheet.write_string(i, j, value)
+                elif value is not None:
+                    sheet.write_number(i, j, value)
+    book.close()
+
+
+def _write_guide(sheet, head) -> None:  # type: ignore[no-untyped-def]
+    for j, heading in enumerate(("工作表 sheet", "列 column", "单位 unit", "必填 required", "可填的值 values", "含义", "meaning")):
+        sheet.write_string(0, j, heading, head)
+        sheet.set_column(j, j, (16, 18, 14, 8, 40, 40, 50)[j])
+    i = 1
+    for name in SHEETS:
+        for column in schemas()[name].columns.values():
+            cells = (schemas()[name].zh, column.zh, column.unit, "是 yes" if column.required else "", "、".join(column.values.values()),
+                     column.meaning_zh, column.meaning_en)  # fmt: skip
+            for j, cell in enumerate(cells):
+                sheet.write_string(i, j, cell)
+            i += 1
+
+
+def _as_written(table: Table, frame: pd.DataFrame) -> Iterable[tuple[str, Column, list[str | float | None]]]:
+    for column in table.columns.values():
+        if column.dtype == "point":
+            for heading, name in (("经度", "lon"), ("纬度", "lat")):
+                yield heading, column, [round(float(v), 7) for v in frame[name]] if len(frame) else []
+            continue
+        if column.name not in frame or (not column.required and len(frame) and _blank(frame[column.name]).all()):
+            if len(frame):
+                continue
+            yield column.zh, column, []
+            continue
+        values: list[str | float | None] = []
+        for value, blank in zip(frame[column.name], _blank(frame[column.name]), strict=True):
+            if blank:
+                values.append(None)
+            elif column.dtype == "bool":
+                values.append("是" if value else "否")
+            elif column.dtype == "str":
+                values.append(column.values.get(value, value))
+            else:
+                values.append(int(value) if float(value).is_integer() else float(value))
+        yield column.zh, column, values
+
+
+def _blank(values: pd.Series) -> np.ndarray:
+    return (values.isna() | (values.astype("str") == "")).to_numpy()
+
+
+def _raw_sheets(folder: Path, workbook: Path | None, problems: list[Problem]) -> Iterable[tuple[str, str, list[list[object]]]]:
+    if workbook is not None:
+        import python_calamine
+
+        try:
+            book = python_calamine.CalamineWorkbook.from_path(str(workbook))
+            titles = [(title, book.get_sheet_by_name(title).to_python(skip_empty_area=False)) for title in book.sheet_names]
+        except (python_calamine.CalamineError, OSError, ValueError) as error:
+            problems.append(Problem("unreadable", workbook.name, fields={"error": str(error)}))
+            titles = []
+        for title, cells in titles:
+            yield workbook.name, title, cells
+    for path in sorted(folder.glob("*.csv")):
+        text = _decoded(path.read_bytes())
+        if text is None:
+            problems.append(Problem("encoding", path.name))
+            continue
+        yield path.name, path.stem, [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
+
+
+def _decoded(raw: bytes) -> str | None:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _typed(
+    table: Table, file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem], notes: list[tuple[str, dict[str, object]]]
+) -> Sheet | None:
+    filled = [i for i, row in enumerate(cells) if any(_clean(c) for c in row)]
+    if len(filled) < 2 and table.name in NEEDED:
+        problems.append(Problem("empty_sheet", file, title))
+    if not filled:
+        return None
+    head = filled[0]
+    headings = [_clean(c) for c in cells[head]]
+    personal = [h for h in headings if PERSONAL.search(h)]
+    numbers = [(i, str(c)) for i in filled[1:] for c in cells[i] if is_id_number(_clean(c))]
+    if personal or numbers:
+        # the value itself is not repeated: it would put the pupil into a log
+        row = numbers[0][0] + 1 if numbers else head + 1
+        problems.append(Problem("personal", file, title, row, "、".join(personal)))
+        return None
+    wanted = _headings(table)
+    place: dict[str, int] = {}
+    unread: list[str] = []
+    for j, heading in enumerate(headings):
+        name = wanted.get(fold(heading))
+        if name is None:
+            if heading:
+                unread.append(heading)
+        elif name in place:
+            problems.append(Problem("heading_twice", file, title, head + 1, heading, fields={"other": headings[place[name]]}))
+        else:
+            place[name] = j
+    if not place:
+        problems.append(Problem("no_headings", file, title, head + 1, fields={"wanted": "、".join(c.zh for c in table.columns.values())}))
+        return None
+    contact = [h for h in unread if CONTACT.search(h)]
+    if contact:
+        notes.append(("note.contact_unread", {"file": file, "sheet": title, "columns": "、".join(contact)}))
+    if len(unread) > len(contact):
+        notes.append(("note.column_unread", {"file": file, "sheet": title, "columns": "、".join(h for h in unread if h not in contact)}))
+    rows = filled[1:]
+    data = {}
+    for name, j in place.items():
+        column = table.columns.get(name) or Column(name, "float", True, True, "degrees", {"lon": "经度", "lat": "纬度"}[name], name, (), {}, "", "")
+        values = [_clean(cells[i][j]) if j < len(cells[i]) else "" for i in rows]
+        data[name] = _column(column, values, file, title, [i + 1 for i in rows], problems)
+    return Sheet(table.name, file, title, pd.DataFrame(data), tuple(i + 1 for i in rows))
+
+
+def _headings(table: Table) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for column in table.columns.values():
+        if column.dtype == "point":
+            out |= {fold("经度"): "lon", "lon": "lon", "longitude": "lon", fold("纬度"): "lat", "lat": "lat", "latitude": "lat"}
+        elif column.dtype != "polygon":
+            out |= {fold(h): column.name for h in (column.zh, column.en, *column.aliases)}
+    return out
+
+
+def _clean(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "1" if cell else "0"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e16 else repr(cell)
+    return str(cell).strip()
+
+
+def _column(column: Column, values: list[str], file: str, sheet: str, rows: list[int], problems: list[Problem]) -> pd.Series:
+    def blame(key: str, i: int, **fields: object) -> None:
+        problems.append(Problem(key, file, sheet, rows[i], column.zh, values[i], fields))
+
+    if column.dtype == "bool":
+        for i, value in enumerate(values):
+            if fold(value) not in _YES | _NO:
+                blame("not_yes_no", i)
+        return pd.Series([fold(v) in _YES for v in values], dtype=bool)
+    if column.dtype == "str":
+        out = []
+        codes = {fold(code): code for code in column.values} | {fold(zh): code for code, zh in column.values.items()}
+        for i, value in enumerate(values):
+            if column.values:
+                value = codes.get(fold(value), value)
+            elif column.name.endswith("_id") or column.name == "code":
+                value = unicodedata.normalize("NFKC", value)
+                if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", value):
+                    blame("code_mangled", i)
+            out.append(value)
+        return pd.Series(out, dtype="str")
+    # full-width digits, spaces and thousands separators are what people type; anything else is said by the check
+    plain = [re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", unicodedata.normalize("NFKC", v).replace(" ", "")) for v in values]
+    numbers = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce")
+    if numbers.isna().any() and any(p and pd.isna(n) for p, n in zip(plain, numbers, strict=True)):
+        return pd.Series([(None if not p else (p if pd.isna(n) else n)) for p, n in zip(plain, numbers, strict=True)], dtype=object)
+    return numbers.astype(float)
+
+
+def describe(notes: Iterable[tuple[str, Mapping[str, object]]], lang: str = "zh") -> list[str]:
+    """Say the notes of a county in words.
+
+    Parameters
+    ----------
+    notes
+        Message keys with their fields.
+    lang
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    list of str
+        One sentence each.
+
+    Examples
+    --------
+    >>> describe([("note.no_roads", {})], "en")[0][:8]
+    'No roads'
+    """
+    return [messages.text(key, lang, **fields) for key, fields in notes]

@@ -1,0 +1,662 @@
+"""A plan as the planner's workbook: one sheet a table, headings with units, every figure with its source."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from layout import messages
+from layout.plan import Plan
+from layout.sheets import describe
+from layout.standards import judged_minutes
+from layout.tables import BANDS, label, schemas
+
+AUDIENCES = ("internal", "public")
+# statuses of a child who has a school, and of one who has none
+_PLACED, _WITHOUT = ("served", "beyond_limit"), ("no_seat", "no_bed", "no_route")
+# a published line must leave at least this many whole numbers possible for a count that is not shown
+_AMBIGUITY = 3
+# Excel takes no longer text in a cell
+_LONGEST_TEXT = 32_000
+_TIER_COLOURS = {"small": "#DDEBF7", "elevated": "#FFF2CC", "oversized": "#F8CBAD", "super": "#FF9999"}
+_WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money": 15, "number": 12, "yes": 8}
+_FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General"}
+
+Cell = tuple[object, ...]
+Marks = Mapping[Cell, str]
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One column of a sheet: where its values stand, its heading, and how it is written."""
+
+    name: str
+    heading: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One sheet: key of its title, its columns and rows, and how many columns stay in view."""
+
+    key: str
+    fields: tuple[_Field, ...]
+    frame: pd.DataFrame
+    frozen: int = 0
+
+
+def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal") -> None:
+    """Write the planner's tables of a plan as an Excel workbook.
+
+    Texts are written as texts, never as formulas or links. The file appears whole or not at all, and two runs give
+    the same bytes.
+
+    Parameters
+    ----------
+    plan
+        What to write.
+    path
+        File to write; an earlier one is replaced.
+    lang
+        ``zh`` or ``en``.
+    audience
+        ``internal`` for every figure. In ``public``, counts of people under ``privacy.small_count`` are shown as
+        ``<10``; where such a count could be worked out from the totals around it, the next smallest count is hidden
+        too (``*``), and the numbers of people in the reasons are rounded to tens.
+
+    Raises
+    ------
+    ValueError
+        If the language or the audience is not known.
+
+    Examples
+    --------
+    >>> write_workbook(plan, "plan.xlsx")  # doctest: +SKIP
+    """
+    if audience not in AUDIENCES:
+        raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
+    marks = _marks(plan) if audience == "public" else {}
+    makers: list[Callable[[Plan, str, Marks], _Page]]
+    makers = [_townships, _schools, _classes, _villages, _proposals, _must_stay, _sites, _standards, _sources]
+    pages = [_guide(plan, lang, audience, marks), *(make(plan, lang, marks) for make in makers)]
+    path = Path(path)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _write(pages, scratch, messages.text(f"workbook.stamp.{audience}", lang), plan.county.name, lang)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal") -> str:
+    """Say a plan in one sentence: pupils, pupils beyond the limit, oversized classes, proposals.
+
+    Parameters
+    ----------
+    plan
+        What to say.
+    lang
+        ``zh`` or ``en``.
+    audience
+        As in :func:`write_workbook`.
+
+    Returns
+    -------
+    str
+        The sentence.
+
+    Examples
+    --------
+    >>> summary_sentence(plan, lang="en")  # doctest: +SKIP
+    """
+    return _summary(plan, lang, _marks(plan) if audience == "public" else {})
+
+
+def _summary(plan: Plan, lang: str, marks: Marks) -> str:
+    base, last = plan.county.base_year, max(plan.years)
+    shown = {}
+    for name, cell in (("pupils", ("H", "", last, "pupils")), ("before", ("H", "today", base, "beyond_limit")),
+                       ("idle", ("H", "today", last, "beyond_limit")), ("after", ("H", "planned", last, "beyond_limit")),
+                       ("without", ("H", "planned", last, "without"))):  # fmt: skip
+        value = _headline_sum(plan, *cell[1:])
+        shown[name] = marks.get(cell, f"{value:,}")
+    today, planned = plan.today.classes, plan.planned.classes
+    return messages.text(
+        "workbook.summary", lang, name=plan.county.name, base=base, year=last, **shown,
+        big_before=int(today.loc[today["year"] == base, "oversized_classes"].sum()),
+        big_idle=int(today.loc[today["year"] == last, "oversized_classes"].sum()),
+        big_after=int(planned.loc[planned["year"] == last, "oversized_classes"].sum()),
+        proposals=int((plan.proposals["action"] != "keep").sum()),
+    )  # fmt: skip
+
+
+def _headline_sum(plan: Plan, view: object, year: object, measure: object) -> int:
+    table = (plan.planned if view == "planned" else plan.today).headline
+    columns = list(_WITHOUT) if measure == "without" else [str(measure)]
+    return int(table.loc[table["year"] == year, columns].to_numpy().sum())
+
+
+# --- what a public edition may show
+
+
+def _marks(plan: Plan) -> dict[Cell, str]:
+    least = int(plan.standards["privacy.small_count"])
+    counts, lines = _published(plan, least)
+    return _hide(counts, lines, least)
+
+
+def _published(plan: Plan, least: int) -> tuple[dict[Cell, int], list[list[tuple[int, Cell]]]]:
+    """Return every count of people that the sheets show, and the sums that bind them (signed cells that add up to 0)."""
+    counts: dict[Cell, int] = {}
+    groups: dict[Cell, list[Cell]] = {}
+
+    def put(cell: Cell, value: float, *totals: Cell) -> None:
+        counts[cell] = int(value)
+        for total in totals:
+            groups.setdefault(total, []).append(cell)
+
+    lines: list[list[tuple[int, Cell]]] = []
+    township_of = dict(zip(plan.county.settlements["settlement_id"], plan.county.settlements["township_id"], strict=True))
+    for outcome in (plan.today, plan.planned):
+        view = outcome.view
+        for row in outcome.headline.itertuples():
+            parts = [*_PLACED, *_WITHOUT]
+            for measure in ("pupils", "away", *parts):
+                cell = _at(view, row.township_id, row.year, row.band, measure)
+                county = _at(view, "", row.year, row.band, measure)
+                if cell not in counts:
+                    put(cell, getattr(row, measure), county)
+            own = [_at(view, row.township_id, row.year, row.band, m) for m in (*parts, "away")]
+            lines.append([(1, _at(view, row.township_id, row.year, row.band, "pupils")), *((-1, c) for c in own)])
+        for row in _class_rows(outcome.classes).itertuples():
+            put(("C", view, row.year, row.school_id, row.class_group), row.pupils, ("S", view, row.year, row.school_id))
+        for row in _troubled(outcome.assignment).itertuples():
+            township = township_of[row.settlement_id]
+            put(("V", view, row.year, row.settlement_id, row.band, row.status), row.pupils, _at(view, township, row.year, row.band, row.status))
+    for row in _site_rows(plan).itertuples():
+        put(("M", row.settlement_id), row.persons)
+        put(("R", row.settlement_id, "base"), row.pupils_base)
+        put(("R", row.settlement_id, "plan"), row.pupils_plan)
+    for row in plan.must_stay.itertuples():
+        put(("K", row.school_id, row.year), row.pupils)
+    for row in plan.county.schools[["school_id", "boarders"]].dropna().itertuples():
+        put(("B", row.school_id), row.boarders)
+    for total, members in groups.items():
+        counts.setdefault(total, sum(counts[m] for m in members))
+        lines.append([(1, total), *((-1, m) for m in members)])
+    for row in plan.proposals.itertuples():
+        put(_proposal_cell(plan, row.school_id, row.year), row.pupils)
+    lines += _county_lines(plan, counts, groups)
+    # a relation that does not hold in the figures tells nobody anything
+    return counts, [line for line in lines if sum(sign * counts[cell] for sign, cell in line) == 0]
+
+
+def _county_lines(plan: Plan, counts: dict[Cell, int], groups: Mapping[Cell, list[Cell]]) -> list[list[tuple[int, Cell]]]:
+    lines: list[list[tuple[int, Cell]]] = []
+    for view, table in (("today", plan.today.headline), ("planned", plan.planned.headline)):
+        for year in sorted(set(table["year"])):
+            bands = sorted(set(table.loc[table["year"] == year, "band"]))
+            for measure, parts in (("pupils", ["pupils"]), ("beyond_limit", ["beyond_limit"]), ("without", list(_WITHOUT))):
+                cell = ("H", "" if measure == "pupils" else view, year, measure)
+                members = [_at(view, "", year, band, part) for band in bands for part in parts]
+                counts[cell] = sum(counts[m] for m in members)
+                lines.append([(1, cell), *((-1, m) for m in members)])
+            schools = [c for c in groups if c[0] == "S" and c[1:3] == (view, year)]
+            placed = [_at(view, "", year, band, part) for band in bands for part in _PLACED]
+            lines.append([*((1, c) for c in schools), *((-1, c) for c in placed)])
+    # the pupils of a township's only settlement are those of the township
+    alone = plan.county.settlements.drop_duplicates("township_id", keep=False)
+    for row in alone.itertuples():
+        for which, year in (("base", plan.county.base_year), ("plan", max(plan.years))):
+            cell, parts = ("R", row.settlement_id, which), [_at("", row.township_id, year, band, "pupils") for band in BANDS]
+            if cell in counts and all(p in counts for p in parts):
+                lines.append([(1, cell), *((-1, p) for p in parts)])
+    return lines
+
+
+def _at(view: str, township: object, year: object, band: object, measure: str) -> Cell:
+    # all pupils, and those away, are the same children in both views
+    return ("T", "" if measure in ("pupils", "away") else view, township, year, band, measure)
+
+
+def _proposal_cell(plan: Plan, school: object, year: object) -> Cell:
+    table = plan.planned.classes
+    total = table.loc[(table["school_id"] == school) & (table["year"] == year), "pupils"].sum()
+    own = plan.proposals.loc[(plan.proposals["school_id"] == school) & (plan.proposals["year"] == year), "pupils"]
+    return ("S", "planned", year, school) if len(own) and total and (own == total).all() else ("P", year, school)
+
+
+def _hide(counts: Mapping[Cell, int], lines: list[list[tuple[int, Cell]]], least: int) -> dict[Cell, str]:
+    """Choose the counts that are not shown, line by line until no line gives a small one away.
+
+    Every count from 1 to ``least - 1`` is hidden. While the counts that a line leaves open allow fewer than three whole
+    numbers for one of its small counts (or one for another hidden one), the smallest shown count of that line is hidden too.
+    """
+    marks = {cell: messages.text("workbook.mark.small", least=least) for cell, value in counts.items() if 0 < value < least}
+    small = set(marks)
+    of: dict[Cell, list[int]] = {}
+    for number, line in enumerate(lines):
+        for _, cell in line:
+            of.setdefault(cell, []).append(number)
+    waiting = dict.fromkeys(range(len(lines)))
+    while waiting:
+        number = next(iter(waiting))
+        del waiting[number]
+        line = lines[number]
+        while not _ambiguous(line, counts, marks, small, least):
+            open_cells = [cell for _, cell in line if cell not in marks and counts[cell] > 0]
+            if not open_cells:
+                break
+            cell = min(open_cells, key=lambda c: counts[c])
+            marks[cell] = messages.text("workbook.mark.hidden")
+            waiting |= dict.fromkeys(of[cell])
+    return marks
+
+
+def _ambiguous(line: list[tuple[int, Cell]], counts: Mapping[Cell, int], marks: Marks, small: set[Cell], least: int) -> bool:
+    hidden = [(sign, cell, (1, least - 1) if cell in small else (least, np.inf)) for sign, cell in line if cell in marks]
+    seen = sum(sign * counts[cell] for sign, cell in line if cell not in marks)
+    for sign, cell, (low, high) in hidden:
+        rest = [sorted((s * b[0], s * b[1])) for s, c, b in hidden if c != cell]
+        ends = sorted(-sign * (seen + sum(r[i] for r in rest)) for i in (0, 1))
+        wanted = _AMBIGUITY if cell in small else 2
+        if min(high, ends[1]) - max(low, ends[0]) + 1 < min(wanted, high - low + 1):
+            return False
+    return True
+
+
+def _round_people(text: str) -> str:
+    # every whole number that is not minutes, years, grades, rooms, beds, classes, money or distance counts as people
+    unit = r"(?!\d)(?![.,]\d)(?!\s*(?:分|年|间|张|床|班|个班|万|亿|元|公里|千米|米|%|％|[—–-]\s*\d|minute|min\b|year|room|bed|class|yuan|km|m\b))"
+    return re.sub(rf"(?<![\d.—–-])(?<!grades )(?<!grade )(\d+){unit}", lambda m: _tens(int(m[1])), text)
+
+
+def _tens(value: int) -> str:
+    return str(value) if value == 0 or 1990 <= value <= 2100 else ("<10" if value < 10 else f"≈{round(value, -1)}")
+
+
+# --- rows that several sheets share
+
+
+def _class_rows(classes: pd.DataFrame) -> pd.DataFrame:
+    return classes[["school_id", "year", "class_group", "pupils"]]
+
+
+def _troubled(assignment: pd.DataFrame) -> pd.DataFrame:
+    """Return the children beyond the limit or without a place by settlement, year, band and status."""
+    rows = assignment[assignment["status"].isin(["beyond_limit", *_WITHOUT]) & (assignment["pupils"] > 0)]
+    band = rows["grade"].map({grade: band for band, grades in BANDS.items() for grade in grades})
+    grouped = rows.assign(band=band, school_id=rows["school_id"].astype("str")).groupby(["settlement_id", "year", "band", "status"], observed=True)
+    return grouped.agg(pupils=("pupils", "sum"), minutes=("minutes", "max"), school_ids=("school_id", lambda s: tuple(sorted(set(s) - {""})))).reset_index()
+
+
+def _site_rows(plan: Plan) -> pd.DataFrame:
+    """Return the relocation sites: households and persons moving in, years, pupils then and now, minutes to a school."""
+    county, last = plan.county, max(plan.years)
+    sites = county.settlements[(county.settlements["kind"] == "relocation") | county.settlements["settlement_id"].isin(county.moves["to_id"])]
+    residents = county.population.groupby("settlement_id")["persons"].sum()
+    moves = county.moves.assign(persons=county.moves["persons"].fillna(county.moves["from_id"].map(residents)))
+    rows = []
+    for site in sites.itertuples():
+        own = moves[moves["to_id"] == site.settlement_id]
+        pupils = plan.pupils[plan.pupils["settlement_id"] == site.settlement_id].groupby("year")["pupils"].sum()
+        rows.append(
+            {
+                "settlement_id": site.settlement_id, "name": site.name, "township_id": site.township_id,
+                "years": ", ".join(str(y) for y in sorted(set(own["year"]))), "households": own["households"].sum(),
+                "persons": round(own["persons"].sum()), "pupils_base": round(pupils.get(county.base_year, 0)), "pupils_plan": round(pupils.get(last, 0)),
+                "school_today": _nearest(plan, site.settlement_id, None), "school_planned": _nearest(plan, site.settlement_id, last),
+            }
+        )  # fmt: skip
+    columns = ["settlement_id", "name", "township_id", "years", "households", "persons", "pupils_base", "pupils_plan", "school_today", "school_planned"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _nearest(plan: Plan, settlement: str, year: int | None) -> tuple[str, float]:
+    """Return the open school of grade 1 that takes the fewest minutes on foot or by bus, and these minutes."""
+    schools = plan.county.schools if year is None else plan.planned.school_years[plan.planned.school_years["year"] == year]
+    taught = schools[(schools["status"] == "open") & (schools["first_grade"] <= 1)]["school_id"]
+    times = (plan.today if year is None else plan.planned).times
+    own = times[(times["from_id"] == settlement) & (times["band"] == "lower") & times["mode"].isin(["walk", "bus"]) & times["to_id"].isin(taught)]
+    if not len(own):
+        return "", float("nan")
+    minutes = judged_minutes(own, plan.standards)
+    return str(own.loc[minutes.idxmin(), "to_id"]), float(minutes.min())
+
+
+def _school_names(plan: Plan) -> dict[str, str]:
+    return dict(zip(plan.candidates["school_id"], plan.candidates["name"], strict=True)) | dict(
+        zip(plan.county.schools["school_id"], plan.county.schools["name"], strict=True)
+    )
+
+
+def _township_names(plan: Plan) -> dict[str, str]:
+    return dict(zip(plan.county.townships["township_id"], plan.county.townships["name"], strict=True))
+
+
+def _head(plan: Plan, lang: str, table: str, column: str, prefix: str = "") -> str:
+    known = schemas()[table].columns[column]
+    words = known.zh if lang == "zh" else known.en.replace("_", " ")
+    unit = messages.catalogue(lang).get(f"workbook.unit.{known.unit.replace('/', '_')}", "") if known.unit else ""
+    text = f"{prefix}{words}" + (messages.text("workbook.with_unit", lang, unit=unit) if unit and unit not in words else "")
+    assumed = ((plan.county.assumptions["table"] == table) & (plan.county.assumptions["column"] == column)).any()
+    return text + (messages.text("workbook.assumed", lang) if assumed else "")
+
+
+def _view_prefix(view: str, year: int, lang: str) -> str:
+    return messages.text(f"workbook.view.{view}", lang, year=year)
+
+
+# --- the sheets
+
+
+def _guide(plan: Plan, lang: str, audience: str, marks: Marks) -> _Page:
+    county, manifest = plan.county, plan.manifest
+    solve = manifest.get("solve")
+    rows: list[tuple[str, object]] = [
+        ("stamp", messages.text(f"workbook.stamp.{audience}", lang)), ("what", messages.text("workbook.what", lang)),
+        ("county", f"{county.name} {county.code}".strip()), ("base_year", str(county.base_year)),
+        ("years", ", ".join(str(y) for y in plan.years)), ("summary", _summary(plan, lang, marks)),
+    ]  # fmt: skip
+    # the levels of the solve are counts of children: an internal matter
+    shown = {k: v for k, v in solve.items() if audience == "internal" or k in ("status", "gap")} if isinstance(solve, Mapping) else {}
+    rows += [("solve", f"{key}: {value}") for key, value in _flat(shown)]
+    if not shown:
+        rows.append(("solve", messages.text("workbook.no_solve", lang)))
+    if audience == "public":
+        rows.append(("privacy", messages.text("workbook.privacy", lang, least=int(plan.standards["privacy.small_count"]))))
+    rows += [("notes", sentence) for sentence in describe(county.notes, lang)]
+    rows += [("assumption", sentence) for sentence in _assumptions(plan, lang)] or [("assumption", messages.text("workbook.no_assumptions", lang))]
+    unverified = [rule for rule in plan.standards.rules.values() if rule.verified == "U"]
+    rows += [("unverified", f"{rule.zh if lang == 'zh' else rule.en}: {_plain(rule.value)} {rule.unit} ({rule.key})") for rule in unverified]
+    frame = pd.DataFrame([(messages.text(f"workbook.guide.{key}", lang), value) for key, value in rows], columns=["item", "content"])
+    fields = (_Field("item", messages.text("workbook.head.item", lang)), _Field("content", messages.text("workbook.head.content", lang), "long"))
+    return _Page("guide", fields, frame)
+
+
+def _flat(node: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
+            for number, entry in enumerate(value, start=1):
+                yield from _flat(entry, f"{prefix}{key}.{number}.")
+        else:
+            yield f"{prefix}{key}", _plain(value)
+
+
+def _plain(value: object) -> object:
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _assumptions(plan: Plan, lang: str) -> list[str]:
+    out = []
+    for row in plan.county.assumptions.itertuples():
+        table = schemas().get(row.table)
+        column = table.columns.get(row.column) if table else None
+        names = (table.zh if table else row.table, column.zh if column else row.column) if lang == "zh" else (row.table, row.column)
+        out.append(messages.text("workbook.assumption", lang, table=names[0], column=names[1], rows=row.rows, basis=row.basis, note=row.note))
+    return out
+
+
+def _townships(plan: Plan, lang: str, marks: Marks) -> _Page:
+    measures = (*_PLACED, *_WITHOUT)
+    names = {"": messages.text("workbook.whole_county", lang)} | _township_names(plan)
+    both = {v.view: v.headline.set_index(["township_id", "year", "band"]) for v in (plan.today, plan.planned)}
+    county = {view: table.groupby(["year", "band"])[["pupils", "away", *measures]].sum() for view, table in both.items()}
+    keys = sorted({(int(y), str(t)) for t, y, _ in both["today"].index} | {(int(y), str(t)) for t, y, _ in both["planned"].index})
+    rows = []
+    for year, township in sorted({(y, "") for y, _ in keys} | set(keys)):
+        for band in BANDS:
+            row: dict[str, object] = {"year": year, "township": names.get(township, township), "band": messages.text(f"band.{band}", lang)}
+            for view, table in both.items():
+                source, key = (table, (township, year, band)) if township else (county[view], (year, band))
+                if key not in source.index:
+                    continue
+                found = source.loc[key]
+                row |= {f"{view}.{m}": marks.get(_at(view, township, year, band, m), int(found[m])) for m in measures}
+                row |= {m: marks.get(_at(view, township, year, band, m), int(found[m])) for m in ("pupils", "away")}
+            rows.append(row)
+    fields = [_Field("year", _head(plan, lang, "headline", "year"), "year"), _Field("township", _head(plan, lang, "townships", "name"))]
+    fields += [_Field("band", _head(plan, lang, "headline", "band")), _Field("pupils", _head(plan, lang, "headline", "pupils"), "int")]
+    for view in both:
+        fields += [_Field(f"{view}.{m}", _head(plan, lang, "headline", m, messages.text(f"workbook.scheme.{view}", lang)), "int") for m in measures]
+    fields.append(_Field("away", _head(plan, lang, "headline", "away"), "int"))
+    return _Page("townships", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
+
+
+def _schools(plan: Plan, lang: str, marks: Marks) -> _Page:
+    county, base, last = plan.county, plan.county.base_year, max(plan.years)
+    plain = ["school_id", "name", "kind", "urban_rural", "owner", "status"]
+    numbers = ["first_grade", "last_grade", "rooms", "expandable_rooms", "beds", "boarders", "teachers", "site_area_m2"]
+    fields = [_Field(c, _head(plan, lang, "schools", c)) for c in plain[:2]] + [_Field("township", _head(plan, lang, "townships", "name"))]
+    fields += [_Field(c, _head(plan, lang, "schools", c)) for c in plain[2:]] + [_Field(c, _head(plan, lang, "schools", c), "int") for c in numbers]
+    frame = pd.DataFrame(county.schools[plain + numbers])
+    frame["township"] = county.schools["township_id"].map(_township_names(plan)).fillna(county.schools["township_id"])
+    for column in plain[2:]:
+        frame[column] = [label("schools", column, value, lang) for value in frame[column]]
+    frame["boarders"] = [marks.get(("B", s), n) for s, n in zip(frame["school_id"], frame["boarders"], strict=True)]
+    for name, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
+        totals = _school_totals(plan, outcome.view, outcome.classes, year, lang, marks)
+        prefix = _view_prefix(outcome.view, year, lang)
+        for column, kind in (("pupils", "int"), ("classes", "int"), ("largest_class", "int"), ("tier", "text"), ("oversized_classes", "int"), ("rooms_missing", "int")):
+            fields.append(_Field(f"{name}.{column}", _head(plan, lang, "classes", column, prefix), kind))
+            frame[f"{name}.{column}"] = [totals.get(s, {}).get(column) for s in frame["school_id"]]
+    return _Page("schools", tuple(fields), frame[[f.name for f in fields]], 2)
+
+
+def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang: str, marks: Marks) -> dict[str, dict[str, object]]:
+    least = plan.standards["privacy.small_count"] if marks else 0
+    out: dict[str, dict[str, object]] = {}
+    for school, rows in classes[classes["year"] == year].groupby("school_id", observed=True):
+        largest = rows.loc[rows["largest_class"].idxmax()]
+        total = ("S", view, year, school)
+        # the largest class is named only where the class it is may be named
+        closed = marks.get(("C", view, year, school, largest["class_group"])) or marks.get(total)
+        if not closed and 0 < largest["largest_class"] < least:
+            closed = messages.text("workbook.mark.small", lang, least=int(least))
+        out[str(school)] = {
+            "pupils": marks.get(total, int(rows["pupils"].sum())), "classes": int(rows["classes"].sum()),
+            "largest_class": closed or int(largest["largest_class"]), "tier": label("classes", "tier", largest["tier"], lang),
+            "oversized_classes": int(rows["oversized_classes"].sum()), "rooms_missing": int(rows["rooms_missing"].max()),
+        }  # fmt: skip
+    return out
+
+
+def _classes(plan: Plan, lang: str, marks: Marks) -> _Page:
+    base, last = plan.county.base_year, max(plan.years)
+    names = _school_names(plan)
+    least = int(plan.standards["privacy.small_count"]) if marks else 0
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    fields = [_Field("school_id", _head(plan, lang, "classes", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
+    fields.append(_Field("class_group", _head(plan, lang, "classes", "class_group"), "int"))
+    shown = {"pupils": "int", "classes": "int", "class_size": "minutes", "largest_class": "int", "oversized_classes": "int", "tier": "text", "standard": "int"}
+    for key, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
+        prefix = _view_prefix(outcome.view, year, lang)
+        fields += [_Field(f"{key}.{c}", _head(plan, lang, "classes", c, prefix), kind) for c, kind in shown.items()]
+        for found in outcome.classes[outcome.classes["year"] == year].to_dict("records"):
+            group = str(found["class_group"])
+            row = rows.setdefault((str(found["school_id"]), group), {"class_group": int(group) if group.isdigit() else group})
+            closed = marks.get(("C", outcome.view, year, found["school_id"], found["class_group"]))
+            values = {c: found[c] for c in shown} | {"tier": label("classes", "tier", found["tier"], lang)}
+            if closed:
+                values |= {"pupils": closed, "class_size": closed, "largest_class": closed}
+            elif 0 < found["largest_class"] < least:
+                small = messages.text("workbook.mark.small", lang, least=least)
+                values |= {"class_size": small, "largest_class": small}
+            row |= {f"{key}.{c}": value for c, value in values.items()}
+    order = sorted(rows, key=lambda k: (k[0], not k[1].isdigit(), int(k[1]) if k[1].isdigit() else 0, k[1]))
+    frame = pd.DataFrame([{"school_id": k[0], "name": names.get(k[0], k[0])} | rows[k] for k in order], columns=[f.name for f in fields])
+    return _Page("classes", tuple(fields), frame, 3)
+
+
+def _villages(plan: Plan, lang: str, marks: Marks) -> _Page:
+    places = plan.county.settlements.set_index("settlement_id")
+    townships, schools = _township_names(plan), _school_names(plan)
+    rows = []
+    for outcome in (plan.today, plan.planned):
+        for row in _troubled(outcome.assignment).itertuples():
+            place = places.loc[row.settlement_id]
+            cell = ("V", outcome.view, row.year, row.settlement_id, row.band, row.status)
+            rows.append(
+                {
+                    "scheme": messages.text(f"workbook.scheme.{outcome.view}", lang).strip("·- "), "year": row.year, "settlement_id": row.settlement_id,
+                    "name": place["name"], "township": townships.get(place["township_id"], place["township_id"]),
+                    "band": messages.text(f"band.{row.band}", lang), "status": label("assignment", "status", row.status, lang),
+                    "pupils": marks.get(cell, row.pupils), "minutes": row.minutes, "school": "、".join(schools.get(s, s) for s in row.school_ids),
+                }
+            )  # fmt: skip
+    fields = (
+        _Field("scheme", _head(plan, lang, "headline", "view")), _Field("year", _head(plan, lang, "assignment", "year"), "year"),
+        _Field("settlement_id", _head(plan, lang, "settlements", "settlement_id")), _Field("name", _head(plan, lang, "settlements", "name")),
+        _Field("township", _head(plan, lang, "townships", "name")), _Field("band", _head(plan, lang, "headline", "band")),
+        _Field("status", _head(plan, lang, "assignment", "status")), _Field("pupils", _head(plan, lang, "assignment", "pupils"), "int"),
+        _Field("minutes", messages.text("workbook.head.longest_minutes", lang), "minutes"), _Field("school", messages.text("workbook.head.school", lang), "long"),
+    )  # fmt: skip
+    return _Page("villages", fields, pd.DataFrame(rows, columns=[f.name for f in fields]), 4)
+
+
+def _proposals(plan: Plan, lang: str, marks: Marks) -> _Page:
+    names, townships = _school_names(plan), _township_names(plan)
+    home = dict(zip(plan.candidates["school_id"], plan.candidates["township_id"], strict=True))
+    home |= dict(zip(plan.county.schools["school_id"], plan.county.schools["township_id"], strict=True))
+    rules = plan.standards.rules
+    rows = []
+    for found in plan.proposals.drop(columns="geometry").to_dict("records"):
+        school, reason = str(found["school_id"]), str(found[f"reason_{lang}"])
+        clauses = [c.strip() for c in str(found["clauses"]).split(";") if c.strip()]
+        gates = [g.strip() for g in str(found["gates"]).split(";") if g.strip()]
+        rows.append(
+            found | {
+                "name": names.get(school, school), "township": townships.get(home.get(school, ""), home.get(school, "")),
+                "action": label("proposals", "action", found["action"], lang), "role": label("proposals", "role", found["role"], lang),
+                "pupils": marks.get(_proposal_cell(plan, school, found["year"]), found["pupils"]), "reason": _round_people(reason) if marks else reason,
+                "clauses": "\n".join(rules[c].cite(lang) if c in rules else c for c in clauses), "gates": "\n".join(_gate(g, lang) for g in gates),
+            }
+        )  # fmt: skip
+    fields = [_Field("school_id", _head(plan, lang, "proposals", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
+    fields += [_Field("township", _head(plan, lang, "townships", "name")), _Field("year", _head(plan, lang, "proposals", "year"), "year")]
+    fields += [_Field(c, _head(plan, lang, "proposals", c)) for c in ("action", "role")]
+    fields += [_Field(c, _head(plan, lang, "proposals", c), "int") for c in ("first_grade", "last_grade", "rooms", "beds")]
+    fields += [_Field("cost_yuan", _head(plan, lang, "proposals", "cost_yuan"), "money"), _Field("pupils", _head(plan, lang, "proposals", "pupils"), "int")]
+    fields += [_Field("reason", _head(plan, lang, "proposals", f"reason_{lang}"), "long")]
+    fields += [_Field(c, _head(plan, lang, "proposals", c), "long") for c in ("clauses", "gates")]
+    return _Page("proposals", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
+
+
+def _gate(key: str, lang: str) -> str:
+    return messages.catalogue(lang).get(f"gate.{key}", key)
+
+
+def _must_stay(plan: Plan, lang: str, marks: Marks) -> _Page:
+    table, names = plan.must_stay, _school_names(plan)
+    frame = pd.DataFrame(table[["school_id", "year", "pupils", "next_minutes"]])
+    frame["name"] = [names.get(s, s) for s in frame["school_id"]]
+    frame["pupils"] = pd.Series([marks.get(("K", r.school_id, r.year), r.pupils) for r in table.itertuples()], dtype=object)
+    fields = [_Field("school_id", _head(plan, lang, "must_stay", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
+    fields += [_Field("year", _head(plan, lang, "must_stay", "year"), "year"), _Field("pupils", _head(plan, lang, "must_stay", "pupils"), "int")]
+    fields.append(_Field("next_minutes", _head(plan, lang, "must_stay", "next_minutes"), "minutes"))
+    return _Page("must_stay", tuple(fields), frame[[f.name for f in fields]], 2)
+
+
+def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
+    frame, names = _site_rows(plan), _school_names(plan)
+    ids = frame["settlement_id"]
+    frame["township"] = frame["township_id"].map(_township_names(plan)).fillna(frame["township_id"])
+    for column, key in (("persons", ("M",)), ("pupils_base", ("R", "base")), ("pupils_plan", ("R", "plan"))):
+        frame[column] = pd.Series([marks.get((key[0], i, *key[1:]), n) for i, n in zip(ids, frame[column], strict=True)], dtype=object)
+    for view in ("today", "planned"):
+        frame[f"minutes_{view}"] = [minutes for _, minutes in frame[f"school_{view}"]]
+        frame[f"school_{view}"] = [names.get(school, school) for school, _ in frame[f"school_{view}"]]
+    fields = [_Field("settlement_id", _head(plan, lang, "settlements", "settlement_id")), _Field("name", _head(plan, lang, "settlements", "name"))]
+    fields += [_Field("township", _head(plan, lang, "townships", "name")), _Field("years", _head(plan, lang, "moves", "year"))]
+    fields += [_Field(c, _head(plan, lang, "moves", c), "int") for c in ("households", "persons")]
+    for name, year in (("base", plan.county.base_year), ("plan", max(plan.years))):
+        fields.append(_Field(f"pupils_{name}", _head(plan, lang, "pupils", "pupils", f"{year} "), "int"))
+    for view in ("today", "planned"):
+        prefix = messages.text(f"workbook.scheme.{view}", lang)
+        fields.append(_Field(f"school_{view}", prefix + messages.text("workbook.head.nearest_school", lang)))
+        fields.append(_Field(f"minutes_{view}", prefix + messages.text("workbook.head.nearest_minutes", lang), "minutes"))
+    return _Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
+
+
+def _standards(plan: Plan, lang: str, marks: Marks) -> _Page:
+    rows = []
+    for rule in plan.standards.rules.values():
+        mark = messages.text("workbook.unverified" if rule.verified == "U" else "workbook.verified", lang)
+        rows.append(vars(rule) | {"name": rule.zh if lang == "zh" else rule.en, "level": messages.text(f"level.{rule.level}", lang), "mark": mark,
+                                  "hard": messages.text(f"workbook.{'yes' if rule.hard else 'no'}", lang)})  # fmt: skip
+    kinds = {"name": "long", "value": "number", "doc": "long", "note": "long"}
+    names = ("key", "name", "value", "unit", "op", "level", "doc", "doc_no", "clause", "issued", "mark", "hard", "note")
+    fields = tuple(_Field(c, messages.text(f"workbook.head.{c}", lang), kinds.get(c, "text")) for c in names)
+    return _Page("standards", fields, pd.DataFrame(rows, columns=list(names)), 2)
+
+
+def _sources(plan: Plan, lang: str, marks: Marks) -> _Page:
+    county = plan.county
+    rows: list[tuple[str, str, str]] = [(messages.text("workbook.source.file", lang), name, sha) for name, sha in county.inputs.items()]
+    if county.roads is not None:
+        rows += [(messages.text("workbook.source.roads", lang), county.roads.source.get("attribution", ""), county.roads.source.get("sha256", ""))]
+    if county.terrain is not None:
+        rows += [(messages.text("workbook.source.terrain", lang), name, "") for name in county.terrain.source]
+    rows += [(messages.text("workbook.source.note", lang), sentence, "") for sentence in describe(county.notes, lang)]
+    rows += [(messages.text("workbook.source.assumption", lang), sentence, "") for sentence in _assumptions(plan, lang)]
+    versions = plan.manifest.get("versions")
+    if isinstance(versions, Mapping):
+        rows += [(messages.text("workbook.source.version", lang), f"{name} {version}", "") for name, version in versions.items()]
+    fields = (_Field("kind", messages.text("workbook.head.source", lang)), _Field("what", messages.text("workbook.head.content", lang), "long"),
+              _Field("sha256", "sha256", "long"))  # fmt: skip
+    return _Page("sources", fields, pd.DataFrame(rows, columns=["kind", "what", "sha256"]))
+
+
+# --- writing
+
+
+def _write(pages: list[_Page], path: Path, stamp: str, county: str, lang: str) -> None:
+    import xlsxwriter
+
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+    with xlsxwriter.Workbook(str(path), options) as book:
+        book.set_properties({"title": county, "comments": stamp, "created": dt.datetime(2000, 1, 1)})
+        face = {"font_name": "微软雅黑", "font_size": 10, "valign": "top"}
+        title = book.add_format({**face, "bold": True, "font_size": 14})
+        head = book.add_format({**face, "bold": True, "bg_color": "#DDEBF7", "text_wrap": True, "border": 1})
+        formats = {kind: book.add_format({**face, "num_format": number}) for kind, number in _FORMATS.items()}
+        formats |= {"text": book.add_format(face), "long": book.add_format({**face, "text_wrap": True})}
+        colours = {tier: book.add_format({"bg_color": colour}) for tier, colour in _TIER_COLOURS.items()}
+        for page in pages:
+            sheet = book.add_worksheet(messages.text(f"workbook.sheet.{page.key}", lang))
+            sheet.write_string(0, 0, messages.text("workbook.title", lang, county=county, sheet=messages.text(f"workbook.sheet.{page.key}", lang), stamp=stamp), title)
+            sheet.freeze_panes(2, page.frozen)
+            sheet.set_row(1, 45)
+            last = max(1, 1 + len(page.frame))
+            sheet.autofilter(1, 0, last, len(page.fields) - 1)
+            for j, field in enumerate(page.fields):
+                sheet.set_column(j, j, _WIDTHS[field.kind])
+                sheet.write_string(1, j, field.heading, head)
+                for i, value in enumerate(page.frame[field.name].tolist() if len(page.frame) else [], start=2):
+                    _write_cell(sheet, i, j, value, formats[field.kind], formats["text"])
+                if field.name.endswith("tier") and len(page.frame):
+                    for tier, colour in colours.items():
+                        criteria = {"type": "cell", "criteria": "==", "value": f'"{label("classes", "tier", tier, lang)}"', "format": colour}
+                        sheet.conditional_format(2, j, last, j, criteria)
+            sheet.set_landscape()
+            sheet.fit_to_pages(1, 0)
+            sheet.repeat_rows(1)
+
+
+def _write_cell(sheet, row: int, column: int, value: object, number, text) -> None:  # type: ignore[no-untyped-def]
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        # an infinite number has no cell
+        sheet.write_number(row, column, float(value), number) if np.isfinite(value) else sheet.write_string(row, column, str(value), text)
+    elif str(value):
+        sheet.write_string(row, column, str(value)[:_LONGEST_TEXT], number if text is not number and "\n" in str(value) else text)

@@ -1,0 +1,107 @@
+"""The direction rules of the house: who may import whom, and that importing does nothing."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+# a module imports only from rooms above its own; the stages never import each other
+ROOMS = [
+    ["messages"], ["tables"], ["standards", "coordinates", "sheets"], ["terrain"], ["roads"], ["county"], ["location"],
+    ["population", "travel", "catchment", "class_size", "placement"], ["sample_ground", "sample", "open_data"], ["plan"], ["maps"],
+    ["workbook"], ["outputs"], ["cli"], ["__init__", "__main__"],
+]  # fmt: skip
+LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
+STAGES = {"population", "travel", "catchment", "class_size", "placement"}
+HOMES = {
+    "folium": {"maps"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "open_data"},
+    "highspy": {"location"}, "dask": set(), "typer": {"cli"}, "rich": {"cli"},
+}  # fmt: skip
+# within one room only these
+SIDEWAYS = {("sample", "sample_ground")}
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            if node.module == "layout":
+                yield from (f"layout.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def broken_rules(module, imported):
+    """Say which rules the imports of a module break."""
+    broken = []
+    for name in imported:
+        package, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if package == "layout" and target:
+            if target in STAGES and module in STAGES and target != module:
+                broken.append(f"{module} -> {target}: stages never import each other")
+            elif LEVEL[target] > LEVEL[module] or (LEVEL[target] == LEVEL[module] and (module, target) not in SIDEWAYS):
+                broken.append(f"{module} -> {target}: not from above")
+            elif module == "location" and target != "messages":
+                broken.append(f"{module} -> {target}: location knows no school words")
+            elif module == "maps" and target in STAGES:
+                broken.append(f"{module} -> {target}: a writer never computes")
+        elif module not in HOMES.get(package, {module}):
+            broken.append(f"{module} -> {package}: it lives in {sorted(HOMES[package])} only")
+    return broken
+
+
+def modules(request):
+    return sorted((request.config.rootpath / "layout").glob("*.py"))
+
+
+def test_every_module_has_a_room(request):
+    assert sorted(p.stem for p in modules(request)) == sorted(set(LEVEL))
+
+
+def test_imports_keep_the_direction(request):
+    broken = [rule for path in modules(request) for rule in broken_rules(path.stem, imports_of(path))]
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [("tables", "layout.county"), ("travel", "layout.catchment"), ("maps", "folium.plugins, layout.placement"), ("roads", "highspy"), ("location", "layout.tables")],
+)
+def test_the_rules_can_fail(module, imported):
+    assert broken_rules(module, imported.split(", ")) != []
+
+
+def test_importing_reads_nothing_and_loads_no_heavy_library():
+    code = (
+        "import sys, layout; heavy = {'osmnx', 'folium', 'matplotlib', 'rasterio', 'highspy', 'osmium', 'geopandas', 'pandas'} & set(sys.modules); "
+        "assert not heavy, heavy; assert sorted(layout.__all__) == list(layout.__all__)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_is_there_and_documented():
+    import layout
+
+    assert sorted(layout.__all__) == sorted(layout._HOMES)
+    for name in layout.__all__:
+        thing = getattr(layout, name)
+        assert thing.__doc__ and len(thing.__doc__.split("\n")[0]) > 20, name
+    with pytest.raises(AttributeError, match="no attribute 'magic'"):
+        layout.magic  # noqa: B018
+
+
+def test_package_code_has_no_assert_print_or_bare_except(request):
+    for path in modules(request):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} assert"
+            assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"{path.name}:{node.lineno} bare except"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and path.stem != "cli":
+                assert node.func.id != "print", f"{path.name}:{node.lineno} print"
+                if node.func.id == "open":
+                    assert any(k.arg == "encoding" for k in node.keywords) or any(
+                        isinstance(a, ast.Constant) and "b" in str(a.value) for a in node.args[1:]
+                    ), f"{path.name}:{node.lineno} open without encoding"
