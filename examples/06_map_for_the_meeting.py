@@ -21,8 +21,8 @@ plan = layout.make_plan(county, to=YEAR)
 # %% Write map.html, plan.xlsx, plan.gpkg and manifest.json, all or nothing.
 files = layout.write_plan(plan, FOLDER, lang=LANGUAGE)
 
-# %% A version without small counts, for people outside the bureau. Showing it in public also needs a map review (审图号).
-layout.save_map(plan, FOLDER / "map_public.html", lang=LANGUAGE, audience="public")
+# %% An edition without small counts, for people outside the bureau. Showing it in public also needs a map review (审图号).
+layout.write_plan(plan, FOLDER / "public", lang=LANGUAGE, audience="public")
 
 # %% The answer.
 size_mb = files["map.html"].stat().st_size / 1e6

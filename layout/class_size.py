@@ -84,15 +84,16 @@ def class_sizes(
 ) -> pd.DataFrame:
     """Form the classes of every school and year from its pupils and its rooms.
 
-    Every grade with pupils gets one class; each further room goes to the grade with the largest class among those above
-    their standard, ties to the lower grade, until none is above or no room is left. This makes the largest
-    class above a standard as small as the rooms allow. Pupils of a grade are spread evenly (sizes differ by one at most).
+    Every grade with pupils gets one class; each further room goes to the grade with the largest class among those above their
+    standard, ties to the lower grade, until none is above or no room is left. This makes the largest class above a standard as
+    small as the rooms allow. Pupils of a grade are spread evenly (sizes differ by one at most).
 
     With fewer rooms than grades, an ordinary school keeps a class for every grade and rooms are missing: one for each class
-    without a room, at the smallest grades, and those of the further classes that the standard asks for, at the fullest grades. A teaching point or small
-    primary school teaches neighbouring grades together: the fewest runs of at most ``class_size.mixed.max_grades`` grades and
-    ``class_size.mixed.max_pupils`` pupils (a grade alone may be larger); where even that takes more rooms than there are, the runs in as many
-    rooms whose largest is smallest. In all choices an even spread goes first, then the earlier cut.
+    without a room, at the smallest grades, and those of the further classes that the standard asks for, at the fullest grades.
+    A teaching point or small primary school teaches neighbouring grades together: the fewest runs of at most
+    ``class_size.mixed.max_grades`` grades and ``class_size.mixed.max_pupils`` pupils (a grade alone may be larger); where even
+    that takes more rooms than there are, the runs in as many rooms whose largest is smallest. Of equal choices the more even
+    spread goes first, then the earlier cut.
 
     Parameters
     ----------
@@ -105,8 +106,8 @@ def class_sizes(
     standards
         Class-size standards, tiers and bounds of mixed classes.
     school_years
-        Rooms by year, where they differ from today's; a ``kind`` column goes before that of ``schools``. A school that only this table
-        knows counts as incomplete if it ends before grade 6.
+        Rooms by year, where they differ from today's; a ``kind`` column goes before that of ``schools``. A school of which
+        neither tells the kind counts as incomplete if it ends before grade 6.
     base_year
         Year in which schools with a roster keep its real classes and pupils, whatever the assignment says; only if the
         assignment has that year.
@@ -114,8 +115,8 @@ def class_sizes(
     Returns
     -------
     pandas.DataFrame
-        Table ``classes``, key school_id, year, class_group. Grades without pupils have no row. ``rooms_missing`` of the rows of a school adds up to
-        the rooms that its classes at the standard (or its real classes, if more) need beyond those it has.
+        Table ``classes``, key school_id, year, class_group. Grades without pupils have no row. ``rooms_missing`` of the rows of a
+        school adds up to the rooms that its classes at the standard (or its real classes, if more) need beyond those it has.
 
     Raises
     ------
@@ -125,22 +126,33 @@ def class_sizes(
     References
     ----------
     教督〔2017〕6号; GB 50099-2011 §3.0.1; 国发〔2016〕40号.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> pupils = pd.DataFrame({"school_id": "S1", "year": 2025, "grade": [1, 2], "status": "served", "pupils": [100, 30]})
+    >>> classes = class_sizes(pupils, paper.schools, paper.rosters, read_standards())
+    >>> classes[["class_group", "classes", "largest_class", "tier"]].values.tolist()
+    [['1', 3, 34, 'normal'], ['2', 1, 30, 'normal']]
     """
-    seated = assignment[assignment["status"].isin(["served", "beyond_limit"]) & (assignment["pupils"] > 0)]
-    rostered = rosters.iloc[:0] if base_year is None or not (assignment["year"] == base_year).any() else rosters[rosters["pupils"] > 0]
-    real = (seated["year"] == base_year) & seated["school_id"].isin(rostered["school_id"])
-    totals = seated[~real].groupby(["school_id", "year", "grade"], sort=True, observed=True)["pupils"].sum()
     known = _schools(schools, school_years)
+    in_base = base_year is not None and bool((assignment["year"] == base_year).any())
+    kept = rosters if in_base else rosters.iloc[:0]
+    real: dict[str, dict[int, list[int]]] = {}
+    for name, grade, n in zip(kept["school_id"], kept["grade"], kept["pupils"], strict=True):
+        if n > 0:
+            real.setdefault(str(name), {}).setdefault(int(grade), []).append(int(n))
     rows: list[dict[str, object]] = []
-    for (school_id, year), part in totals.groupby(level=[0, 1], sort=True):
-        school = known.get((school_id, int(year)), known.get((school_id, None)))
+    for (school_id, year), pupils in _seated(assignment).items():
+        if year == base_year and school_id in real:
+            continue
+        school = known.get((school_id, year)) or known.get((school_id, None))
         if school is None:
             raise ValueError(f"pupils are assigned to {school_id!r}, which is not among the schools")
-        pupils = {int(g): int(n) for g, n in zip(part.index.get_level_values("grade"), part, strict=True)}
-        rows += _rows(str(school_id), int(year), _form(pupils, school, standards), school.rooms, standards)
-    for school_id, part in rostered.groupby("school_id", sort=True):
+        rows += _rows(school_id, year, _form(pupils, school, standards), school.rooms, standards)
+    for school_id, sizes in real.items():
         school = known.get((school_id, None), _School(0, False))
-        rows += _rows(str(school_id), int(base_year or 0), _rostered(part, school, standards), school.rooms, standards)
+        rows += _rows(school_id, int(base_year or 0), _rostered(sizes, school, standards), school.rooms, standards)
     return check("classes", pd.DataFrame(rows)) if rows else empty("classes")
 
 
@@ -161,12 +173,14 @@ def oversized_shares(classes: pd.DataFrame, schools: pd.DataFrame, standards: St
     Returns
     -------
     pandas.DataFrame
-        By year: classes, oversized (super ones included), super, oversized_share and super_share (0-1), share_max (0-1). Without classes no rows.
+        By year: classes, oversized (super ones included), super, oversized_share, super_share and share_max (0-1). No classes,
+        no rows.
 
     Examples
     --------
     >>> from layout.standards import read_standards
-    >>> classes = pd.DataFrame({"school_id": "a", "year": 2025, "classes": [3, 1], "oversized_classes": [1, 0], "super_classes": 0})
+    >>> classes = pd.DataFrame({"school_id": "a", "year": 2025, "classes": [3, 1], "oversized_classes": [1, 0]})
+    >>> classes["super_classes"] = 0
     >>> schools = pd.DataFrame({"school_id": ["a"], "kind": ["primary"]})
     >>> oversized_shares(classes, schools, read_standards())[["classes", "oversized", "oversized_share"]].values.tolist()
     [[4.0, 1.0, 0.25]]
@@ -181,27 +195,36 @@ def oversized_shares(classes: pd.DataFrame, schools: pd.DataFrame, standards: St
     return out
 
 
-def _schools(schools: pd.DataFrame, school_years: pd.DataFrame | None) -> dict[tuple[str, int | None], _School]:
-    kinds = dict(zip(schools["school_id"], schools["kind"], strict=True))
-    out: dict[tuple[str, int | None], _School] = {
-        (i, None): _School(int(rooms), kinds[i] in INCOMPLETE) for i, rooms in zip(schools["school_id"], schools["rooms"], strict=True)
-    }
-    if school_years is None:
-        return out
-    own = school_years["kind"] if "kind" in school_years else [""] * len(school_years)
-    columns = (school_years[c] for c in ("school_id", "year", "rooms", "last_grade"))
-    for (i, year, rooms, last), kind in zip(zip(*columns, strict=True), own, strict=True):
-        kind = kind or kinds.get(i, "")
-        out[i, int(year)] = _School(int(rooms), kind in INCOMPLETE if kind else last < LAST_PRIMARY_GRADE)
+def _seated(assignment: pd.DataFrame) -> dict[tuple[str, int], dict[int, int]]:
+    # pupils by grade of every school and year
+    seated = assignment[assignment["status"].isin(["served", "beyond_limit"]) & (assignment["pupils"] > 0)]
+    sums = seated.groupby(["school_id", "year", "grade"], sort=True, observed=True)["pupils"].sum().reset_index()
+    out: dict[tuple[str, int], dict[int, int]] = {}
+    for name, year, grade, n in zip(sums["school_id"], sums["year"], sums["grade"], sums["pupils"], strict=True):
+        out.setdefault((str(name), int(year)), {})[int(grade)] = int(n)
     return out
 
 
-def _rostered(roster: pd.DataFrame, school: _School, standards: Standards) -> list[_Group]:
+def _schools(schools: pd.DataFrame, school_years: pd.DataFrame | None) -> dict[tuple[str, int | None], _School]:
+    kinds = dict(zip(schools["school_id"], schools["kind"], strict=True))
+    out: dict[tuple[str, int | None], _School] = {}
+    for name, rooms in zip(schools["school_id"], schools["rooms"], strict=True):
+        out[str(name), None] = _School(int(rooms), kinds[name] in INCOMPLETE)
+    if school_years is None:
+        return out
+    own = list(school_years["kind"]) if "kind" in school_years else [""] * len(school_years)
+    columns = (school_years[c] for c in ("school_id", "year", "rooms", "last_grade"))
+    for name, year, rooms, last, own_kind in zip(*columns, own, strict=True):
+        kind = own_kind or kinds.get(name, "")
+        out[str(name), int(year)] = _School(int(rooms), kind in INCOMPLETE if kind else last < LAST_PRIMARY_GRADE)
+    return out
+
+
+def _rostered(classes: Mapping[int, Sequence[int]], school: _School, standards: Standards) -> list[_Group]:
     groups = []
-    for grade, part in roster.groupby("grade", sort=True):
-        standard = standards.class_size(int(grade), incomplete=school.incomplete)
-        sizes = tuple(sorted((int(n) for n in part["pupils"]), reverse=True))
-        groups.append(_Group((int(grade),), sizes, standard, _classes_at(sum(sizes), standard)))
+    for grade, sizes in sorted(classes.items()):
+        standard = standards.class_size(grade, incomplete=school.incomplete)
+        groups.append(_Group((grade,), tuple(sizes), standard, _classes_at(sum(sizes), standard)))
     return groups
 
 
@@ -243,8 +266,8 @@ def share_rooms(pupils: Sequence[int], standard: Sequence[int], rooms: int) -> l
 
     References
     ----------
-    Objective: min over c of max{ceil(P_g / c_g) : ceil(P_g / c_g) > S_g}, subject to (1) c_g >= 1, (2) sum c_g <= rooms. The greedy
-    choice is optimal because a further class lowers only its own grade (Adams' method of apportionment).
+    Objective: min over c of max{ceil(P_g / c_g) : ceil(P_g / c_g) > S_g}, subject to (1) c_g >= 1, (2) sum c_g <= rooms. The
+    greedy choice is optimal because a further class lowers only its own grade (Adams' method of apportionment).
 
     Examples
     --------
@@ -319,7 +342,8 @@ def _row(school_id: str, year: int, group: _Group, standards: Standards, missing
     name = f"{group.grades[0]}-{group.grades[-1]}" if mixed else str(group.grades[0])
     return {
         "school_id": school_id, "year": year, "class_group": name, "grades": ",".join(str(g) for g in group.grades),
-        "pupils": sum(group.sizes), "classes": len(group.sizes), "class_size": sum(group.sizes) / len(group.sizes), "largest_class": largest,
+        "pupils": sum(group.sizes), "classes": len(group.sizes), "class_size": sum(group.sizes) / len(group.sizes),
+        "largest_class": largest,
         "oversized_classes": sum(n >= standards["class_size.oversize.min"] for n in group.sizes),
         "super_classes": sum(n >= standards["class_size.super_oversize.min"] for n in group.sizes),
         "tier": tier(largest, standards, standard=group.standard), "standard": group.standard,

@@ -8,12 +8,11 @@ import datetime as dt
 import hashlib
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -23,10 +22,12 @@ from shapely.geometry.base import BaseGeometry
 
 from layout import messages
 from layout.county import County, write_county
-from layout.roads import metric_crs, read_roads
+from layout.open_schools import SAME_SCHOOL_M, assumed_rooms, close_schools, nearest_row, tagged_schools
+from layout.roads import Roads, metric_crs, read_roads
 from layout.standards import Standards, read_standards
-from layout.tables import GRADES, CountyDataError, Problem, check, empty
+from layout.tables import BANDS, CountyDataError, Problem, check, empty
 from layout.terrain import Terrain, clip_terrain, elevation_at, read_terrain
+from layout.travel import travel_times
 
 if TYPE_CHECKING:
     import rasterio
@@ -35,31 +36,12 @@ if TYPE_CHECKING:
 PLACES: Mapping[str, str] = {"city": "town", "town": "town", "village": "village", "hamlet": "hamlet"}
 # roads and ground this far outside still serve the county (about two kilometres)
 _MARGIN_DEG = 0.02
-# features this near to each other may be buildings of one school
-_SAME_SCHOOL_M = 150.0
 # persons are kept to this many decimals, so that a workbook gives back what was written
 _DECIMALS = 6
 # most names that a note lists
 _LISTED = 20
-_ISCED: Mapping[int, tuple[int, int]] = {1: (1, 6), 2: (7, 9)}
-# words of a school's name, without accents and in small letters; the first rule that meets decides
-_NAME_RULES: Sequence[tuple[str, str, str]] = (
-    ("not_compulsory", "nine_year", r"universit|faculte|forces armees|gendarmerie|militaire|military academy|police|coran|quran|koran|"
-                                    r"madras|maddras|medersa|大学|学院|军校|党校|高级中学|(?<!初)高中"),
-    ("name", "twelve_year", r"十二年"),
-    ("name", "nine_year", r"九年"),
-    ("name", "special", r"特殊教育|特教|special needs"),
-    ("name", "teaching_point", r"教学点"),
-    ("name", "complete_secondary", r"完全中学|完中|lycee|high school"),
-)  # fmt: skip
-_PRIMARY = re.compile(r"primaire|primary|elementa|\bepp?\b|小学|完小|村小")
-_JUNIOR = re.compile(r"college|secondaire|secondary|middle school|初级中学|初中|中学")
-_PRIVATE = re.compile(r"privee?\b|\bprivate\b|民办|私立")
-_SPANS: Mapping[str, tuple[int, int]] = {
-    "teaching_point": (1, 3), "primary": (1, 6), "junior": (7, 9), "nine_year": (1, 9), "complete_secondary": (7, 9),
-    "twelve_year": (1, 9), "special": (1, 9),
-}  # fmt: skip
 _Read = TypeVar("_Read")
+_Tagged = tuple[str, dict[str, str], BaseGeometry]
 
 
 @dataclass(frozen=True)
@@ -105,7 +87,7 @@ def open_county(
     the boundary; their ids are ``n``, ``w`` or ``r`` and the OSM id. A cell of the raster counts when its middle is
     inside; its people go to the nearest settlement by straight line, however far, so that they add up to the raster.
     Ages follow the shares of a real census, townships the nearest town, grades the level or the words of a school's
-    name, rooms are as many as today's children of the places nearest to a school need: all of this is listed in the
+    name, rooms are as many as today's children need for whom a school is the nearest on foot: all of this is listed in the
     table ``assumptions``. Kindergartens are listed but not planned for.
 
     Parameters
@@ -162,14 +144,15 @@ def open_county(
     # an extract that could not be read once need not be blamed twice
     crs = _crs_of(features)
     roads = None if features is None else _collect(lambda: read_roads(pbf, bbox=bounds, crs=crs), problems)
-    if problems or cells is None or features is None:
+    if problems or cells is None or features is None or roads is None or ground is None:
         raise CountyDataError(problems)
-    found = _found(features, cells, crs, pbf=pbf.name, raster=population.name)
+    used = [pbf, population, *tiles] + ([Path(str(boundary))] if isinstance(boundary, (str, Path)) and Path(boundary).is_file() else [])
+    found = _found(features, cells, roads, ground, pbf=pbf.name, raster=population.name)
     county = County(
         name=name or folder.name, code="", base_year=year, base_date=dt.date(year, 7, 1), crs=crs,
         **found.tables, exclusions=empty("exclusions", crs),  # type: ignore[arg-type]
         roads=roads, terrain=ground, boundary=gpd.GeoSeries([area], crs=4326).to_crs(crs).iloc[0],
-        inputs={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted([pbf, population, *tiles])}, notes=found.notes,
+        inputs={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(used)}, notes=found.notes,
     )  # fmt: skip
     write_county(county, folder)
     return county
@@ -202,8 +185,8 @@ def _area(boundary: str | Path | tuple[float, float, float, float] | None, popul
         return _extent(population) if population.is_file() else None
     if isinstance(boundary, (str, tuple)):
         numbers = _numbers(boundary.split(",") if isinstance(boundary, str) else boundary)
-        if numbers:
-            west, south, east, north = numbers
+        if numbers is not None:
+            west, south, east, north = numbers if len(numbers) == 4 else [math.nan] * 4
             if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
                 raise CountyDataError([Problem("bad_rectangle", value=", ".join(f"{n:g}" for n in numbers))])
             return shapely.box(west, south, east, north)
@@ -212,12 +195,11 @@ def _area(boundary: str | Path | tuple[float, float, float, float] | None, popul
     return _read_area(Path(boundary))
 
 
-def _numbers(parts: Sequence[object]) -> tuple[float, float, float, float] | None:
+def _numbers(parts: Sequence[object]) -> list[float] | None:
     try:
-        numbers = [float(str(part)) for part in parts]
+        return [float(str(part)) for part in parts]
     except ValueError:
         return None
-    return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None
 
 
 def _read_area(path: Path) -> BaseGeometry:
@@ -231,7 +213,7 @@ def _read_area(path: Path) -> BaseGeometry:
         raise CountyDataError([Problem("unreadable", path.name, fields={"error": str(error)})]) from error
     if areas.crs is None:
         raise CountyDataError([Problem("no_crs", path.name)])
-    if not len(areas) or not areas.geom_type.isin(["Polygon", "MultiPolygon"]).all() or not areas.area.sum() > 0:
+    if not len(areas) or not areas.geom_type.isin(["Polygon", "MultiPolygon"]).all() or not shapely.area(areas.geometry.to_numpy()).sum() > 0:
         raise CountyDataError([Problem("no_polygons", path.name)])
     return areas.to_crs(4326).geometry.make_valid().union_all()
 
@@ -262,6 +244,7 @@ def _raster(path: Path) -> Iterator[rasterio.DatasetReader]:
 
 
 def _read_cells(population: Path, area: BaseGeometry) -> _Cells:
+    import rasterio.transform
     from pyproj import Transformer
     from rasterio.warp import transform_bounds
     from rasterio.windows import Window, from_bounds
@@ -278,7 +261,7 @@ def _read_cells(population: Path, area: BaseGeometry) -> _Cells:
         window = Window(left, top, right - left, bottom - top)
         values = raster.read(1, window=window, masked=True).filled(0).astype(float)
         rows, columns = np.nonzero(np.isfinite(values) & (values > 0))
-        x, y = raster.window_transform(window) * (columns + 0.5, rows + 0.5)
+        x, y = rasterio.transform.xy(raster.window_transform(window), rows, columns)
         lon, lat = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(x, y)
     shapely.prepare(area)
     inside = shapely.intersects_xy(area, lon, lat)
@@ -288,42 +271,52 @@ def _read_cells(population: Path, area: BaseGeometry) -> _Cells:
 
 
 def _read_features(pbf: Path, area: BaseGeometry) -> _Features:
-    import osmium
-
-    shapes = osmium.geom.WKBFactory()
-    found: dict[str, list[tuple[str, dict[str, str], BaseGeometry]]] = {"place": [], "school": [], "kindergarten": []}
-    outlines: dict[str, BaseGeometry | None] = {}
     try:
-        reader = osmium.FileProcessor(str(pbf)).with_areas(osmium.filter.KeyFilter("amenity"))
-        for item in reader.with_filter(osmium.filter.KeyFilter("place", "amenity")):
-            use = item.tags.get("amenity", "")
-            if item.is_node() and item.tags.get("place") in PLACES:
-                found["place"].append((f"n{item.id}", dict(item.tags), shapely.Point(item.location.lon, item.location.lat)))
-            if use not in ("school", "kindergarten"):
-                continue
-            if item.is_node():
-                found[use].append((f"n{item.id}", dict(item.tags), shapely.Point(item.location.lon, item.location.lat)))
-            elif item.is_area():
-                shape = shapely.from_wkb(shapes.create_multipolygon(item))
-                # a point inside the grounds, also where they are bent around something else
-                found[use].append((f"{'w' if item.from_way() else 'r'}{item.orig_id()}", dict(item.tags), shape.representative_point()))
-            elif item.is_way():
-                corners = [(n.location.lon, n.location.lat) for n in item.nodes if n.location.valid()]
-                outlines[f"w{item.id}"] = shapely.MultiPoint(corners) if corners else None
-            else:
-                outlines[f"r{item.id}"] = None
+        found, outlines = _scan(pbf)
     except RuntimeError as error:
         # osmium has no error class of its own for files that are broken or cut off
         raise CountyDataError([Problem("unreadable", pbf.name, fields={"error": str(error)})]) from error
-    built = {key for use in found.values() for key, _, _ in use}
-    unbuilt = tuple(sorted(k for k, shape in outlines.items() if k not in built and (shape is None or shape.intersects(area))))
     inside = {use: _inside(rows, area) for use, rows in found.items()}
     if not len(inside["place"]):
         raise CountyDataError([Problem("no_places", pbf.name, fields={"kinds": ", ".join(PLACES)})])
-    return _Features(inside["place"], inside["school"], inside["kindergarten"], unbuilt)
+    built = {key for rows in found.values() for key, _, _ in rows}
+    # the parts of a relation are not looked up: one that could not be closed is named wherever it lies
+    unbuilt = sorted(key for key, shape in outlines.items() if key not in built and (shape is None or shape.intersects(area)))
+    return _Features(inside["place"], inside["school"], inside["kindergarten"], tuple(unbuilt))
 
 
-def _inside(rows: Sequence[tuple[str, dict[str, str], BaseGeometry]], area: BaseGeometry) -> gpd.GeoDataFrame:
+def _scan(pbf: Path) -> tuple[dict[str, list[_Tagged]], dict[str, BaseGeometry | None]]:
+    import osmium
+
+    shapes = osmium.geom.WKBFactory()
+    found: dict[str, list[_Tagged]] = {"place": [], "school": [], "kindergarten": []}
+    outlines: dict[str, BaseGeometry | None] = {}
+    reader = osmium.FileProcessor(str(pbf)).with_areas(osmium.filter.KeyFilter("amenity"))
+    item: Any
+    for item in reader.with_filter(osmium.filter.KeyFilter("place", "amenity")):
+        tags = dict(item.tags)
+        use = tags.get("amenity", "")
+        if item.is_node():
+            point = shapely.Point(item.location.lon, item.location.lat)
+            if tags.get("place") in PLACES:
+                found["place"].append((f"n{item.id}", tags, point))
+            if use in ("school", "kindergarten"):
+                found[use].append((f"n{item.id}", tags, point))
+        elif use not in ("school", "kindergarten"):
+            continue
+        elif item.is_area():
+            shape = shapely.from_wkb(shapes.create_multipolygon(item))
+            # a point inside the grounds, also where they are bent around something else
+            found[use].append((f"{'w' if item.from_way() else 'r'}{item.orig_id()}", tags, shape.representative_point()))
+        elif item.is_way():
+            corners = [(n.location.lon, n.location.lat) for n in item.nodes if n.location.valid()]
+            outlines[f"w{item.id}"] = shapely.MultiPoint(corners)
+        else:
+            outlines[f"r{item.id}"] = None
+    return found, outlines
+
+
+def _inside(rows: Sequence[_Tagged], area: BaseGeometry) -> gpd.GeoDataFrame:
     kept = sorted((row for row in rows if area.intersects(row[2])), key=lambda row: row[0])
     columns = {"id": [r[0] for r in kept], "tags": pd.Series([r[1] for r in kept], dtype=object)}
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([r[2] for r in kept], crs=4326), crs=4326)
@@ -333,7 +326,8 @@ def _uncovered(ground: Terrain | None, features: _Features | None) -> list[Probl
     if ground is None or features is None:
         return []
     places = pd.concat([features.places, features.schools], ignore_index=True)
-    gone = np.isnan(elevation_at(ground, places.geometry.x.to_numpy(), places.geometry.y.to_numpy(), crs="EPSG:4326"))
+    x, y = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
+    gone = np.isnan(elevation_at(ground, x, y, crs="EPSG:4326")) if ground.elevation.size else np.ones(len(places), bool)
     if not gone.any():
         return []
     names = "、".join(places["id"][gone].head(5))
@@ -347,31 +341,43 @@ def _crs_of(features: _Features | None) -> str:
     return metric_crs(float(features.places.geometry.x.median()), float(features.places.geometry.y.median()))
 
 
-def _found(features: _Features, cells: _Cells, crs: str, *, pbf: str, raster: str) -> _Found:
+def _found(features: _Features, cells: _Cells, roads: Roads, ground: Terrain, *, pbf: str, raster: str) -> _Found:
     standards = read_standards()
-    places = features.places.to_crs(crs)
+    places = features.places.to_crs(roads.crs)
     persons, furthest_m = _settle(places, cells)
     settlements, townships = _settlements(places, persons)
     ages = _ages()
     people = _population(settlements, persons, ages)
-    schools = _schools(features.schools.to_crs(crs), settlements)
-    schools["rooms"] = _rooms(schools, settlements, people, standards)
+    schools = tagged_schools(features.schools.to_crs(roads.crs), settlements)
+    schools["rooms"] = assumed_rooms(schools, people, _walks(schools, settlements, roads, ground, standards), standards)
     tables = {"settlements": settlements, "townships": townships, "schools": schools.drop(columns="rule"), "population": people}
     tables["assumptions"] = _assumptions(tables, schools["rule"], features, pbf=pbf, raster=raster, census=str(ages.attrs["census"]))
     tables |= {name: empty(name) for name in ("rosters", "births", "rates", "moves", "attendance", "zones", "history")}
     fields = {"settlements": len(settlements), "schools": len(schools), "persons": f"{persons.sum():,.0f}", "pbf": pbf, "raster": raster}
     notes: list[tuple[str, Mapping[str, object]]] = [("open_data.note.sources", fields)]
+    if not len(schools):
+        notes.append(("open_data.note.no_schools", {}))
     notes.append(("open_data.note.furthest", {"km": f"{furthest_m / 1000:.1f}"}))
-    unnamed = int((settlements["name"] == settlements["settlement_id"]).sum())
-    close = _close(schools)
     left_out = schools.loc[schools["rule"] == "not_compulsory"]
-    for key, count, names in (
-        ("unnamed", unnamed, ""), ("close_schools", close, ""), ("not_compulsory", len(left_out), _listed(left_out["school_id"], left_out["name"])),
-        ("kindergartens", len(features.kindergartens), _kindergartens(features)), ("unbuilt", len(features.unbuilt), _listed(features.unbuilt, features.unbuilt)),
-    ):  # fmt: skip
+    unnamed = settlements.loc[settlements["name"] == settlements["settlement_id"], "settlement_id"]
+    told = {
+        "unnamed": (len(unnamed), _listed(unnamed, unnamed)), "close_schools": (close_schools(schools), ""),
+        "not_compulsory": (len(left_out), _listed(left_out["school_id"], left_out["name"])),
+        "kindergartens": (len(features.kindergartens), _kindergartens(features)),
+        "unbuilt": (len(features.unbuilt), _listed(features.unbuilt, features.unbuilt)),
+    }  # fmt: skip
+    for key, (count, names) in told.items():
         if count:
-            notes.append((f"open_data.note.{key}", {"count": count, "names": names, "distance_m": f"{_SAME_SCHOOL_M:g}"}))
+            notes.append((f"open_data.note.{key}", {"count": count, "names": names, "distance_m": f"{SAME_SCHOOL_M:g}"}))
     return _Found({name: check(name, table) for name, table in tables.items()}, tuple(notes))
+
+
+def _walks(schools: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, roads: Roads, ground: Terrain, standards: Standards) -> pd.DataFrame:
+    to = schools.loc[schools["kind"] != "special", ["school_id", "geometry"]].reset_index(drop=True)
+    if not len(to):
+        return empty("times")
+    ways = [travel_times(roads, settlements, to, mode="walk", band=band, terrain=ground, standards=standards) for band in BANDS]
+    return pd.concat(ways, ignore_index=True)
 
 
 def _settle(places: gpd.GeoDataFrame, cells: _Cells) -> tuple[np.ndarray, float]:
@@ -393,17 +399,9 @@ def _settlements(places: gpd.GeoDataFrame, persons: np.ndarray) -> tuple[gpd.Geo
     out.insert(1, "name", [tags.get("name", key) for key, tags in zip(places["id"], places["tags"], strict=True)])
     out["kind"] = kind
     towns = out[kind.isin(["town", "county_seat"])].reset_index(drop=True)
-    out["township_id"] = towns["settlement_id"].to_numpy()[_nearest(out.geometry, towns.geometry)]
-    townships = pd.DataFrame(
-        {"township_id": towns["settlement_id"], "name": towns["name"], "is_county_seat": towns["kind"] == "county_seat"}
-    )
+    out["township_id"] = towns["settlement_id"].to_numpy()[nearest_row(out.geometry, towns.geometry)]
+    townships = pd.DataFrame({"township_id": towns["settlement_id"], "name": towns["name"], "is_county_seat": towns["kind"] == "county_seat"})
     return out, townships
-
-
-def _nearest(of: gpd.GeoSeries, to: gpd.GeoSeries) -> np.ndarray:
-    from scipy.spatial import KDTree
-
-    return np.asarray(KDTree(to.get_coordinates()).query(of.get_coordinates())[1])
 
 
 def _ages() -> pd.DataFrame:
@@ -430,103 +428,6 @@ def _population(settlements: gpd.GeoDataFrame, persons: np.ndarray, ages: pd.Dat
     return out
 
 
-def school_grades(tags: Mapping[str, str]) -> tuple[str, int, int, str]:
-    """Read from the tags of a school which kind it is and which grades it teaches, or assume it.
-
-    Parameters
-    ----------
-    tags
-        OpenStreetMap tags: ``isced:level`` decides where it says 1 or 2 (grades 1-6 and 7-9); else the words of ``name`` and
-        ``name:fr``, ``name:en``, ``name:zh``; else a nine-year school is assumed.
-
-    Returns
-    -------
-    tuple of str, int, int, str
-        Kind of the table ``schools``, first and last grade, and what decided: ``isced``, ``name``, ``assumed``, or
-        ``not_compulsory`` for levels and names that teach none of grades 1-9 (universities, barracks, Koranic schools).
-
-    Examples
-    --------
-    >>> school_grades({"name": "Collège de Chézani"}), school_grades({"isced:level": "1;2"})
-    (('junior', 7, 9, 'name'), ('nine_year', 1, 9, 'isced'))
-    >>> school_grades({"name": "École primaire et collège de Mbéni"}), school_grades({})
-    (('nine_year', 1, 9, 'name'), ('nine_year', 1, 9, 'assumed'))
-    >>> school_grades({"name": "Université des Comores"})[3]
-    'not_compulsory'
-    """
-    levels = _levels(tags.get("isced:level", ""))
-    if levels:
-        taught = [_ISCED[level] for level in sorted(levels & set(_ISCED))]
-        if not taught:
-            return "nine_year", 1, 9, "not_compulsory"
-        return _kind(taught[0][0], taught[-1][1]), taught[0][0], taught[-1][1], "isced"
-    words = _folded(" ".join(tags.get(key, "") for key in ("name", "name:fr", "name:en", "name:zh")))
-    for rule, kind, pattern in _NAME_RULES:
-        if re.search(pattern, words):
-            return kind, *_SPANS[kind], rule
-    primary, junior = bool(_PRIMARY.search(words)), bool(_JUNIOR.search(words))
-    if not primary and not junior:
-        return "nine_year", 1, 9, "assumed"
-    first, last = 1 if primary else 7, 9 if junior else 6
-    return _kind(first, last), first, last, "name"
-
-
-def _levels(text: str) -> set[int]:
-    levels: set[int] = set()
-    for low, high in re.findall(r"(\d)(?:\s*-\s*(\d))?", text):
-        levels |= set(range(int(low), int(high or low) + 1))
-    return levels
-
-
-def _kind(first: int, last: int) -> str:
-    return {(1, 6): "primary", (7, 9): "junior"}.get((first, last), "nine_year")
-
-
-def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
-
-
-def _schools(places: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    out = places.drop(columns="tags").rename(columns={"id": "school_id"})
-    out.insert(1, "name", [tags.get("name", key) for key, tags in zip(places["id"], places["tags"], strict=True)])
-    graded = [school_grades(tags) for tags in places["tags"]]
-    for i, column in enumerate(("kind", "first_grade", "last_grade", "rule")):
-        out[column] = [grades[i] for grades in graded]
-    beside = settlements.iloc[_nearest(out.geometry, settlements.geometry)] if len(out) else settlements.iloc[:0]
-    seats = settlements["settlement_id"].isin(settlements["township_id"])
-    towns = settlements[seats].reset_index(drop=True)
-    out["township_id"] = towns["settlement_id"].to_numpy()[_nearest(out.geometry, towns.geometry)] if len(out) else ""
-    out["urban_rural"] = beside["kind"].map({"county_seat": "city", "town": "town"}).fillna("village").to_numpy()
-    out["owner"] = ["private" if _PRIVATE.search(_folded(name)) else "" for name in out["name"]]
-    out["status"] = np.where(out["rule"] == "not_compulsory", "closed", "open")
-    return out.assign(beds=0, boarders=0, school_bus=False)
-
-
-def _rooms(schools: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, people: pd.DataFrame, standards: Standards) -> np.ndarray:
-    rooms = np.zeros(len(schools), int)
-    children = people.groupby(["settlement_id", "age"])["persons"].sum().unstack("age").loc[settlements["settlement_id"]]
-    for grade in GRADES:
-        teaching = np.flatnonzero((schools["status"] == "open") & (schools["first_grade"] <= grade) & (grade <= schools["last_grade"]))
-        if not len(teaching):
-            continue
-        to = teaching[_nearest(settlements.geometry, schools.geometry.iloc[teaching])]
-        pupils = np.bincount(to, children[int(standards["entry.age"]) + grade - 1], len(schools))
-        incomplete = schools["kind"].isin(["teaching_point", "small_primary"])
-        size = np.where(incomplete, standards.class_size(grade, incomplete=True), standards.class_size(grade))
-        rooms += np.ceil(pupils / size).astype(int)
-    return np.where(schools["status"] == "open", np.maximum(rooms, int(standards["assume.rooms.min"])), 0)
-
-
-def _close(schools: gpd.GeoDataFrame) -> int:
-    from scipy.spatial import KDTree
-
-    if len(schools) < 2:
-        return 0
-    points = schools.geometry.get_coordinates()
-    return int((KDTree(points).query(points, k=2)[0][:, 1] <= _SAME_SCHOOL_M).sum())
-
-
 def _kindergartens(features: _Features) -> str:
     return _listed(features.kindergartens["id"], [tags.get("name", "") for tags in features.kindergartens["tags"]])
 
@@ -536,9 +437,7 @@ def _listed(ids: Iterable[str], names: Iterable[str]) -> str:
     return "; ".join(words[:_LISTED]) + (" ..." if len(words) > _LISTED else "")
 
 
-def _assumptions(
-    tables: Mapping[str, pd.DataFrame], rule: pd.Series, features: _Features, *, pbf: str, raster: str, census: str
-) -> pd.DataFrame:
+def _assumptions(tables: Mapping[str, pd.DataFrame], rule: pd.Series, features: _Features, *, pbf: str, raster: str, census: str) -> pd.DataFrame:
     settlements, townships, schools, people = (tables[n] for n in ("settlements", "townships", "schools", "population"))
     counts = {r: int((rule == r).sum()) for r in ("isced", "name", "assumed", "not_compulsory")}
     left_out = schools[rule == "not_compulsory"]
@@ -549,7 +448,7 @@ def _assumptions(
         ("townships", "township_id", len(townships), pbf, "townships"), ("townships", "is_county_seat", len(townships), pbf, "seat"),
         ("schools", "township_id", len(schools), pbf, "township"), ("schools", "urban_rural", len(schools), pbf, "urban_rural"),
         ("schools", "kind", graded, pbf, "grades"), ("schools", "first_grade", graded, pbf, "grades"),
-        ("schools", "last_grade", graded, pbf, "grades"), ("schools", "status", counts["not_compulsory"], pbf, "status"),
+        ("schools", "last_grade", graded, pbf, "grades"),
         ("schools", "rooms", len(schools), "assume.rooms.min", "rooms"), ("schools", "beds", len(schools), pbf, "beds"),
         ("schools", "boarders", len(schools), pbf, "beds"), ("schools", "school_bus", len(schools), pbf, "school_bus"),
         ("population", "age", len(people), "age_structure.csv", "age"), ("population", "sex", len(people), "age_structure.csv", "age"),

@@ -10,7 +10,7 @@ import platform
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,13 +21,13 @@ from layout.catchment import assign, headline
 from layout.class_size import class_sizes
 from layout.county import County, export_crs
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
-from layout.population import project_pupils
-from layout.roads import Roads
+from layout.population import population_notes, project_pupils
+from layout.roads import Roads, empty_roads
 from layout.sheets import SHEETS
 from layout.standards import Rule, Standards, read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
 from layout.terrain import Terrain
-from layout.travel import travel_times
+from layout.travel import travel_times, unjoined
 
 FORMAT = 1
 STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
@@ -151,6 +151,8 @@ def make_plan(
     step = _steps(progress)
     step("pupils")
     pupils = project_pupils(county, standards, years=all_years)
+    # what the projection assumed belongs beside what the door left unread
+    county = replace(county, notes=(*county.notes, *population_notes(county, standards), *_far_from_roads(county, standards)))
     step("candidates")
     sites = candidate_sites(county, pupils, standards)
     step("minutes")
@@ -207,7 +209,7 @@ def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDat
     more = empty("candidates", county.crs) if candidates is None else candidates
     sites = pd.concat([schools[["school_id", "geometry"]], more[["school_id", "geometry"]]], ignore_index=True)
     sites = gpd.GeoDataFrame(sites.drop_duplicates("school_id").sort_values("school_id", ignore_index=True), geometry="geometry", crs=county.crs)
-    roads = county.roads if county.roads is not None else _no_roads(county.crs)
+    roads = county.roads if county.roads is not None else empty_roads(county.crs)
     by_bus = sites[sites["school_id"].isin(schools.loc[schools["school_bus"], "school_id"])].reset_index(drop=True)
     parts = []
     for band in BANDS:
@@ -321,13 +323,17 @@ def _seats_of(county: County) -> set[str]:
     return set(county.townships.loc[county.townships["is_county_seat"], "township_id"])
 
 
-def _no_roads(crs: str) -> Roads:
-    nodes = pd.DataFrame({"node_id": pd.Series([], dtype="int64"), "x": pd.Series([], dtype=float), "y": pd.Series([], dtype=float)})
-    kinds = {"edge_id": "int64", "from_node": "int64", "to_node": "int64", "highway": "str", "name": "str", "length_m": float, "oneway": "int64",
-             "walk": bool, "drive": bool, "maxspeed_kph": float, "width_m": float, "bridge": bool, "tunnel": bool, "steps": bool, "surface": "str",
-             "way_id": "int64"}  # fmt: skip
-    edges = gpd.GeoDataFrame({k: pd.Series([], dtype=d) for k, d in kinds.items()}, geometry=gpd.GeoSeries([], crs=crs), crs=crs)
-    return Roads(nodes, edges, crs, {})
+def _far_from_roads(county: County, standards: Standards) -> list[tuple[str, Mapping[str, object]]]:
+    if county.roads is None:
+        return []
+    notes: list[tuple[str, Mapping[str, object]]] = []
+    for table, key in ((county.settlements, "settlement_id"), (county.schools, "school_id")):
+        far = unjoined(county.roads, table, standards=standards).set_index("id")["distance_m"]
+        if len(far):
+            names = table.set_index(key)["name"].reindex(far.index)
+            places = "、".join(f"{name} ({metres / 1000:.1f} km)" for name, metres in zip(names, far, strict=True))
+            notes.append((f"note.far_{key.split('_')[0]}", {"count": len(far), "radius": f"{standards['travel.join_radius'] / 1000:g}", "places": places}))
+    return notes
 
 
 def _outcome(

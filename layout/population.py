@@ -14,6 +14,7 @@ from layout.standards import Standards
 from layout.tables import BANDS, GRADES, CountyDataError, Problem, check, empty, schemas
 
 SEXES = ("female", "male")
+ATTENDS = ("away", "county_seat", "home")
 DAYS = 365
 # an age list that ends above the last childbearing age is one of all residents, its last group open
 MOTHERS_END = 49
@@ -35,9 +36,9 @@ WHOLE = 1e-12
 class _Base:
     """The age list on the entry cut-off day of ``year``, and all that carries it on.
 
-    Arrays run over settlement, sex (female, male) and age. ``newborn``: infants of the list born after the cut-off day; ``alive``: share
-    of births left at each age; ``registered``: births of a cohort by township (nan where unknown) and ``factor``, what
-    they are multiplied by; ``level``: of the fertility schedule (0 without mothers); ``constant``: births a year without mothers.
+    Arrays run over settlement, sex (female, male) and age. ``newborn``: infants of the list born after the cut-off day;
+    ``alive``: share of births left at each age; ``registered``: births of a cohort by township (nan where unknown), ``factor``:
+    what they are multiplied by; ``level``: of the fertility schedule (0 without mothers); ``constant``: births a year without.
     """
 
     ids: tuple[str, ...]
@@ -63,31 +64,30 @@ class _Base:
 def project_people(county: County, standards: Standards, *, years: Sequence[int]) -> pd.DataFrame:
     """Project the residents of every settlement by sex and single age.
 
-    The year Y is the state on the entry cut-off day (``entry.cutoff``) of Y. Ages counted on another day are shifted to the cut-off
-    day before it, K(a) = (1-f) N(a) + f N(a+1) with f = days since then / 365; the part f of the infants that was born
-    later becomes part of the next cohort, so nobody on the list is lost. A year does, in this order: everybody grows a year older
-    and survives, children are born, net migration, relocation moves.
+    The year Y is the state on the entry cut-off day (``entry.cutoff``) of Y. Ages counted on another day are shifted to the
+    cut-off day before it, K(a) = (1-f) N(a) + f N(a+1) with f = days since then / 365; the part f of the infants, born later,
+    becomes part of the next cohort, so nobody on the list is lost. A year does, in this order: everybody grows a year older and
+    survives, children are born, net migration, relocation moves.
 
-    Survival from completed age a to a+1 is the county's or township's, else that of the standards, spread geometrically
-    over the years of each interval; beyond its last age the last annual rate is kept. For adults this is too high, and the old are
-    no forecast: adults count here only as mothers aged 15-49, whose mortality is far below the error of the birth level.
+    Survival from completed age a to a+1 is the township's or county's, else that of the standards, spread geometrically over the
+    years of each interval and the last one kept beyond. For adults that is too high, and the old are no forecast: adults count
+    here only as mothers aged 15-49, whose deaths are far below the error of the birth level.
 
-    Cohorts born after the list are, in this order, registered births of the township times the county's
-    factor (:func:`birth_factor`) where both calendar years of the cohort are registered; else births to mothers with the shape of
-    ``fertility.shape.*`` (or the county's fertility rates) at the level that reproduces the county's children aged 0-2; else,
-    where the list ends before the mothers do, each settlement's mean of ages 0-2, unchanged (settlements with few such children
-    share the mean of their township in proportion to all their children). Youngest ages that the list lacks are filled in the same way.
-    Infant loss is taken between age 0 and 1, so that a cohort starts as the children counted, not as the births registered.
+    Cohorts born after the list are, in this order: registered births of the township times the county's factor
+    (:func:`birth_factor`), where both calendar years are registered; births to mothers, with the shape of ``fertility.shape.*``
+    (or of the fertility rates) at the level that reproduces the county's children aged 0-2; where the list ends before mothers do,
+    each settlement's mean of ages 0-2, unchanged (settlements with few of them share their township's in proportion to all
+    their children). Youngest ages that the list lacks are filled in the same way, without the mothers. Infant loss is taken
+    between ages 0 and 1, so a cohort starts as the children that are counted, not as the births registered.
 
     A move goes in its year with the origin's structure by age and sex; those up to the cut-off day of the list are in the counts
     already. Moves of one year are simultaneous. Births expected of a settlement without known mothers move with its people.
 
     Parameters
     ----------
-    county
-        Settlements, population, births, rates and moves are used. Persons of sex ``both`` are split by the sex ratio at birth.
-    standards
-        Survival, fertility shape, sex ratio at birth and cut-off day.
+    county, standards
+        Settlements, population, births, rates and moves; survival, fertility shape, sex ratio at birth and cut-off day. Persons of
+        sex ``both`` are split by the sex ratio at birth.
     years
         Years to return, none before the cut-off year of the base date.
 
@@ -95,7 +95,8 @@ def project_people(county: County, standards: Standards, *, years: Sequence[int]
     -------
     pandas.DataFrame
         Table ``people``, sorted by its key: settlement_id, year, age, sex (ids and sexes are categoricals), persons (expected,
-        fractional). Cells without anybody have no row. The last age is open where the list has adults (above 49); otherwise people leave the table above its last age (at least 14).
+        fractional). Cells without anybody have no row. The last age is open where the list has adults (above 49); otherwise
+        people leave the table above its last age, at least 14.
 
     Raises
     ------
@@ -107,6 +108,12 @@ def project_people(county: County, standards: Standards, *, years: Sequence[int]
     References
     ----------
     Preston, Heuveline & Guillot (2001), Demography, ch. 6: cohort components, births on the mean of the women at both ends.
+
+    Examples
+    --------
+    >>> people = project_people(paper, layout.read_standards(), years=[2026])
+    >>> people[(people.settlement_id == "A") & (people.age == 1)].persons.round(3).tolist()  # girls, boys
+    [4.712, 5.231]
     """
     wanted = sorted({int(y) for y in years})
     if not wanted:
@@ -121,8 +128,8 @@ def project_people(county: County, standards: Standards, *, years: Sequence[int]
     # millions of rows: categoricals in key order, made sorted instead of being sorted and checked
     return pd.DataFrame(
         {
-            "settlement_id": pd.Categorical.from_codes(place, list(base.ids)), "year": np.array(wanted)[year], "age": age,
-            "sex": pd.Categorical.from_codes(sex, list(SEXES)), "persons": cube[place, year, age, sex],
+            "settlement_id": pd.Categorical.from_codes(place, pd.Index(base.ids)), "year": np.array(wanted)[year], "age": age,
+            "sex": pd.Categorical.from_codes(sex, pd.Index(SEXES)), "persons": cube[place, year, age, sex],
         }
     )  # fmt: skip
 
@@ -130,17 +137,15 @@ def project_people(county: County, standards: Standards, *, years: Sequence[int]
 def project_pupils(county: County, standards: Standards, *, years: Sequence[int]) -> pd.DataFrame:
     """Project the pupils of every settlement by grade and by the place where they study.
 
-    Grade g of year Y are the residents aged g+5 on the cut-off day of Y (``entry.age`` in grade 1), of both sexes. Shares of ``attendance`` of
-    their township and grade band say where they study: home and other townships of the county count as ``home`` (the nearest
-    school is sought among all), county_seat as ``county_seat``, except for those who live in a township of the seat, who are
-    at home there, and out_of_county as ``away``. Townships without shares send everybody ``home``.
+    Grade g of year Y are the residents aged g+5 on the cut-off day of Y (``entry.age`` in grade 1: 义务教育法 §11). The shares of
+    their township and grade band in ``attendance`` say where they study: home and other townships count as ``home`` (a school is
+    sought among all), county_seat as ``county_seat``, except for residents of a township of the seat, who are at home there, and
+    out_of_county as ``away``. Townships without shares send everybody ``home``.
 
     Parameters
     ----------
-    county
-        As for :func:`project_people`; and townships, attendance.
-    standards
-        As for :func:`project_people`; and the age of entry.
+    county, standards
+        As for :func:`project_people`; and townships, attendance, and the age of entry.
     years
         School years, none before ``county.base_year``.
 
@@ -156,35 +161,30 @@ def project_pupils(county: County, standards: Standards, *, years: Sequence[int]
     ValueError
         Years before the base year.
 
-    References
-    ----------
-    中华人民共和国义务教育法 §11 (age of entry).
+    Examples
+    --------
+    >>> pupils = project_pupils(paper, layout.read_standards(), years=[2025, 2031])
+    >>> pupils[(pupils.settlement_id == "A") & (pupils.grade == 1)].pupils.round(3).tolist()
+    [10.0, 9.924]
     """
     wanted = sorted({int(y) for y in years})
     if not wanted:
         return empty("pupils")
     base = _base(county, standards)
-    first = max(county.base_year, base.year)
-    if wanted[0] < first:
+    if wanted[0] < (first := max(county.base_year, base.year)):
         raise ValueError(f"years must not be before {first}, the first year of the data, not {wanted[0]}")
-    entry = int(standards["entry.age"])
-    oldest = entry + GRADES[-1] - 1 - (wanted[0] - base.year)
-    problems = _attendance_problems(county)
+    ages = [int(standards["entry.age"]) + g - 1 for g in GRADES]
+    oldest = ages[-1] - (wanted[0] - base.year)
     if base.top < oldest:
-        problems.append(_problem("age_list_short", "population", "age", base.top, {"last": base.top, "needed": oldest}))
-    if problems:
-        raise CountyDataError(problems)
+        raise CountyDataError([_problem("age_list_short", "population", "age", base.top, {"last": base.top, "needed": oldest})])
     states = _project(base, county, wanted[-1])
-    ages = [entry + g - 1 for g in GRADES]
-    # settlement, year, grade, place of study: the order of the key
     children = np.stack([states[y].sum(axis=1)[:, ages] for y in wanted], axis=1)
-    attends, shares = _attendance(county, base)
-    cube = children[:, :, :, None] * shares[:, None, :, :]
+    cube = children[:, :, :, None] * _attendance(county, base)[:, None, :, :]
     place, year, grade, where = np.nonzero(cube > 0)
     frame = pd.DataFrame(
         {
             "settlement_id": np.array(base.ids, object)[place], "year": np.array(wanted)[year], "grade": np.array(GRADES)[grade],
-            "attends": np.array(attends, object)[where], "pupils": cube[place, year, grade, where],
+            "attends": np.array(ATTENDS, object)[where], "pupils": cube[place, year, grade, where],
         }
     )  # fmt: skip
     return check("pupils", frame)
@@ -193,15 +193,13 @@ def project_pupils(county: County, standards: Standards, *, years: Sequence[int]
 def birth_factor(county: County, standards: Standards) -> pd.DataFrame:
     """Compare registered births with the children of the same cohorts on the age list.
 
-    A cohort t was born in the twelve months up to the cut-off day of t: for 31 August 122/365 of the births of t-1 and 243/365 of those
-    of t. Only townships that registered both years are compared, up to age 14.
+    A cohort t was born in the twelve months up to the cut-off day of t: for 31 August 122/365 of the births of t-1 and 243/365 of
+    those of t. Only townships that registered both years are compared, up to age 14.
 
     Parameters
     ----------
-    county
-        Births and population are used.
-    standards
-        Cut-off day and survival.
+    county, standards
+        Births and population; cut-off day and survival.
 
     Returns
     -------
@@ -209,6 +207,11 @@ def birth_factor(county: County, standards: Standards) -> pd.DataFrame:
         One row per cohort that both have, by year: year, age, births (registered), expected (births that survive to the age),
         children (of the list), ratio (children to expected). ``attrs["factor"]`` is the county's ratio of the sums, the figure by
         which registered births are multiplied; 1.0 where nothing can be compared (no rows).
+
+    Examples
+    --------
+    >>> birth_factor(paper, layout.read_standards()).attrs["factor"]
+    1.0
     """
     return _factor_table(_base(county, standards))
 
@@ -225,30 +228,26 @@ def population_notes(county: County, standards: Standards) -> tuple[tuple[str, M
     -------
     tuple
         Message keys with their fields, in the form of ``County.notes``.
+
+    Examples
+    --------
+    >>> population_notes(paper, layout.read_standards())
+    (('population.note.no_mothers', {'last': 14, 'births': '56'}),)
     """
     base = _base(county, standards)
-    cohorts = len(_factor_table(base))
-    found: list[tuple[str, Mapping[str, object]]] = []
-    if base.shift > 0:
-        found.append(("population.note.shifted", {"date": county.base_date.isoformat(), "year": base.year, "share": f"{base.shift:.3f}"}))
-    if not base.level:
-        found.append(("population.note.no_mothers", {"last": base.top, "births": f"{base.constant.sum():.0f}"}))
-    if base.youngest:
-        found.append(("population.note.youngest_filled", {"age": base.youngest}))
-    if base.registered and cohorts:
-        found.append(("population.note.factor", {"factor": f"{base.factor:.2f}", "cohorts": cohorts}))
-    elif base.registered:
-        found.append(("population.note.factor_unknown", {}))
-    return tuple(found)
-
-
-# the age list and the rates
+    cohorts, births = len(_factor_table(base)), f"{base.constant.sum():.0f}"
+    notes: list[tuple[bool, str, Mapping[str, object]]] = [
+        (base.shift > 0, "shifted", {"date": county.base_date.isoformat(), "year": base.year, "share": f"{base.shift:.3f}"}),
+        (base.top <= MOTHERS_END, "no_mothers", {"last": base.top, "births": births}),
+        (base.youngest > 0, "youngest_filled", {"age": base.youngest}),
+        (cohorts > 0, "factor", {"factor": f"{base.factor:.2f}", "cohorts": cohorts}),
+        (bool(base.registered) and not cohorts, "factor_unknown", {}),
+    ]
+    return tuple((f"population.note.{name}", fields) for holds, name, fields in notes if holds)
 
 
 def _base(county: County, standards: Standards) -> _Base:
-    problems = _problems(county)
-    if problems:
-        raise CountyDataError(problems)
+    _refuse(county)
     ids = tuple(county.settlements["settlement_id"])
     unknown = sorted(({*county.population["settlement_id"], *county.moves["from_id"], *county.moves["to_id"]}) - set(ids))
     if unknown:
@@ -256,21 +255,24 @@ def _base(county: County, standards: Standards) -> _Base:
     townships = tuple(sorted({*county.settlements["township_id"], *county.townships["township_id"]}))
     area = {name: i for i, name in enumerate(townships)}
     township = np.array([area[name] for name in county.settlements["township_id"]], dtype=int)
-    own_srb = county.rates.loc[(county.rates["rate"] == "srb") & county.rates["area_id"].isin(["", county.code]), "value"]
-    srb = float(own_srb.iloc[0]) if len(own_srb) else standards["fertility.srb"]
-    sexes = np.array([100.0, srb]) / (100.0 + srb)
+    boys = _by_area(county, "srb", area, np.full((2, 1), standards["fertility.srb"]))[township, 0, 0]
+    sexes = np.stack([100 / (100 + boys), boys / (100 + boys)], axis=1)
     counted, top = _counted(county, ids, sexes)
-    cutoff = _cutoff(standards, county.base_date)
-    shift = (county.base_date - cutoff).days / DAYS
-    youngest = int(np.argmax(counted.sum(axis=(0, 1)) > 0))
+    day = county.base_date
+    month, number = (int(part) for part in str(standards.rules["entry.cutoff"].value).split("-"))
+    cutoff = dt.date(day.year - (day < dt.date(day.year, month, number)), month, number)
+    shift = (day - cutoff).days / DAYS
+    youngest = int(np.argmax(counted[:, :, : OLDEST_PUPIL + 1].sum(axis=(0, 1)) > 0))
     # people above the last age of the list: nobody in an open group, as many as at the last age in a list of children
-    above = np.zeros_like(counted)
-    above[:, :, :-1] = counted[:, :, 1:]
-    above[:, :, top] = 0.0 if top > MOTHERS_END else counted[:, :, top]
+    above = np.roll(counted, -1, axis=2)
+    above[:, :, top:] = 0.0 if top > MOTHERS_END else counted[:, :, top:]
     persons = (1 - shift) * counted + shift * above
     persons[:, :, :youngest] = 0.0
     ages = counted.shape[2]
-    survival = _by_area(county, "survival", area, np.tile(_standard_survival(standards, ages), (2, 1)))[township]
+    standard = np.ones((2, ages))
+    for low, high, value in _spans(standards, "survival."):
+        standard[:, low:] = value ** (1 / (high - low))
+    survival = _by_area(county, "survival", area, standard)[township]
     alive = np.cumprod(np.concatenate([np.ones_like(survival[:, :, :1]), survival[:, :, :-1]], axis=2), axis=2)
     # days of a plain year up to the cut-off day: the children of a calendar year that belong to its cohort
     early = cutoff.replace(year=2001).timetuple().tm_yday / DAYS
@@ -283,39 +285,30 @@ def _base(county: County, standards: Standards) -> _Base:
     )  # fmt: skip
 
 
-def _cutoff(standards: Standards, day: dt.date) -> dt.date:
-    month, number = (int(part) for part in str(standards.rules["entry.cutoff"].value).split("-"))
-    this = dt.date(day.year, month, number)
-    return this if this <= day else dt.date(day.year - 1, month, number)
-
-
 def _counted(county: County, ids: tuple[str, ...], sexes: np.ndarray) -> tuple[np.ndarray, int]:
     table = county.population
     age, sex = table["age"].to_numpy(int), table["sex"].to_numpy(object)
     top = int(age.max()) if len(age) else 0
     # children must be able to grow up to the last grade even where the list holds only the small ones
     out = np.zeros((len(ids), 2, max(top, OLDEST_PUPIL) + 1))
+    place = pd.Index(ids).get_indexer(pd.Index(table["settlement_id"]))
     for i, name in enumerate(SEXES):
-        weight = np.where(sex == name, 1.0, np.where(sex == "both", sexes[i], 0.0))
-        np.add.at(out[:, i], (pd.Index(ids).get_indexer(table["settlement_id"]), age), table["persons"].to_numpy(float) * weight)
+        weight = np.where(sex == name, 1.0, np.where(sex == "both", sexes[place, i], 0.0))
+        np.add.at(out[:, i], (place, age), table["persons"].to_numpy(float) * weight)
     return out, top
 
 
-def _standard_survival(standards: Standards, ages: int) -> np.ndarray:
-    spans = sorted((tuple(int(n) for n in key.split(".")[1].split("_")), key) for key in standards.rules if key.startswith("survival."))
-    out = np.ones(ages)
-    for (low, high), key in spans:
-        # ages beyond the last interval keep its annual rate, hence the open slice
-        out[low:] = standards[key] ** (1 / (high - low))
-    return out
+def _spans(standards: Standards, prefix: str) -> list[tuple[int, int, float]]:
+    # keys such as survival.1_6: first and last age, value
+    keys = [key for key in standards.rules if key.startswith(prefix)]
+    ages = [[int(n) for n in key.removeprefix(prefix).split("_")] for key in keys]
+    return sorted((low, high, standards[key]) for key, (low, high) in zip(keys, ages, strict=True))
 
 
 def _fertility(county: County, standards: Standards, areas: Mapping[str, int], ages: int) -> np.ndarray:
     shape = np.zeros(ages)
-    for key in standards.rules:
-        if key.startswith("fertility.shape."):
-            low, high = (int(n) for n in key.rsplit(".", 1)[1].split("_"))
-            shape[low : high + 1] = standards[key] / 1000
+    for low, high, value in _spans(standards, "fertility.shape."):
+        shape[low : high + 1] = value / 1000
     given = county.rates[(county.rates["rate"] == "fertility") & (county.rates["sex"] != "male") & (county.rates["age"] < ages)]
     # a schedule is whole: ages that it leaves out have no births
     schedules: dict[str, np.ndarray] = {}
@@ -327,15 +320,10 @@ def _fertility(county: County, standards: Standards, areas: Mapping[str, int], a
 def _by_area(county: County, rate: str, areas: Mapping[str, int], default: np.ndarray) -> np.ndarray:
     out = np.array(np.broadcast_to(default, (len(areas), *default.shape)))
     given = county.rates[(county.rates["rate"] == rate) & (county.rates["age"] < default.shape[1])]
-    wide = given["area_id"].isin(["", county.code])
     # later figures overwrite: the county's, then the township's; within each both sexes, then one
-    for level in (wide, given["area_id"].isin(areas)):
-        for both in (True, False):
-            rows = given[level & ((given["sex"] == "both") == both)]
-            for area, age, sex, value in zip(rows["area_id"], rows["age"], rows["sex"], rows["value"], strict=True):
-                where = areas.get(area, slice(None))
-                sexes = slice(None) if both else SEXES.index(sex)
-                out[where, sexes, int(age)] = value
+    order = given.assign(own=~given["area_id"].isin(["", county.code]), one=given["sex"] != "both").sort_values(["own", "one"], kind="stable")
+    for area, age, sex, value in zip(*(order[c] for c in ("area_id", "age", "sex", "value")), strict=True):
+        out[areas.get(area, slice(None)), slice(None) if sex == "both" else SEXES.index(sex), int(age)] = value
     return out
 
 
@@ -347,33 +335,26 @@ def _registered(county: County, townships: tuple[str, ...], early: float) -> dic
     return {t: row for t, row in cohorts.items() if np.isfinite(row).any()}
 
 
-# births
-
-
 def _with_births(base: _Base) -> _Base:
     base = replace(base, factor=float(_factor_table(base).attrs["factor"]))
     mean = _pooled(base, base.persons[:, :, base.youngest : base.youngest + YOUNGEST].sum(axis=(1, 2)) / YOUNGEST)
     persons = base.persons.copy()
     for age in range(base.youngest):
-        totals = _registered_children(base, base.year - age)
         # the mean is of children counted, registered births must still survive to the age
-        left = np.where(np.isfinite(totals)[base.township, None], base.alive[:, :, age], 1.0)
-        persons[:, :, age] = _spread(base, totals, mean)[:, None] * base.sexes * left
+        known = np.isfinite(base.registered.get(base.year - age, np.full(len(base.townships), np.nan)))
+        left = np.where(known[base.township, None], base.alive[:, :, age], 1.0)
+        persons[:, :, age] = _spread(base, base.year - age, mean)[:, None] * base.sexes * left
     base = replace(base, persons=persons)
     young = persons[:, :, :YOUNGEST]
     # the level is right when the mothers of the last years have borne the births of which the youngest are left
-    past = [_before(base, back) for back in range(YOUNGEST + 1)]
+    past = [persons]
+    for _ in range(YOUNGEST):
+        # a year earlier everybody was a year younger; without migration
+        past.append(np.zeros_like(persons))
+        past[-1][:, :, :-1] = past[-2][:, :, 1:] * base.alive[:, :, :-1] / base.alive[:, :, 1:]
     borne = sum(_borne(base, past[back + 1], past[back]).sum() for back in range(YOUNGEST))
     level = float((young / base.alive[:, :, :YOUNGEST]).sum() / borne) if base.top > MOTHERS_END and borne > 0 else 0.0
     return replace(base, level=level, constant=_pooled(base, young.sum(axis=(1, 2)) / YOUNGEST))
-
-
-def _before(base: _Base, back: int) -> np.ndarray:
-    # the people of the list some years earlier, without migration
-    size = base.persons.shape[2] - back
-    out = np.zeros_like(base.persons)
-    out[:, :, :size] = base.persons[:, :, back:] * base.alive[:, :, :size] / base.alive[:, :, back:]
-    return out
 
 
 def _borne(base: _Base, start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -390,12 +371,9 @@ def _pooled(base: _Base, mean: np.ndarray) -> np.ndarray:
     return np.where(small, children * share[base.township], mean)
 
 
-def _registered_children(base: _Base, cohort: int) -> np.ndarray:
-    return base.factor * base.registered.get(cohort, np.full(len(base.townships), np.nan))
-
-
-def _spread(base: _Base, totals: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    # townships with a total share it out by weight; the others, and those without any weight, keep the weights themselves
+def _spread(base: _Base, cohort: int, weights: np.ndarray) -> np.ndarray:
+    # townships that registered the cohort share it out by weight; the others, and those without any weight, keep the weights
+    totals = base.factor * base.registered.get(cohort, np.full(len(base.townships), np.nan))
     sums = np.bincount(base.township, weights, minlength=len(base.townships))
     ratio = np.divide(totals, sums, out=np.ones_like(sums), where=np.isfinite(totals) & (sums > 0))
     return weights * ratio[base.township]
@@ -407,9 +385,8 @@ def _factor_table(base: _Base) -> pd.DataFrame:
         age, known = base.year - cohort, np.isfinite(births)
         if base.youngest <= age <= min(base.top, OLDEST_PUPIL):
             left = np.ones(len(births))
-            left[base.township] = base.alive[:, :, age] @ base.sexes
-            children = base.persons[known[base.township], :, age].sum()
-            rows.append((cohort, age, births[known].sum(), (births * left)[known].sum(), children))
+            left[base.township] = (base.alive[:, :, age] * base.sexes).sum(axis=1)
+            rows.append((cohort, age, births[known].sum(), (births * left)[known].sum(), base.persons[known[base.township], :, age].sum()))
     table = pd.DataFrame(np.array(rows, float).reshape(-1, 5), columns=["year", "age", "births", "expected", "children"])
     table["ratio"] = table["children"] / table["expected"].where(table["expected"] > 0)
     total = table["expected"].sum()
@@ -417,15 +394,14 @@ def _factor_table(base: _Base) -> pd.DataFrame:
     return table.astype({"year": "int64", "age": "int64"})
 
 
-# the years
-
-
 def _project(base: _Base, county: County, last: int) -> dict[int, np.ndarray]:
     constant, states, problems = base.constant, {base.year: base.persons}, list[Problem]()
     for year in range(base.year + 1, last + 1):
-        state = _aged(base, states[year - 1])
+        survivors = states[year - 1] * base.survival
+        state = np.concatenate([np.zeros_like(survivors[:, :, :1]), survivors[:, :, :-1]], axis=2)
+        state[:, :, -1] += survivors[:, :, -1] * (base.top > MOTHERS_END)
         cohort = base.level * _borne(base, states[year - 1], state) if base.level else constant
-        state[:, :, 0] = _spread(base, _registered_children(base, year), cohort)[:, None] * base.sexes
+        state[:, :, 0] = _spread(base, year, cohort)[:, None] * base.sexes
         if year == base.year + 1 and not base.youngest:
             # the part of this cohort that was born before the count is on the list
             state[:, :, 0] = base.newborn + (1 - base.shift) * state[:, :, 0]
@@ -438,22 +414,13 @@ def _project(base: _Base, county: County, last: int) -> dict[int, np.ndarray]:
     return states
 
 
-def _aged(base: _Base, persons: np.ndarray) -> np.ndarray:
-    survivors = persons * base.survival
-    out = np.zeros_like(persons)
-    out[:, :, 1:] = survivors[:, :, :-1]
-    if base.top > MOTHERS_END:
-        out[:, :, -1] += survivors[:, :, -1]
-    return out
-
-
 def _moved(persons: np.ndarray, flows: Sequence[tuple[int, int, float]]) -> np.ndarray:
     # moves of one year are simultaneous: every share is of the state before the first of them
-    gone = np.zeros((len(persons), *[1] * (persons.ndim - 1)))
+    left = np.ones(len(persons))
     for origin, _, share in flows:
-        gone[origin] += share
+        left[origin] -= share
     # a village that all have left holds exactly nobody
-    out = persons * np.where(gone > 1 - WHOLE, 0.0, 1 - gone)
+    out = np.where(left < WHOLE, 0.0, left).reshape(-1, *[1] * (persons.ndim - 1)) * persons
     for origin, site, share in flows:
         out[site] += share * persons[origin]
     return out
@@ -463,78 +430,70 @@ def _flows(base: _Base, moves: pd.DataFrame, state: np.ndarray) -> tuple[list[tu
     """Turn the moves of a year into shares of their villages: origin, site, share."""
     flows, problems = [], list[Problem]()
     place = {name: i for i, name in enumerate(base.ids)}
-    for origin, rows in moves.groupby("from_id", sort=True):
+    for origin in sorted(set(moves["from_id"])):
+        rows = moves[moves["from_id"] == origin]
         partial, full = rows[~rows["whole_village"]], rows[rows["whole_village"]]
         available, asked = float(state[place[origin]].sum()), float(partial["persons"].sum())
         fields = {"origin": origin, "year": int(rows["year"].iloc[0]), "last": base.top, "persons": f"{asked:g}", "available": f"{available:.1f}"}
-        key = ""
-        if partial["persons"].isna().any():
-            key = "move_without_persons"
-        elif len(full) > 1 and not (full["persons"] > 0).all():
-            key = "move_whole_twice"
-        elif len(partial) and base.top <= MOTHERS_END:
-            key = "move_needs_all_ages"
-        elif asked > available * (1 + TOLERANCE):
-            key = "move_larger_than_village"
+        faults = {
+            "move_without_persons": partial["persons"].isna().any(),
+            "move_whole_twice": len(full) > 1 and not (full["persons"] > 0).all(),
+            "move_needs_all_ages": len(partial) > 0 and base.top <= MOTHERS_END,
+            "move_larger_than_village": asked > available * (1 + TOLERANCE),
+        }
+        key = next((name for name, holds in faults.items() if holds), "")
         if key:
             problems.append(_problem(key, "moves", "from_id", origin, fields))
         elif available > 0:
             shares = partial["persons"].to_numpy(float) / available
             # a whole village that goes to several places is divided by the persons given
             weight = full["persons"].to_numpy(float) / full["persons"].sum() if len(full) > 1 else np.ones(len(full))
-            sites = [place[name] for name in (*partial["to_id"], *full["to_id"])]
-            parts = np.concatenate([shares, max(1 - shares.sum(), 0.0) * weight])
-            flows += [(place[origin], site, float(part)) for site, part in zip(sites, parts, strict=True)]
+            parts = zip((*partial["to_id"], *full["to_id"]), (*shares, *(max(1 - shares.sum(), 0.0) * weight)), strict=True)
+            flows += [(place[origin], place[site], float(part)) for site, part in parts]
     return flows, problems
 
 
-# where they study
-
-
-def _attendance(county: County, base: _Base) -> tuple[tuple[str, ...], np.ndarray]:
-    attends = ("away", "county_seat", "home")
+def _attendance(county: County, base: _Base) -> np.ndarray:
     column = {"home": 2, "other_township": 2, "county_seat": 1, "out_of_county": 0}
     row = {t: i for i, t in enumerate(base.townships)}
-    shares = np.zeros((len(base.townships), len(GRADES), len(attends)))
-    for township, band, where, share in county.attendance[["township_id", "band", "place", "share"]].itertuples(index=False):
-        if township in row:
-            shares[row[township], np.isin(GRADES, BANDS[band]), column[where]] += share
+    shares = np.zeros((len(base.townships), len(GRADES), len(ATTENDS)))
+    given = county.attendance[county.attendance["township_id"].isin(row)]
+    for township, band, where, share in zip(*(given[c] for c in ("township_id", "band", "place", "share")), strict=True):
+        shares[row[township], [g - 1 for g in BANDS[band]], column[where]] += share
     shares[..., 2][shares.sum(axis=2) == 0] = 1.0
     seats = [row[t] for t in county.townships.loc[county.townships["is_county_seat"], "township_id"]]
     shares[seats, :, 2] += shares[seats, :, 1]
     shares[seats, :, 1] = 0.0
-    return attends, shares[base.township]
-
-
-# what can be wrong
+    return shares[base.township]
 
 
 def _problem(key: str, table: str, column: str, value: object, fields: Mapping[str, object]) -> Problem:
-    schema = schemas()[table]
-    return Problem(key, sheet=schema.zh, column=schema.columns[column].zh, value=str(value), fields=fields)
+    return Problem(key, sheet=schemas()[table].zh, column=schemas()[table].columns[column].zh, value=str(value), fields=fields)
 
 
-def _attendance_problems(county: County) -> list[Problem]:
-    sums = county.attendance.groupby(["township_id", "band"], sort=True)["share"].sum()
-    wrong = sums[(sums - 1).abs() > TOLERANCE]
-    return [_problem("shares_not_one", "attendance", "share", f"{v:.6g}", {"township": t, "band": b}) for (t, b), v in wrong.items()]
-
-
-def _problems(county: County) -> list[Problem]:
+def _refuse(county: County) -> None:
     table = county.population
     twice = table[table.duplicated(["settlement_id", "age"], keep=False) & (table["sex"] == "both")]
-    problems = [
-        _problem("sexes_and_total", "population", "sex", name, {"settlement": name, "age": int(age)})
-        for name, age in zip(twice["settlement_id"], twice["age"], strict=True)
-    ]
-    rates, value = county.rates, county.rates["value"]
+    problems = []
+    for name, age in zip(twice["settlement_id"], twice["age"], strict=True):
+        problems.append(_problem("sexes_and_total", "population", "sex", name, {"settlement": name, "age": int(age)}))
+    sums = county.attendance.groupby(["township_id", "band"], sort=True)["share"].sum().reset_index()
+    for township, band, total in zip(sums["township_id"], sums["band"], sums["share"], strict=True):
+        if abs(total - 1) > TOLERANCE:
+            problems.append(_problem("shares_not_one", "attendance", "share", f"{total:.6g}", {"township": township, "band": band}))
+    rates, rate, value = county.rates, county.rates["rate"], county.rates["value"]
+    known = ["", county.code, *county.townships["township_id"], *county.settlements["township_id"]]
     wrong = {
-        "survival": (value < 0) | (value > 1), "fertility": value < 0, "migration": value < -1,
-        # boys per girl, about 1.1, where boys per 100 girls are meant
-        "srb": value < SRB_LEAST,
-    }  # fmt: skip
-    for rate, mask in wrong.items():
-        for row in rates[mask & (rates["rate"] == rate)].itertuples():
-            fields = {"area": row.area_id or county.code, "age": row.age}
-            problems.append(_problem(f"rate_{rate}", "rates", "value", f"{row.value:g}", fields))
-    return problems
+        "rate_survival": (rate == "survival") & ((value < 0) | (value > 1)),
+        "rate_fertility": (rate == "fertility") & (value < 0),
+        "rate_migration": (rate == "migration") & (value < -1),
+        # boys per girl, about 1.1, where boys per 100 girls are meant, or another age than that of birth
+        "rate_srb": (rate == "srb") & ((value < SRB_LEAST) | (rates["age"] != 0)),
+        "rate_area": ~rates["area_id"].isin(known),
+    }
+    for key, mask in wrong.items():
+        column = "area_id" if key == "rate_area" else "value"
+        for area, age, cell in zip(*(rates.loc[mask, c] for c in ("area_id", "age", column)), strict=True):
+            problems.append(_problem(key, "rates", column, cell, {"area": area or county.code, "age": int(age)}))
+    if problems:
+        raise CountyDataError(problems)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -20,6 +20,7 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from layout.road_tags import TAGS, facts_of, is_road
 from layout.tables import CountyDataError, Problem
 
 if TYPE_CHECKING:
@@ -28,28 +29,14 @@ if TYPE_CHECKING:
 
 ATTRIBUTION = "© OpenStreetMap contributors"
 
-# highway classes that a vehicle may use, as the OSM wiki describes them; a track (机耕路) is for farm vehicles only
-_DRIVABLE = {
-    "motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link", "tertiary",
-    "tertiary_link", "unclassified", "residential", "living_street", "service", "road", "ferry",
-}  # fmt: skip
-# classes on which people walk besides those; a motorway only where a tag says so
-_WALK_ONLY = {"track", "path", "footway", "pedestrian", "steps", "bridleway", "cycleway", "corridor"}
-_MOTORWAYS = {"motorway", "motorway_link"}
-# values of an access tag that keep a child or a school bus out
-_FOOT_DENIED = {"no", "private", "use_sidepath", "agricultural", "forestry", "delivery", "military"}
-_VEHICLE_DENIED = {"no", "private", "agricultural", "forestry", "delivery", "emergency", "military"}
-_TAGS = (
-    "highway", "route", "name", "oneway", "junction", "access", "foot", "vehicle", "motor_vehicle", "motorcar", "bus", "maxspeed",
-    "width", "bridge", "tunnel", "surface", "area", "duration",
-)  # fmt: skip
-_UNITS_KPH = {"": 1.0, "km/h": 1.0, "kmh": 1.0, "kph": 1.0, "mph": 1.609344, "knots": 1.852}
 # columns of the edges and their types, in the order of Roads.edges
 _EDGE_TYPES = {
     "edge_id": "int64", "from_node": "int64", "to_node": "int64", "highway": "str", "name": "str", "length_m": "float64",
     "oneway": "int64", "walk": "bool", "drive": "bool", "maxspeed_kph": "float64", "width_m": "float64", "bridge": "bool",
     "tunnel": "bool", "steps": "bool", "surface": "str", "way_id": "int64",
 }  # fmt: skip
+# columns that a graph carries under their own names
+_GRAPH_FACTS = ("edge_id", "highway", "name", "walk", "drive", "width_m", "bridge", "tunnel", "steps", "surface")
 # the file says when it was written; a fixed moment keeps the same roads the same bytes
 _FIXED_MOMENT = "2000-01-01T00:00:00Z"
 
@@ -66,7 +53,8 @@ class Roads:
         Sorted by ``edge_id`` (int64): ``from_node``, ``to_node``, ``highway`` (OSM class), ``name``, ``length_m``,
         ``oneway`` (1 along the line only, -1 against it only, 0 both; for vehicles), ``walk``, ``drive`` (bool: may be
         used so), ``maxspeed_kph``, ``width_m`` (NaN where unknown), ``bridge``, ``tunnel``, ``steps`` (bool),
-        ``surface`` (text, may be empty), ``way_id`` (int64, 0 unknown), ``geometry`` LineString from ``from_node`` to ``to_node``.
+        ``surface`` (text, may be empty), ``way_id`` (int64, 0 unknown), ``geometry`` LineString from ``from_node`` to
+        ``to_node``.
     crs
         Metric coordinate system, e.g. ``EPSG:4545``.
     source
@@ -86,6 +74,18 @@ class Roads:
     def from_networkx(graph: nx.MultiDiGraph, *, crs: str | None = None) -> Roads:
         """Make roads of a graph by :func:`roads_from_networkx`."""
         return roads_from_networkx(graph, crs=crs)
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """Ways of an extract: tags, id and number of nodes of each; id and place of all their nodes one after the other."""
+
+    tags: tuple[dict[str, str], ...]
+    ids: np.ndarray
+    counts: np.ndarray
+    refs: np.ndarray
+    lon: np.ndarray
+    lat: np.ndarray
 
 
 def metric_crs(lon: float, lat: float) -> str:
@@ -116,6 +116,27 @@ def metric_crs(lon: float, lat: float) -> str:
     return f"EPSG:{(32600 if lat >= 0 else 32700) + zone}"
 
 
+def empty_roads(crs: str) -> Roads:
+    """Return roads without any edge, for a county that has none: only places near each other are then within reach.
+
+    Parameters
+    ----------
+    crs
+        Metric coordinate system.
+
+    Returns
+    -------
+    Roads
+        No nodes, no edges.
+
+    Examples
+    --------
+    >>> len(empty_roads("EPSG:4545").edges)
+    0
+    """
+    return Roads(_node_frame([], [], []), _edge_frame([], np.zeros(0, object), crs), crs)
+
+
 def read_roads(
     path: str | Path, *, bbox: tuple[float, float, float, float] | None = None, ferries: bool = False, crs: str | None = None
 ) -> Roads:
@@ -136,12 +157,12 @@ def read_roads(
     Returns
     -------
     Roads
-        Ways cut where they meet and at their ends; a file without roads gives no edges.
+        Ways cut where they meet and at their ends.
 
     Raises
     ------
     CountyDataError
-        If the file is missing, cut short, of another format, or holds no way at all.
+        If the file is missing, cut short, of another format, or holds no road, or none that touches ``bbox``.
 
     Examples
     --------
@@ -173,7 +194,11 @@ def write_roads(roads: Roads, path: str | Path) -> None:
 
     Examples
     --------
-    >>> write_roads(roads, "roads.gpkg")  # doctest: +SKIP
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_roads(paper.roads, Path(folder) / "roads.gpkg")
+    ...     read_roads(Path(folder) / "roads.gpkg").edges.equals(paper.roads.edges)
+    True
     """
     path = Path(path)
     path.unlink(missing_ok=True)
@@ -181,8 +206,9 @@ def write_roads(roads: Roads, path: str | Path) -> None:
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _FIXED_MOMENT})
     try:
-        metadata = {str(k): str(v) for k, v in roads.source.items()}
-        pyogrio.write_dataframe(roads.edges, path, layer="roads", geometry_type="LineString", layer_metadata=metadata or None)
+        # one text of all of it, since empty entries are not kept
+        metadata = {"source": json.dumps(dict(roads.source), ensure_ascii=False, sort_keys=True)}
+        pyogrio.write_dataframe(roads.edges, path, layer="roads", geometry_type="LineString", layer_metadata=metadata)
         pyogrio.write_dataframe(nodes, path, layer="road_nodes", geometry_type="Point", append=True)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
@@ -205,8 +231,9 @@ def roads_to_networkx(roads: Roads) -> nx.MultiDiGraph:
 
     Examples
     --------
-    >>> roads_to_networkx(roads).graph["crs"]  # doctest: +SKIP
-    'epsg:4326'
+    >>> graph = roads_to_networkx(paper.roads)
+    >>> graph.graph["crs"], graph.number_of_edges()
+    ('epsg:4326', 20)
     """
     import networkx as nx
 
@@ -216,10 +243,10 @@ def roads_to_networkx(roads: Roads) -> nx.MultiDiGraph:
         graph.add_node(int(node), x=point.x, y=point.y)
     lines = roads.edges.geometry.to_crs(4326)
     for row, line in zip(roads.edges.drop(columns="geometry").to_dict("records"), lines, strict=True):
-        facts = {k: row[k] for k in ("highway", "name", "walk", "drive", "width_m", "bridge", "tunnel", "steps", "surface", "edge_id")}
+        facts = {k: row[k] for k in _GRAPH_FACTS}
         facts |= {"osmid": row["way_id"], "length": row["length_m"], "oneway": row["oneway"] != 0}
         if not math.isnan(row["maxspeed_kph"]):
-            facts["maxspeed"] = f"{row['maxspeed_kph']:g}"
+            facts["maxspeed"] = repr(row["maxspeed_kph"])
         if row["oneway"] >= 0:
             graph.add_edge(row["from_node"], row["to_node"], geometry=line, reversed=False, **facts)
         if row["oneway"] <= 0:
@@ -250,7 +277,8 @@ def roads_from_networkx(graph: nx.MultiDiGraph, *, crs: str | None = None) -> Ro
 
     Examples
     --------
-    >>> roads_from_networkx(roads_to_networkx(roads))  # doctest: +SKIP
+    >>> len(roads_from_networkx(roads_to_networkx(paper.roads)).edges)
+    10
     """
     ids = sorted(graph.nodes)
     if any(not {"x", "y"} <= set(graph.nodes[n]) or isinstance(n, str) for n in ids):
@@ -298,79 +326,71 @@ def download_roads(polygon: BaseGeometry, *, crs: str | None = None) -> Roads:
 
 
 def _read_pbf(path: Path, bbox: Sequence[float] | None, ferries: bool, crs: str | None) -> Roads:
-    tags, way_ids, counts, refs, lon, lat = _scan(path, ferries)
+    ways = _scan(path, ferries)
     if bbox is not None:
-        tags, way_ids, counts, refs, lon, lat = _touching(bbox, tags, way_ids, counts, refs, lon, lat)
-    source = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "attribution": ATTRIBUTION}
-    if not len(way_ids):
-        crs = crs or (metric_crs((bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2) if bbox is not None else "EPSG:4326")
-        return Roads(_node_frame([], [], []), _edge_frame([], np.zeros(0, object), crs), crs, source)
-    crs = crs or metric_crs((lon.min() + lon.max()) / 2, (lat.min() + lat.max()) / 2)
-    x, y = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(lon, lat)
-    start, end, way = _cut(refs, counts)
-    lengths = end - start + 1
-    flat = np.repeat(start - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(lengths.sum())
-    lines = shapely.linestrings(np.column_stack([x[flat], y[flat]]), indices=np.repeat(np.arange(len(start)), lengths))
+        ways = _touching(ways, bbox, path.name)
+    crs = crs or metric_crs((ways.lon.min() + ways.lon.max()) / 2, (ways.lat.min() + ways.lat.max()) / 2)
+    x, y = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(ways.lon, ways.lat)
+    first, last, way = _cut(ways.refs, ways.counts)
+    points = last - first + 1
+    flat = np.repeat(first - (np.cumsum(points) - points), points) + np.arange(points.sum())
+    lines = shapely.linestrings(np.column_stack([x[flat], y[flat]]), indices=np.repeat(np.arange(len(first)), points))
     length = shapely.length(lines)
-    name = _joined(refs[start], refs[end], length == 0)
+    start, end = _joined(ways.refs[first], ways.refs[last], length == 0)
     kept = length > 0
-    facts = [_facts(t) for t in tags]
+    facts = [facts_of(tags) for tags in ways.tags]
+    whole = np.bincount(way, length, minlength=len(facts))
+    for i, fact in enumerate(facts):
+        if "duration_h" in fact:
+            # the timetable tells the speed over the whole line
+            fact["maxspeed_kph"] = whole[i] / 1000 / fact["duration_h"]  # type: ignore[operator]
     rows = [
-        {**facts[w], "way_id": way_ids[w], "from_node": a, "to_node": b, "length_m": metres}
-        for w, a, b, metres in zip(way[kept], name[0][kept], name[1][kept], length[kept], strict=True)
+        {**facts[w], "way_id": ways.ids[w], "from_node": a, "to_node": b, "length_m": metres}
+        for w, a, b, metres in zip(way[kept], start[kept], end[kept], length[kept], strict=True)
     ]
-    for row in rows:
-        if "duration_h" in row:
-            # the whole line takes the duration tagged, so its speed follows from the length of the way
-            row["maxspeed_kph"] = float(length[way_ids[way] == row["way_id"]].sum()) / 1000 / row["duration_h"]
-    used, first = np.unique(refs, return_index=True)
-    ends = np.unique(np.concatenate([name[0][kept], name[1][kept]]))
-    place = first[np.searchsorted(used, ends)]
+    used, where = np.unique(ways.refs, return_index=True)
+    ends = np.union1d(start[kept], end[kept])
+    place = where[np.searchsorted(used, ends)]
+    source = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "attribution": ATTRIBUTION}
     return Roads(_node_frame(ends, x[place], y[place]), _edge_frame(rows, lines[kept], crs), crs, source)
 
 
-def _scan(path: Path, ferries: bool) -> tuple[list[dict[str, str]], np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _scan(path: Path, ferries: bool) -> _Ways:
     import osmium
 
     keys = osmium.filter.KeyFilter("highway", "route") if ferries else osmium.filter.KeyFilter("highway")
-    found: list[tuple[int, dict[str, str], list[int], list[float], list[float]]] = []
-    seen = False
+    only_ways = osmium.filter.EntityFilter(osmium.osm.WAY)
+    found: list[tuple[int, dict[str, str], list[tuple[int, float, float]]]] = []
     try:
-        reader = osmium.FileProcessor(str(path), osmium.osm.NODE | osmium.osm.WAY).with_locations().with_filter(
-            osmium.filter.EntityFilter(osmium.osm.WAY)
-        )
-        for way in reader.with_filter(keys):
-            seen = True
-            tags = {k: v for k in _TAGS if (v := way.tags.get(k)) is not None}
-            if not _wanted(tags, ferries):
-                continue
-            # ways at the edge of an extract name nodes that it does not hold
-            known = [(n.ref, n.lon, n.lat) for n in way.nodes if n.location.valid()]
-            if len(known) >= 2:
-                node, lon, lat = zip(*known, strict=True)
-                found.append((way.id, tags, node, lon, lat))  # type: ignore[arg-type]
+        reader = osmium.FileProcessor(str(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
+        for way in reader.with_filter(only_ways).with_filter(keys):
+            tags = {k: v for k in TAGS if (v := way.tags.get(k)) is not None}
+            if is_road(tags, ferries=ferries):
+                # ways at the edge of an extract name nodes that it does not hold
+                known = [(n.ref, n.lon, n.lat) for n in way.nodes if n.location.valid()]  # type: ignore[union-attr]
+                found += [(way.id, tags, known)] if len(known) >= 2 else []
     except (RuntimeError, OSError, ValueError) as error:
         raise CountyDataError([Problem("roads_unreadable", path.name, fields={"error": str(error)})]) from error
-    if not seen:
+    if not found:
         raise CountyDataError([Problem("roads_none", path.name)])
     found.sort(key=lambda way: way[0])
-    flat = [np.concatenate([np.asarray(w[i]) for w in found]) if found else np.zeros(0) for i in (2, 3, 4)]
-    return [w[1] for w in found], np.array([w[0] for w in found], "int64"), np.array([len(w[2]) for w in found], "int64"), *flat  # type: ignore[return-value]
+    refs, lon, lat = zip(*[node for _, _, nodes in found for node in nodes], strict=True)
+    counts = np.array([len(nodes) for _, _, nodes in found], "int64")
+    ids = np.array([i for i, _, _ in found], "int64")
+    return _Ways(tuple(t for _, t, _ in found), ids, counts, np.array(refs, "int64"), np.array(lon), np.array(lat))
 
 
-def _wanted(tags: Mapping[str, str], ferries: bool) -> bool:
-    if tags.get("highway") in _DRIVABLE | _WALK_ONLY:
-        return True
-    return ferries and tags.get("route") == "ferry"
-
-
-def _touching(bbox: Sequence[float], tags: list[dict[str, str]], way_ids: np.ndarray, counts: np.ndarray, *flat: np.ndarray):  # type: ignore[no-untyped-def]
-    refs, lon, lat = flat
-    index = np.repeat(np.arange(len(counts)), counts)
-    lines = shapely.linestrings(np.column_stack([lon, lat]), indices=index) if len(counts) else np.zeros(0, object)
-    keep = shapely.intersects(lines, shapely.box(*bbox)) if len(counts) else np.zeros(0, bool)
-    points = keep[index] if len(index) else np.zeros(0, bool)
-    return [t for t, k in zip(tags, keep, strict=True) if k], way_ids[keep], counts[keep], refs[points], lon[points], lat[points]
+def _touching(ways: _Ways, bbox: Sequence[float], file: str) -> _Ways:
+    index = np.repeat(np.arange(len(ways.counts)), ways.counts)
+    lines = shapely.linestrings(np.column_stack([ways.lon, ways.lat]), indices=index)
+    keep = shapely.intersects(lines, shapely.box(*bbox))
+    if not keep.any():
+        west, south, east, north = (f"{v:.2f}" for v in (ways.lon.min(), ways.lat.min(), ways.lon.max(), ways.lat.max()))
+        fields = {"west": west, "south": south, "east": east, "north": north}
+        raise CountyDataError([Problem("roads_elsewhere", file, fields=fields)])
+    tags = tuple(t for t, k in zip(ways.tags, keep, strict=True) if k)
+    points = keep[index]
+    return _Ways(tags, ways.ids[keep], ways.counts[keep], ways.refs[points], ways.lon[points], ways.lat[points])
 
 
 def _cut(refs: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -399,88 +419,6 @@ def _joined(start: np.ndarray, end: np.ndarray, empty: np.ndarray) -> tuple[np.n
     return name[a], name[b]
 
 
-def _facts(tags: Mapping[str, str]) -> dict[str, object]:
-    ferry = tags.get("highway") not in _DRIVABLE | _WALK_ONLY
-    highway = "ferry" if ferry else tags["highway"]
-    foot = tags.get("foot", tags.get("access", ""))
-    motor = next((tags[k] for k in ("motorcar", "motor_vehicle", "vehicle", "access") if k in tags), "")
-    walk = foot not in _FOOT_DENIED and (highway not in _MOTORWAYS or foot in ("yes", "designated", "permissive"))
-    drive = highway in _DRIVABLE and motor not in _VEHICLE_DENIED and tags.get("bus", "") not in _VEHICLE_DENIED
-    if ferry:
-        # a ferry takes vehicles only where it says so
-        drive = drive and motor in ("yes", "designated", "permissive")
-    facts: dict[str, object] = {
-        "highway": highway, "name": tags.get("name", ""), "oneway": _oneway(tags), "walk": walk,
-        "drive": drive and tags.get("area") != "yes", "maxspeed_kph": parse_speed(tags.get("maxspeed", "")),
-        "width_m": parse_width(tags.get("width", "")), "bridge": tags.get("bridge", "no") != "no",
-        "tunnel": tags.get("tunnel", "no") not in ("no", "building_passage"), "steps": highway == "steps", "surface": tags.get("surface", ""),
-    }  # fmt: skip
-    hours = _hours(tags.get("duration", ""))
-    return {**facts, "duration_h": hours} if ferry and hours else facts
-
-
-def _oneway(tags: Mapping[str, str]) -> int:
-    value = tags.get("oneway", "")
-    if value in ("yes", "true", "1"):
-        return 1
-    if value in ("-1", "reverse"):
-        return -1
-    implied = tags.get("junction") in ("roundabout", "circular") or tags.get("highway") == "motorway"
-    return int(implied and value not in ("no", "false", "0"))
-
-
-def parse_speed(text: str) -> float:
-    """Return a posted limit in km/h.
-
-    Parameters
-    ----------
-    text
-        Value of the tag ``maxspeed``.
-
-    Returns
-    -------
-    float
-        NaN where it is not a positive number with a known unit.
-
-    Examples
-    --------
-    >>> parse_speed("50"), parse_speed("50 mph"), parse_speed("CN:urban")
-    (50.0, 80.4672, nan)
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z/]*)\s*", text.lower())
-    if not match or match[2] not in _UNITS_KPH or float(match[1]) == 0:
-        return math.nan
-    return float(match[1]) * _UNITS_KPH[match[2]]
-
-
-def parse_width(text: str) -> float:
-    """Return a width in metres.
-
-    Parameters
-    ----------
-    text
-        Value of the tag ``width``.
-
-    Returns
-    -------
-    float
-        NaN where it is not a positive number of metres.
-
-    Examples
-    --------
-    >>> parse_width("3.5 m"), parse_width("4,5"), parse_width("narrow")
-    (3.5, 4.5, nan)
-    """
-    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*m?\s*", text.lower())
-    width = float(match[1].replace(",", ".")) if match else 0.0
-    return width if width > 0 else math.nan
-
-
-def _hours(text: str) -> float:
-    match = re.fullmatch(r"(\d+):(\d\d)(?::(\d\d))?", text.strip())
-    return int(match[1]) + int(match[2]) / 60 + int(match[3] or 0) / 3600 if match else 0.0
-
-
 def _node_frame(ids: Iterable[int], x: Iterable[float], y: Iterable[float]) -> pd.DataFrame:
     return pd.DataFrame({"node_id": np.asarray(ids, "int64"), "x": np.asarray(x, float), "y": np.asarray(y, float)})
 
@@ -497,14 +435,14 @@ def _read_geopackage(path: Path, bbox: Sequence[float] | None, ferries: bool, cr
         if not {"roads", "road_nodes"} <= layers:
             raise CountyDataError([Problem("roads_gpkg_other", path.name)])
         edges, nodes = pyogrio.read_dataframe(path, layer="roads"), pyogrio.read_dataframe(path, layer="road_nodes")
-        source = pyogrio.read_info(path, layer="roads")["layer_metadata"] or {}
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        source = json.loads((pyogrio.read_info(path, layer="roads")["layer_metadata"] or {}).get("source", "{}"))
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, json.JSONDecodeError) as error:
         raise CountyDataError([Problem("roads_unreadable", path.name, fields={"error": str(error)})]) from error
     missing = sorted(({*_EDGE_TYPES} - {*edges}) | ({"node_id"} - {*nodes}))
     if missing or edges.crs is None or edges.crs.is_geographic or edges[list(_EDGE_TYPES)[:3]].isna().any(axis=None):
         raise CountyDataError([Problem("roads_gpkg_other", path.name, value=", ".join(missing))])
     edges = edges.fillna({c: "" for c, kind in _EDGE_TYPES.items() if kind == "str"}).astype(_EDGE_TYPES)
-    edges = edges[[*_EDGE_TYPES, "geometry"]]
+    edges, rows = edges[[*_EDGE_TYPES, "geometry"]], len(edges)
     if not ferries:
         edges = edges[edges.highway != "ferry"]
     if bbox is not None:
@@ -513,43 +451,43 @@ def _read_geopackage(path: Path, bbox: Sequence[float] | None, ferries: bool, cr
     authority = edges.crs.to_authority()
     own = ":".join(authority) if authority else edges.crs.to_wkt()
     crs = crs or own
-    if not pyproj.CRS.from_user_input(crs) == edges.crs:
+    if pyproj.CRS.from_user_input(crs) != edges.crs:
         edges, nodes = edges.to_crs(crs), nodes.to_crs(crs)
         edges["length_m"] = edges.length
     edges = edges.sort_values("edge_id", ignore_index=True)
     frame = _node_frame(nodes.node_id, nodes.geometry.x, nodes.geometry.y).sort_values("node_id")
-    if len(edges) < len(pyogrio.read_dataframe(path, layer="roads", columns=["edge_id"], read_geometry=False)):
+    if len(edges) < rows:
         frame = frame[frame.node_id.isin(np.union1d(edges.from_node, edges.to_node))]
-    return Roads(frame.reset_index(drop=True), edges.set_crs(crs, allow_override=True), crs, dict(sorted(source.items())))
+    return Roads(frame.reset_index(drop=True), edges.set_crs(crs, allow_override=True), crs, source)
 
 
-def _graph_rows(graph: nx.MultiDiGraph, place: Mapping[int, tuple[float, float]]) -> tuple[list[dict[str, object]], list[BaseGeometry]]:
-    # opposite edges of one way with the same line are one edge: the one that runs along the way stands for both
-    found: dict[tuple[object, ...], dict[str, object]] = {}
+def _graph_rows(
+    graph: nx.MultiDiGraph, place: Mapping[int, tuple[float, float]]
+) -> tuple[list[dict[str, object]], list[BaseGeometry]]:
+    # opposite edges of one way with the same line are one edge: the line that runs along the way stands for both
+    found: dict[tuple[object, ...], dict[str, Any]] = {}
     for u, v, data in graph.edges(data=True):
         line = data.get("geometry", shapely.LineString([place[u], place[v]]))
         back = bool(data.get("reversed", False))
         a, b, forward = (v, u, line.reverse()) if back else (u, v, line)
-        way = _first(data.get("osmid", 0))
-        key = (data.get("edge_id", -1), way, *((a, b) if a <= b else (b, a)), round(float(data.get("length", line.length)), 3))
+        way = int(_first(data.get("osmid", 0)))
+        key = (int(data.get("edge_id", -1)), way, min(line.wkb, line.reverse().wkb))
         entry = found.setdefault(key, {"data": data, "a": a, "b": b, "line": forward, "along": False, "against": False})
-        if not back and entry["a"] != a:
-            entry["against"] = True
-        else:
-            entry["against" if back else "along"] = True
+        entry["against" if back or entry["a"] != a else "along"] = True
     rows, lines = [], []
-    for entry in sorted(found.values(), key=lambda e: (e["data"].get("edge_id", -1), int(_first(e["data"].get("osmid", 0))), e["a"], e["b"])):  # type: ignore[attr-defined, call-overload]
-        data: Mapping[str, object] = entry["data"]  # type: ignore[assignment]
-        tags = {k: str(_first(data[k])) for k in _TAGS if k in data and _first(data[k]) is not None}
-        tags["highway"] = tags.get("highway", "road")
-        facts = _facts({**tags, "oneway": "no"})
-        facts |= {k: data[k] for k in ("walk", "drive", "steps", "bridge", "tunnel", "width_m") if isinstance(data.get(k), (bool, float, np.bool_))}
+    for name in sorted(found):
+        entry = found[name]
+        data = entry["data"]
+        tags = {"highway": "road", **{k: str(_first(data[k])) for k in TAGS if data.get(k) is not None}}
+        facts = facts_of({**tags, "oneway": "no"})
+        facts |= {k: data[k] for k in ("walk", "drive", "steps", "bridge", "tunnel") if isinstance(data.get(k), (bool, np.bool_))}
+        facts |= {"width_m": float(data["width_m"])} if "width_m" in data else {}
         oneway = 1 if not entry["against"] else -1 if not entry["along"] else 0
-        rows.append({**facts, "oneway": oneway, "way_id": int(_first(data.get("osmid", 0))), "from_node": entry["a"],  # type: ignore[call-overload]
-                     "to_node": entry["b"], "length_m": float(data.get("length", math.nan))})  # type: ignore[arg-type]  # fmt: skip
+        rows.append({**facts, "oneway": oneway, "way_id": name[1], "from_node": entry["a"], "to_node": entry["b"],
+                     "length_m": float(data.get("length", math.nan))})  # fmt: skip
         lines.append(entry["line"])
-    return rows, lines  # type: ignore[return-value]
+    return rows, lines
 
 
-def _first(value: object) -> object:
+def _first(value: Any) -> Any:
     return value[0] if isinstance(value, (list, tuple)) and value else value

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 from shapely import MultiPoint, Point, concave_hull, make_valid, points
 from shapely.affinity import rotate, scale
@@ -29,18 +32,24 @@ CODE, NAME = "529999", "峰林县"  # no county has this code or this name
 BASE_YEAR, BASE_DATE = 2025, dt.date(2025, 11, 1)
 PEOPLE, TOWNSHIPS = 276_000, 20
 OLDEST = 90
-# how people, townships and schools grow with settlements, and how the length of a side does: villages also get smaller
-GROWTH, SIDE_GROWTH = 0.6, 0.2
-SHARES = {"county_seat": 0.26, "town": 0.22, "relocation": 0.016}
+NEAR_ROAD_M = 1000.0  # nobody founds a school farther from a road or path
+# powers by which people, townships and schools, and the length of a side, grow with settlements: below the usual number,
+# and above it, where villages also get smaller and stand closer
+GROWTH, SIDE_GROWTH = (1.0, 0.6), (0.35, 0.2)
+SHARES = {"county_seat": 0.26, "town": 0.22, "relocation": 0.008}
+LARGEST = 3.2  # times the usual size of its kind that a place may have
 # births of the province in ten thousand by calendar year: bulletins for 2016-2018 and 2021-2024; 2019 and 2020 lie on the
 # straight line between, 2025 is held at 2024
-PROVINCE_BIRTHS = {2016: 47.40, 2017: 50.05, 2018: 49.90, 2019: 48.9, 2020: 47.9, 2021: 46.9, 2022: 42.5, 2023: 41.1, 2024: 41.5, 2025: 41.5}
+PROVINCE_BIRTHS = {
+    2016: 47.40, 2017: 50.05, 2018: 49.90, 2019: 48.9, 2020: 47.9, 2021: 46.9, 2022: 42.5, 2023: 41.1, 2024: 41.5, 2025: 41.5,
+}  # fmt: skip
 REGISTERED_BIRTHS = 0.78  # registered births for one child of the age list (in the province 1 / 1.28)
 CENSUS_YEAR = 2020
 # years of the relocations: done, coming, coming
 MOVE_YEARS = (2019, 2027, 2029)
-FIRST = "岩平龙石水青白红黄新上下长高马牛羊凤竹松杉桐梨桃云雷金银铜花木田沙响清大小双三五九老滥仓甘麻猫格摆打摆把坝纳者巴"
+FIRST = "岩平龙石水青白红黄新上下长高马牛羊凤竹松杉桐梨桃云雷金银铜花木田沙响清大小双三五九老滥仓甘麻猫格摆打坝纳者巴"
 SECOND = "坝寨坪塘井坡山沟河湾冲箐关场洞桥庄坳屯营堡窝岭岗溪林坨垭丫槽"
+ENDINGS = {"county_seat": "社区", "town": "集镇", "relocation": "安置点", "village": "村", "hamlet": ""}
 PLACE = ("上", "下", "大", "小", "新", "老", "中", "后", "前", "半")
 
 
@@ -69,7 +78,7 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     seed
         The same seed gives the same county.
     settlements
-        Number of settlements, 40 to 1,500. Townships, schools, people and the area grow with it, more slowly.
+        Number of settlements, 40 to 1,500. Townships, schools, people and the area grow with it, above 300 more slowly.
 
     Returns
     -------
@@ -94,9 +103,11 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     """
     if not 40 <= settlements <= 1500:
         raise ValueError(f"settlements must be 40 to 1500, not {settlements}")
-    size = (settlements / USUAL) ** GROWTH
+    larger = settlements > USUAL
+    size = (settlements / USUAL) ** GROWTH[larger]
+    longer = (settlements / USUAL) ** SIDE_GROWTH[larger]
     rng = [np.random.default_rng([seed, part]) for part in range(8)]
-    width, height = (round(side * (settlements / USUAL) ** SIDE_GROWTH / ground.GRID_M) * ground.GRID_M for side in SIZE_M)
+    width, height = (round(side * longer / ground.GRID_M) * ground.GRID_M for side in SIZE_M)
     terrain, river = ground.make_terrain(
         rng[0], west=MIDDLE[0] - width / 2, south=MIDDLE[1] - height / 2, width_m=width, height_m=height, crs=CRS
     )
@@ -106,16 +117,21 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     places, townships = _named(rng[4], grid, site)
     moves, population = _people(rng[5], places, round(PEOPLE * size))
     births = _births(rng[5], places, population)
-    school_tables = teaching.make_schools(rng[6], places, townships, population, moves, base_year=BASE_YEAR, base_date=BASE_DATE, size=size, county=NAME)
+    off_road = roads.edges.sindex.nearest(places.geometry, return_all=False, return_distance=True)[1]
+    school_tables = teaching.make_schools(
+        rng[6], places, townships, population, moves,
+        reached=off_road < NEAR_ROAD_M, base_year=BASE_YEAR, base_date=BASE_DATE, size=size, county=NAME,
+    )  # fmt: skip
     exclusions = _exclusions(rng[7], grid, river, places, school_tables["schools"])
     outline = concave_hull(MultiPoint(list(places.geometry)), ratio=0.35).buffer(2200).simplify(150)
     tables = {
         "settlements": places, "townships": townships, "population": population, "births": births, "moves": moves,
         "exclusions": exclusions, "rates": empty("rates"), "assumptions": empty("assumptions"), **school_tables,
     }  # fmt: skip
+    checked: dict[str, Any] = {name: check(name, table) for name, table in tables.items()}
     return County(
-        name=NAME, code=CODE, base_year=BASE_YEAR, base_date=BASE_DATE, crs=CRS, roads=roads, terrain=terrain, boundary=outline,
-        **{name: check(name, table) for name, table in tables.items()}, notes=(("sample.fictional", {"seed": seed}),),
+        name=f"{NAME}（虚构）", code=CODE, base_year=BASE_YEAR, base_date=BASE_DATE, crs=CRS, roads=roads, terrain=terrain, boundary=outline,
+        notes=(("sample.fictional", {"seed": seed}),), **checked,
     )  # fmt: skip
 
 
@@ -154,7 +170,9 @@ def age_profile() -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).sort_values(["age", "sex"], ignore_index=True)
 
 
-def _spread(rng: np.random.Generator, grid: ground.Grid, weight: np.ndarray, count: int, apart_m: float, taken: Sequence[int]) -> list[int]:
+def _spread(
+    rng: np.random.Generator, grid: ground.Grid, weight: np.ndarray, count: int, apart_m: float, taken: Sequence[int]
+) -> list[int]:
     # cells in an order drawn by weight, each kept if it is far enough from those before it
     order = np.argsort(-(np.log(np.maximum(weight, 1e-300)) + rng.gumbel(size=len(weight))), kind="stable")
     kept = list(taken)
@@ -176,34 +194,35 @@ def _places(rng: np.random.Generator, grid: ground.Grid, settlements: int, towns
     home = np.where(grid.dry & (edge > 2500), np.exp(-grid.slope / 0.08), 0)
     middle = np.hypot((grid.x - grid.x.mean()) / width, (grid.y - grid.y.mean()) / height)
     seat = int(np.argmax(home * np.exp(-middle / 0.06) * np.exp(-grid.from_river / 900)))
-    links = _county_road(grid, seat)
+    ways = ground.ways(grid)
+    links = _county_road(grid, ways, seat)
     towns = _spread(rng, grid, home * (edge > 4000), townships - 1, 0.6 * np.sqrt(width * height / townships), [seat])
-    links = ground.lay(grid, links, [], towns, "tertiary")
+    links = ground.lay(ways, links, [], towns, "tertiary")
     # a few roads join neighbouring townships across the hills
     for town in towns[:: max(2, len(towns) // 6)]:
-        others = [t for t in towns if t != town]
-        links = ground.lay(grid, links, [town], [others[int(np.argmin(_distance(grid, town, others)))]], "unclassified")
+        links = ground.lay(ways, links, [town], [_nearest(grid, town, towns)], "unclassified")
     links = ground.streets(grid, links, seat, blocks=4)
     for town in towns:
         links = ground.streets(grid, links, town, blocks=1)
-    belongs = ground.reach(grid, [seat, *towns], "unclassified")[2]
-    links, cells, kinds = _villages(rng, grid, links, home, seat, towns, settlements)
+    belongs = ground.reach(ways["unclassified"], [seat, *towns])[2]
+    links, cells, kinds = _villages(rng, grid, ways, links, home, seat, towns, settlements)
     township = [[seat, *towns].index(int(belongs[cell])) for cell in cells]
     return Site(seat, tuple(towns), tuple(kinds), tuple(cells), tuple(township), links)
 
 
-def _county_road(grid: ground.Grid, seat: int) -> ground.Links:
-    cost = ground.reach(grid, [seat], "primary")[0]
+def _county_road(grid: ground.Grid, ways: Mapping[str, csr_array], seat: int) -> ground.Links:
+    cost = ground.reach(ways["primary"], [seat])[0]
     column = np.arange(len(grid.x)) % grid.columns
     gates = [int(np.argmin(np.where(column == side, cost, np.inf))) for side in (0, grid.columns - 1)]
-    return ground.lay(grid, {}, [seat], gates, "primary")
+    return ground.lay(ways, {}, [seat], gates, "primary")
 
 
 def _villages(
-    rng: np.random.Generator, grid: ground.Grid, links: ground.Links, home: np.ndarray, seat: int, towns: Sequence[int], settlements: int
-) -> tuple[ground.Links, list[int], list[str]]:
+    rng: np.random.Generator, grid: ground.Grid, ways: Mapping[str, csr_array], links: ground.Links, home: np.ndarray,
+    seat: int, towns: Sequence[int], settlements: int,
+) -> tuple[ground.Links, list[int], list[str]]:  # fmt: skip
     middles = [seat, *towns]
-    quarters = _spread(rng, grid, home * (np.hypot(grid.x - grid.x[seat], grid.y - grid.y[seat]) < 1500), max(2, settlements // 90), 550, [seat])
+    quarters = _spread(rng, grid, home * (_off(grid, [seat]) < 1900), max(2, min(settlements // 60, 12)), 600, [seat])
     near = _spread(rng, grid, home * (_off(grid, middles[:1]) < 2600), 1, 1200, [seat, *quarters])
     near += _spread(rng, grid, home * (_off(grid, towns) < 1500), 2, 900, [*middles, *near])
     remote = max(2, settlements // 75)
@@ -214,30 +233,33 @@ def _villages(
     hamlets = _spread(rng, grid, draw, rest - len(villages), 400, [*taken, *villages])
     lanes = [h for h in hamlets if rng.random() < 0.6]
     walked = [h for h in hamlets if h not in lanes]
-    links = ground.lay(grid, links, [], [*quarters, *near, *villages, *lanes], "unclassified")
+    links = ground.lay(ways, links, [], [*quarters, *near, *villages, *lanes], "unclassified")
     short_cuts = rng.choice(villages, max(2, settlements // 12), replace=False)
     for village in short_cuts:
-        others = [v for v in [*villages, *towns] if v != village]
-        links = ground.lay(grid, links, [int(village)], [others[int(np.argmin(_distance(grid, village, others)))]], "path", limit=9000)
+        goal = _nearest(grid, village, [*villages, *towns])
+        links = ground.lay(ways, links, [int(village)], [goal], "path", limit=9000)
     before = _cells(links)
-    links = ground.lay(grid, links, [], walked, "path")
+    links = ground.lay(ways, links, [], walked, "path")
     links = _cut_off(links, before, walked, count=2)
     links = _quarry(grid, links, villages[0])
     far = _off(grid, _cells(links))
     lonely = _spread(rng, grid, home**0.3 * ((far > 1900) & (far < 4500)), remote, 900, [])
     more = _spread(rng, grid, draw, remote - len(lonely), 400, [*taken, *villages, *hamlets])
-    links = ground.lay(grid, links, [], more, "path")
-    cells = [seat, *quarters, *towns, *near, *villages, *lonely, *hamlets, *more]
-    kinds = ["county_seat"] * (1 + len(quarters)) + ["town"] * len(towns) + ["relocation"] * len(near) + ["village"] * len(villages)
-    return links, cells, kinds + ["hamlet"] * (len(cells) - len(kinds))
+    links = ground.lay(ways, links, [], more, "path")
+    groups = {
+        "county_seat": [seat, *quarters], "town": towns, "relocation": near, "village": villages,
+        "hamlet": [*lonely, *hamlets, *more],
+    }  # fmt: skip
+    return links, [c for cells in groups.values() for c in cells], [kind for kind, cells in groups.items() for _ in cells]
 
 
 def _cells(links: ground.Links) -> list[int]:
     return sorted({cell for pair in links for cell in pair})
 
 
-def _distance(grid: ground.Grid, cell: int, others: Sequence[int]) -> np.ndarray:
-    return np.hypot(grid.x[list(others)] - grid.x[cell], grid.y[list(others)] - grid.y[cell])
+def _nearest(grid: ground.Grid, cell: int, cells: Sequence[int]) -> int:
+    others = [c for c in cells if c != cell]
+    return others[int(np.argmin(np.hypot(grid.x[others] - grid.x[cell], grid.y[others] - grid.y[cell])))]
 
 
 def _off(grid: ground.Grid, cells: Sequence[int]) -> np.ndarray:
@@ -246,7 +268,8 @@ def _off(grid: ground.Grid, cells: Sequence[int]) -> np.ndarray:
 
 def _cut_off(links: ground.Links, before: Sequence[int], walked: Sequence[int], *, count: int) -> ground.Links:
     # the longest paths that serve one hamlet only lose their far end, so that a piece of path leads nowhere
-    old, beside = set(before), {}
+    old = set(before)
+    beside: dict[int, list[int]] = {}
     for a, b in links:
         beside.setdefault(a, []).append(b)
         beside.setdefault(b, []).append(a)
@@ -262,7 +285,7 @@ def _cut_off(links: ground.Links, before: Sequence[int], walked: Sequence[int], 
             spurs.append(way)
     out = dict(links)
     for way in sorted(spurs, key=lambda w: (-len(w), w))[:count]:
-        for a, b in zip(way[6:-1], way[7:], strict=True):
+        for a, b in itertools.pairwise(way[6:]):
             out.pop((min(a, b), max(a, b)))
     return out
 
@@ -271,7 +294,7 @@ def _quarry(grid: ground.Grid, links: ground.Links, village: int) -> ground.Link
     # five cells straight away from the village, closed to everybody
     out = dict(links)
     ends = [village + k * grid.columns for k in range(6)]
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in itertools.pairwise(ends):
         if b < len(grid.x) and grid.dry[a] and grid.dry[b]:
             out.setdefault((a, b), ground.CLOSED)
     return out
@@ -297,8 +320,8 @@ def _named(rng: np.random.Generator, grid: ground.Grid, site: Site) -> tuple[gpd
     rows, serial = [], dict.fromkeys(ids, 0)
     for i, (kind, t) in enumerate(zip(site.kinds, site.township, strict=True)):
         serial[ids[t]] += 1
-        name = {"county_seat": f"{own[i]}社区", "town": f"{township_names[t]}集镇", "relocation": f"{own[i]}安置点", "village": f"{own[i]}村"}
-        rows.append((f"{ids[t]}{serial[ids[t]]:03d}", name.get(kind, own[i]), ids[t], kind))
+        name = (township_names[t] if kind == "town" else own[i]) + ENDINGS[kind]
+        rows.append((f"{ids[t]}{serial[ids[t]]:03d}", name, ids[t], kind))
     at = np.array([grid.x[list(site.cells)], grid.y[list(site.cells)]]) + rng.uniform(-60, 60, (2, count))
     frame = pd.DataFrame(rows, columns=["settlement_id", "name", "township_id", "kind"])
     return gpd.GeoDataFrame(frame, geometry=points(*np.round(at, 1)), crs=CRS), townships
@@ -307,11 +330,13 @@ def _named(rng: np.random.Generator, grid: ground.Grid, site: Site) -> tuple[gpd
 def _people(rng: np.random.Generator, places: gpd.GeoDataFrame, people: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     kinds, ids = places.kind.to_numpy(), places.settlement_id.to_numpy()
     sites = np.flatnonzero(kinds == "relocation")
-    weight = rng.lognormal(0, 0.55, len(places)) * np.where(kinds == "hamlet", 0.2, 1.0)
+    spread = np.where(kinds == "county_seat", 0.25, 0.7)
+    weight = np.minimum(rng.lognormal(0, spread), LARGEST) * np.where(kinds == "hamlet", 0.2, 1.0)
     weight[sites[1:]] = 0  # nobody has moved to the coming sites yet
     # whole hamlets that left in 2019 still have people on the register; the remotest ones, first among hamlets, stay
     hamlets = np.flatnonzero(kinds == "hamlet")[::-1]
-    gone, leaving = hamlets[: max(2, len(places) // 75)], hamlets[max(2, len(places) // 75) :]
+    count = max(2, len(places) // 30)
+    gone, leaving = hamlets[:count], hamlets[count:]
     weight[gone] = 0
     groups = np.where(np.isin(kinds, list(SHARES)), kinds, "rest")
     shares = {**SHARES, "rest": 1 - sum(SHARES.values())}
@@ -332,16 +357,17 @@ def _people(rng: np.random.Generator, places: gpd.GeoDataFrame, people: int) -> 
         # the register keeps those who left the villages and misses many of those who came to the seat
         registered = rng.binomial(persons, 0.72) if groups[i] == "county_seat" else persons + rng.poisson(persons * extra)
         if i in gone:
-            registered = rng.multinomial(int(rng.integers(90, 220)), share / share.sum())
-        frames.append(profile[["age", "sex"]].assign(settlement_id=ids[i], persons=persons.astype(float), registered=registered.astype(float)))
-    population = pd.concat(frames, ignore_index=True)
+            registered = rng.multinomial(round(0.6 * totals[sites[0]] / len(gone)), share / share.sum())
+        frames.append(profile[["age", "sex"]].assign(settlement_id=ids[i], persons=persons, registered=registered))
+    population = pd.concat(frames, ignore_index=True).astype({"persons": float, "registered": float})
     population = population[(population.persons > 0) | (population.registered > 0)]
     return _moves(rng, places, totals, sites, gone, leaving, int(totals[sites[0]])), population
 
 
 def _moves(
-    rng: np.random.Generator, places: gpd.GeoDataFrame, totals: np.ndarray, sites: np.ndarray, gone: np.ndarray, leaving: np.ndarray, moved: int
-) -> pd.DataFrame:
+    rng: np.random.Generator, places: gpd.GeoDataFrame, totals: np.ndarray, sites: np.ndarray, gone: np.ndarray,
+    leaving: np.ndarray, moved: int,
+) -> pd.DataFrame:  # fmt: skip
     ids = places.settlement_id.to_numpy()
     past = rng.multinomial(round(0.97 * moved), np.full(len(gone), 1 / len(gone)))
     rows = [(ids[i], ids[sites[0]], MOVE_YEARS[0], float(n), True) for i, n in zip(gone, past, strict=True)]
@@ -358,7 +384,7 @@ def _moves(
 
 def _births(rng: np.random.Generator, places: gpd.GeoDataFrame, population: pd.DataFrame) -> pd.DataFrame:
     township = population.settlement_id.map(places.set_index("settlement_id").township_id)
-    count = population[population.age < 12].groupby([township, population.age]).persons.sum().unstack(fill_value=0.0)
+    count = population[population.age < 12].groupby([township, population.age]).persons.sum().unstack().fillna(0.0)
     count = count.reindex(sorted(set(places.township_id)), fill_value=0.0)
     # of those born in a calendar year, the ones born after the base date's day are a year younger
     after = (dt.date(BASE_YEAR, 12, 31) - BASE_DATE).days / 365
@@ -374,26 +400,24 @@ def _births(rng: np.random.Generator, places: gpd.GeoDataFrame, population: pd.D
 def _exclusions(
     rng: np.random.Generator, grid: ground.Grid, river: ground.LineString, places: gpd.GeoDataFrame, schools: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    def patch(at: Point, along_m: float, across_m: float, *, turn: float) -> object:
-        return make_valid(rotate(scale(at.buffer(1, quad_segs=4), along_m, across_m), turn))
+    def patch(at: Point, along_m: tuple[float, float], across_m: tuple[float, float]) -> object:
+        along, across, turn = rng.uniform(*along_m), rng.uniform(*across_m), rng.uniform(0, 180)
+        return make_valid(rotate(scale(at.buffer(1, quad_segs=4), along, across), turn))
 
     # landslides threaten villages without a school; fields fill the valley floor near the seat
     villages = places[(places.kind == "village") & (places.distance(schools.union_all()) > 600)].geometry
-    danger = [patch(p, rng.uniform(250, 400), rng.uniform(180, 260), turn=rng.uniform(0, 180)) for p in villages.iloc[:3]]
-    prone = [patch(p, rng.uniform(1500, 2500), rng.uniform(900, 1400), turn=rng.uniform(0, 180)) for p in villages.iloc[2:6]]
+    danger = [patch(p, (250, 400), (180, 260)) for p in villages.iloc[:3]]
+    prone = [patch(p, (1500, 2500), (900, 1400)) for p in villages.iloc[2:6]]
     seat = places[places.kind == "county_seat"].geometry.iloc[0]
-    flat = np.flatnonzero((grid.slope < 0.05) & grid.dry & (_off_point(grid, seat) > 1800) & (_off_point(grid, seat) < 12000))
-    fields = [patch(Point(grid.x[c], grid.y[c]), rng.uniform(500, 900), rng.uniform(200, 350), turn=rng.uniform(0, 180)) for c in rng.choice(flat, 6)]
+    off_seat = np.hypot(grid.x - seat.x, grid.y - seat.y)
+    flat = np.flatnonzero((grid.slope < 0.05) & grid.dry & (off_seat > 1800) & (off_seat < 12000))
+    fields = [patch(Point(grid.x[c], grid.y[c]), (500, 900), (200, 350)) for c in rng.choice(flat, 6)]
     layers = [
         ("D", "地质灾害危险区", True, "县自然资源局 地质灾害防治方案（虚构）", danger),
         ("P", "地质灾害易发区", False, "县自然资源局 地质灾害易发分区图（虚构）", prone),
         ("F", "永久基本农田", False, "县自然资源局 国土空间规划（虚构）", fields),
         ("R", "河道管理范围", True, "县水务局 河道管理范围划定（虚构）", [river.buffer(45, quad_segs=2).simplify(5)]),
     ]
-    rows = [(f"{code}{i + 1}", layer, hard, source, shape) for code, layer, hard, source, shapes in layers for i, shape in enumerate(shapes)]
+    rows = [(f"{code}{i + 1}", *about, shape) for code, *about, shapes in layers for i, shape in enumerate(shapes)]
     frame = pd.DataFrame(rows, columns=["exclusion_id", "layer", "hard", "source", "geometry"])
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=CRS)
-
-
-def _off_point(grid: ground.Grid, at: Point) -> np.ndarray:
-    return np.hypot(grid.x - at.x, grid.y - at.y)

@@ -35,6 +35,7 @@ CLASSES: Mapping[str, tuple[int, float, tuple[float, ...], tuple[float, ...]]] =
     "path": (5, 0.15, (1.2, NAN, NAN), (NAN,)),
     CLOSED: (6, 0.12, (3.0,), (NAN,)),
 }
+LAID = ("primary", "tertiary", "unclassified", "path")  # the classes that look for their own way
 NAMES = {"primary": "S999"}
 MOTORISED = ("primary", "tertiary", "residential", "unclassified", "track")
 
@@ -74,7 +75,9 @@ class Grid:
     pairs: np.ndarray
 
 
-def make_terrain(rng: np.random.Generator, *, west: float, south: float, width_m: float, height_m: float, crs: str) -> tuple[Terrain, LineString]:
+def make_terrain(
+    rng: np.random.Generator, *, west: float, south: float, width_m: float, height_m: float, crs: str
+) -> tuple[Terrain, LineString]:
     """Raise ranges, karst cones and one valley with a river from west to east.
 
     Parameters
@@ -116,7 +119,7 @@ def make_terrain(rng: np.random.Generator, *, west: float, south: float, width_m
     height += 62 * np.maximum(cones, -0.3) * np.clip(np.abs(valleys), 0.15, 1) * (1 - np.exp(-((away / 1.0) ** 2)))
     elevation = np.clip(np.round(np.maximum(height, floor - 20)), 500, 1750).astype("float32")[::-1]
     terrain = Terrain(np.ascontiguousarray(elevation), west, south + rows * CELL_M, CELL_M, CELL_M, crs)
-    return terrain, LineString(np.round(river[::3] + [west, south], 1))
+    return terrain, LineString(np.round(river[::3] + np.array([west, south]), 1))
 
 
 def make_grid(rng: np.random.Generator, terrain: Terrain, river: LineString, *, bridge_every_m: float) -> Grid:
@@ -135,6 +138,14 @@ def make_grid(rng: np.random.Generator, terrain: Terrain, river: LineString, *, 
     -------
     Grid
         Cells, neighbours and bridges; nothing else crosses the river.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> terrain, river = make_terrain(rng, west=0, south=0, width_m=9000, height_m=9000, crs="EPSG:4545")
+    >>> grid = make_grid(rng, terrain, river, bridge_every_m=4500)
+    >>> len(grid.x), grid.columns, bool(grid.dry[grid.bridges].all())
+    (2500, 50, True)
     """
     rows, columns = (int(n * CELL_M // GRID_M) for n in terrain.elevation.shape)
     south = terrain.north - terrain.elevation.shape[0] * terrain.cell_y
@@ -156,17 +167,39 @@ def make_grid(rng: np.random.Generator, terrain: Terrain, river: LineString, *, 
     return Grid(np.round(x, 1), np.round(y, 1), z, slope, dry, from_river, columns, bridges, pairs)
 
 
-def reach(grid: Grid, sources: Sequence[int], highway: str, *, limit: float = np.inf) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Measure what a road of a class would cost from the nearest of some cells to every cell.
+def ways(grid: Grid) -> Mapping[str, csr_array]:
+    """Say what a road of each class would cost between neighbouring cells.
 
     Parameters
     ----------
     grid
         From :func:`make_grid`.
+
+    Returns
+    -------
+    Mapping[str, scipy.sparse.csr_array]
+        Cost in metres of level road, both ways, by class: the steeper a road may be, the less a gradient costs.
+    """
+    a, b = np.concatenate([grid.pairs, grid.bridges]).T
+    length = np.hypot(grid.x[a] - grid.x[b], grid.y[a] - grid.y[b])
+    gradient = np.abs(grid.z[a] - grid.z[b]) / length
+    gradient[len(grid.pairs) :] = 0  # a bridge is level
+    both = (np.concatenate([a, b]), np.concatenate([b, a]))
+    return {
+        highway: csr_array((np.tile(length * (1 + (gradient / CLASSES[highway][1]) ** 2), 2), both), shape=(len(grid.x),) * 2)
+        for highway in LAID
+    }
+
+
+def reach(costs: csr_array, sources: Sequence[int], *, limit: float = np.inf) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Measure what a road would cost from the nearest of some cells to every cell.
+
+    Parameters
+    ----------
+    costs
+        Of one class, from :func:`ways`.
     sources
         Cells to start from.
-    highway
-        Class of road: the steeper it may be, the less a gradient costs.
     limit
         Cost beyond which nothing is looked for.
 
@@ -175,23 +208,19 @@ def reach(grid: Grid, sources: Sequence[int], highway: str, *, limit: float = np
     tuple of numpy.ndarray
         Cost in metres of level road (inf on the river and beyond the limit), the cell before, the source.
     """
-    pairs = np.concatenate([grid.pairs, grid.bridges])
-    a, b = pairs.T
-    length = np.hypot(grid.x[a] - grid.x[b], grid.y[a] - grid.y[b])
-    gradient = np.abs(grid.z[a] - grid.z[b]) / length
-    gradient[len(grid.pairs) :] = 0  # a bridge is level
-    cost = length * (1 + (gradient / CLASSES[highway][1]) ** 2)
-    graph = csr_array((np.tile(cost, 2), (np.concatenate([a, b]), np.concatenate([b, a]))), shape=(len(grid.x),) * 2)
-    return dijkstra(graph, indices=np.unique(sources), limit=limit, return_predecessors=True, min_only=True)
+    return dijkstra(costs, indices=np.unique(sources), limit=limit, return_predecessors=True, min_only=True)
 
 
-def lay(grid: Grid, links: Links, sources: Sequence[int], targets: Sequence[int], highway: str, *, limit: float = np.inf) -> Links:
+def lay(
+    costs: Mapping[str, csr_array], links: Links, sources: Sequence[int], targets: Sequence[int], highway: str,
+    *, limit: float = np.inf,
+) -> Links:  # fmt: skip
     """Add the cheapest ways from a network to some cells; ways that meet share their course.
 
     Parameters
     ----------
-    grid
-        From :func:`make_grid`.
+    costs
+        From :func:`ways`.
     links
         Roads so far; not changed. A better road is never made worse.
     sources
@@ -209,7 +238,7 @@ def lay(grid: Grid, links: Links, sources: Sequence[int], targets: Sequence[int]
         Highway by pair of cells.
     """
     start = list(sources) or sorted({cell for pair in links for cell in pair})
-    cost, before, _ = reach(grid, start, highway, limit=limit)
+    cost, before, _ = reach(costs[highway], start, limit=limit)
     out = dict(links)
     for target in targets:
         cell = int(target)
@@ -241,16 +270,23 @@ def streets(grid: Grid, links: Links, centre: int, *, blocks: int) -> Links:
     dict
         Highway by pair of cells.
     """
-    out = dict(links)
     row, column = divmod(centre, grid.columns)
-    last = len(grid.x) // grid.columns - 1
-    for a, b in grid.pairs[np.abs(grid.pairs // grid.columns - row).max(axis=1) <= blocks]:
+    beside: dict[int, list[int]] = {}
+    first, second = grid.pairs.T // grid.columns
+    for a, b in grid.pairs[(np.abs(first - row) <= blocks) & (np.abs(second - row) <= blocks)]:
         (r1, c1), (r2, c2) = divmod(int(a), grid.columns), divmod(int(b), grid.columns)
-        inside = max(abs(c1 - column), abs(c2 - column)) <= blocks and 0 <= min(r1, r2) and max(r1, r2) <= last
+        inside = max(abs(c1 - column), abs(c2 - column)) <= blocks 
         # every second row and column of cells is a street
         level, upright = r1 == r2 and (r1 - row) % 2 == 0, c1 == c2 and (c1 - column) % 2 == 0
         if inside and (level or upright):
-            out.setdefault((int(a), int(b)), "residential")
+            beside.setdefault(int(a), []).append(int(b))
+            beside.setdefault(int(b), []).append(int(a))
+    # only what hangs together with the middle: no streets beyond a river
+    out, found = dict(links), [centre]
+    for cell in found:
+        found += [c for c in beside.get(cell, []) if c not in found]
+        for other in beside.get(cell, []):
+            out.setdefault((min(cell, other), max(cell, other)), "residential")
     return out
 
 
@@ -272,6 +308,17 @@ def to_roads(rng: np.random.Generator, grid: Grid, links: Links, crs: str) -> Ro
     -------
     Roads
         Sorted nodes and edges; bridges are edges of their own.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> terrain, river = make_terrain(rng, west=0, south=0, width_m=9000, height_m=9000, crs="EPSG:4545")
+    >>> grid = make_grid(rng, terrain, river, bridge_every_m=4500)
+    >>> dry = np.flatnonzero(grid.dry)
+    >>> links = lay(ways(grid), {}, [int(dry[0])], [int(dry[-1])], "tertiary")
+    >>> roads = to_roads(rng, grid, links, "EPSG:4545")
+    >>> roads.edges.bridge.tolist(), roads.nodes.node_id.tolist()
+    ([False, True, False], [0, 1, 2, 3])
     """
     bridges = {(int(min(p)), int(max(p))) for p in grid.bridges}
     chains = _chains({pair: (highway, pair in bridges) for pair, highway in sorted(links.items())})

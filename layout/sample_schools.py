@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from layout.standards import read_standards
 from layout.tables import BANDS, band_of
 
 PRIMARY, ALL, JUNIOR, LOWER = (1, 6), (1, 9), (7, 9), (1, 3)
@@ -19,7 +21,9 @@ SEAT_PRIMARIES, SEAT_JUNIORS, VILLAGE_PRIMARIES, POINTS, NINE_YEAR = 5, 3, 36, 2
 CLASS_TARGET = {"seat": (49.0, 60.0), "town": (43.0, 47.0), "village": (36.0, 42.0), "point": (22.0, 28.0)}
 LARGEST = {"seat": 70, "town": 50, "village": 45, "point": 32}
 FAVOURITE = 65.0  # mean class of the school that everybody wants
+HOLLOW = 0.02  # standing of a village school that families pass by on the way to town
 REACH_KM = {"lower": 0.9, "upper": 1.1, "junior": 3.0}  # distance at which a school draws 1/e as strongly
+BUS_KM, BUS_REACH = 8.0, 3.0  # a school bus is taken from as far, and a school with one draws from so many times as far
 # shares of a township's children by place of study, before chance
 AWAY = {"lower": (0.05, 0.02, 0.03), "upper": (0.07, 0.02, 0.035), "junior": (0.15, 0.03, 0.06)}
 PLACES = ("home", "county_seat", "other_township", "out_of_county")
@@ -27,7 +31,7 @@ PLACES = ("home", "county_seat", "other_township", "out_of_county")
 
 def make_schools(
     rng: np.random.Generator, places: gpd.GeoDataFrame, townships: pd.DataFrame, population: pd.DataFrame, moves: pd.DataFrame,
-    *, base_year: int, base_date: dt.date, size: float, county: str,
+    *, reached: np.ndarray, base_year: int, base_date: dt.date, size: float, county: str,
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Found schools where people live, and let the children choose among them.
 
@@ -41,6 +45,8 @@ def make_schools(
         Source of chance.
     places, townships, population, moves
         Tables of the county.
+    reached
+        Whether a road or path leads to each place: only there is a school founded.
     base_year, base_date
         School year of the rosters; day on which ages were counted.
     size
@@ -54,49 +60,52 @@ def make_schools(
         Tables ``schools``, ``rosters``, ``attendance``, ``zones`` and ``history``, not yet in canonical form.
     """
     seat_id = str(townships.loc[townships.is_county_seat, "township_id"].iloc[0])
-    schools = _found(rng, places, townships, population, moves, seat_id, size, county)
+    schools = _found(rng, places, population, moves, reached, size, county)
     attendance = _attendance(rng, townships)
     pupils = _pupils(rng, places, population, base_date, base_year)
     roll = _choose(rng, places, schools, pupils, attendance, seat_id)
     schools, rosters = _classes(rng, schools, roll)
     history = _history(rng, schools, rosters, base_year)
-    kept = ["school_id", "name", "township_id", "kind", "urban_rural", "owner", "status", "first_grade", "last_grade", "rooms", "beds", "boarders",
-            "teachers", "site_area_m2", "expandable_rooms", "kindergarten_rooms", "earliest_year", "school_bus", "geometry"]  # fmt: skip
     zones = _zones(places, schools, seat_id)
-    return {"schools": schools[kept], "rosters": rosters, "attendance": attendance, "zones": zones, "history": history}
+    # what only the making of the county needs is left out
+    schools = schools.drop(columns=["place", "grades", "role", "draw", "bed_share"])
+    return {"schools": schools, "rosters": rosters, "attendance": attendance, "zones": zones, "history": history}
 
 
 def _found(
-    rng: np.random.Generator, places: gpd.GeoDataFrame, townships: pd.DataFrame, population: pd.DataFrame, moves: pd.DataFrame,
-    seat_id: str, size: float, county: str,
+    rng: np.random.Generator, places: gpd.GeoDataFrame, population: pd.DataFrame, moves: pd.DataFrame,
+    reached: np.ndarray, size: float, county: str,
 ) -> gpd.GeoDataFrame:  # fmt: skip
     people = places.settlement_id.map(population.groupby("settlement_id").persons.sum()).fillna(0.0).to_numpy()
-    rows = _in_seat(rng, places, people, seat_id, size, county) + _in_towns(rng, places, townships, seat_id, size)
+    rows = _in_seat(rng, places, people, size, county) + _in_towns(rng, places, size)
     at = np.column_stack([places.geometry.x, places.geometry.y])
-    rural = places.kind.isin(["village", "hamlet"]).to_numpy() & (people > 0)
+    rural = places.kind.isin(["village", "hamlet"]).to_numpy() & (people > 0) & reached
     leaving = places.settlement_id.isin(moves[moves.whole_village].from_id).to_numpy()
     taken = [at[row["place"]] for row in rows]
     where: list[int] = []
     weight = np.where(rural & ~leaving, people, 0.0)
-    for count in (max(4, round(VILLAGE_PRIMARIES * size)), max(3, round(POINTS * size))):
+    villages = np.where(places.kind == "village", weight, 0.0)
+    for count, draw in ((max(4, round(VILLAGE_PRIMARIES * size)), villages), (max(3, round(POINTS * size)), weight)):
         for _ in range(count):
             # the place with most people and no school near comes next
             gap = np.min(np.hypot(at[:, None, 0] - np.array(taken)[:, 0], at[:, None, 1] - np.array(taken)[:, 1]), axis=1)
-            best = int(np.argmax(weight * np.minimum(gap / 1000, 3.5) ** 2 * (gap > 900)))
+            best = int(np.argmax(draw * np.minimum(gap / 1000, 3.5) ** 2 * (gap > 900)))
             where.append(best)
             taken.append(at[best])
     primaries = max(4, round(VILLAGE_PRIMARIES * size))
-    hollow = rng.random(len(where)) < 0.28
     for k, place in enumerate(where):
-        name, point = places.name.iloc[place].removesuffix("村"), k >= primaries
-        rows.append({
-            "place": place, "name": f"{name}{'教学点' if point else '小学'}", "grades": LOWER if point else PRIMARY, "role": "point" if point else "village",
-            "kind": "teaching_point" if point else "primary", "draw": 0.3 if point else 0.12 if hollow[k] else rng.uniform(0.6, 1.0),
-        })  # fmt: skip
+        name = places.name.iloc[place].removesuffix("村")
+        if k < primaries:
+            standing = HOLLOW if k > 0.72 * primaries else rng.uniform(0.6, 1.0)  # the smallest villages come last
+            row = {"name": f"{name}小学", "grades": PRIMARY, "role": "village", "kind": "primary", "draw": standing}
+        else:
+            row = {"name": f"{name}教学点", "grades": LOWER, "role": "point", "kind": "teaching_point", "draw": 0.3}
+        rows.append({"place": place, **row})
     for row in rows[-round(0.2 * (len(where) - primaries)) :]:
         row["grades"] = (1, 4)
     rows += _not_open(places, moves, where, rural & ~leaving, county)
-    frame = pd.DataFrame([{"owner": "public", "status": "open", "bed_share": 0.0, "earliest_year": np.nan, **row} for row in rows])
+    usual = {"owner": "public", "status": "open", "bed_share": 0.0, "earliest_year": np.nan, "school_bus": False}
+    frame = pd.DataFrame([{**usual, **row} for row in rows])
     frame["first_grade"], frame["last_grade"] = frame.grades.str[0], frame.grades.str[1]
     frame["township_id"] = places.township_id.to_numpy()[frame.place]
     # the national codes begin with the level: 21 primary, 31 junior
@@ -107,19 +116,20 @@ def _found(
     return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(*xy.T), crs=places.crs)
 
 
-def _in_seat(rng: np.random.Generator, places: gpd.GeoDataFrame, people: np.ndarray, seat_id: str, size: float, county: str) -> list[dict[str, object]]:
+def _in_seat(
+    rng: np.random.Generator, places: gpd.GeoDataFrame, people: np.ndarray, size: float, county: str
+) -> list[dict[str, Any]]:
     quarters = np.flatnonzero((places.kind == "county_seat").to_numpy())
     quarters = quarters[np.argsort(-people[quarters], kind="stable")]
     numerals = "一二三四五六七八九十"
-    rows: list[dict[str, object]] = []
-    for grades, count, kind, word in (
-        (PRIMARY, max(2, round(SEAT_PRIMARIES * size)), "primary", "小学"), (JUNIOR, max(1, round(SEAT_JUNIORS * size)), "junior", "中学")
-    ):  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    primaries, juniors = max(2, round(SEAT_PRIMARIES * size)), max(1, round(SEAT_JUNIORS * size))
+    for grades, count, kind, word in ((PRIMARY, primaries, "primary", "小学"), (JUNIOR, juniors, "junior", "中学")):
         for k in range(count):
             number = numerals[k] if k < 10 else f"十{numerals[k - 10]}"
             rows.append({
-                "place": int(quarters[k % len(quarters)]), "name": f"{county}第{number}{word}", "grades": grades, "role": "seat", "kind": kind,
-                "draw": 1.5 if k == 0 else rng.uniform(0.75, 1.15), "bed_share": 0.25 if grades == JUNIOR else 0.0,
+                "place": int(quarters[k % len(quarters)]), "name": f"{county}第{number}{word}", "grades": grades, "role": "seat",
+                "kind": kind, "draw": 1.5 if k == 0 else rng.uniform(0.75, 1.15), "bed_share": 0.25 if grades == JUNIOR else 0.0,
             })  # fmt: skip
     rows.append({
         "place": int(quarters[-1]), "name": f"{county}启明学校", "grades": ALL, "role": "seat", "kind": "nine_year", "draw": 0.5,
@@ -128,40 +138,50 @@ def _in_seat(rng: np.random.Generator, places: gpd.GeoDataFrame, people: np.ndar
     return rows
 
 
-def _in_towns(rng: np.random.Generator, places: gpd.GeoDataFrame, townships: pd.DataFrame, seat_id: str, size: float) -> list[dict[str, object]]:
+def _in_towns(rng: np.random.Generator, places: gpd.GeoDataFrame, size: float) -> list[dict[str, Any]]:
     towns = np.flatnonzero((places.kind == "town").to_numpy())
     stems = places.name.str.removesuffix("集镇").to_numpy()
     nine_year = max(1, round(NINE_YEAR * size))
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for k, place in enumerate(towns):
         common = {"place": int(place), "role": "town"}
         if k < nine_year:
             # the first of them is a boarding school
             name = f"{stems[place]}九年一贯制{'寄宿制' if k == 0 else ''}学校"
-            rows.append({**common, "name": name, "grades": ALL, "kind": "nine_year", "draw": 1.2, "bed_share": 0.6 if k == 0 else 0.15})
+            share = 0.6 if k == 0 else 0.15
+            rows.append({**common, "name": name, "grades": ALL, "kind": "nine_year", "draw": 1.2, "bed_share": share})
             continue
-        rows.append({**common, "name": f"{stems[place]}中心小学", "grades": PRIMARY, "kind": "primary", "draw": 1.1, "bed_share": 0.1 if k % 7 == 0 else 0.0})
+        share = 0.1 if k % 7 == 0 else 0.0
+        rows.append({
+            **common, "name": f"{stems[place]}中心小学", "grades": PRIMARY, "kind": "primary", "draw": 1.1, "bed_share": share,
+            "school_bus": (k - nine_year) % 6 == 1,
+        })  # fmt: skip
         if k < nine_year + 0.8 * (len(towns) - nine_year):
             big, some = k == nine_year, k % 4 != 3
             name = f"{stems[place]}{'寄宿制初级中学' if big else '中学'}"
             share = 0.85 if big else float(rng.uniform(0.2, 0.55)) if some else 0.0
-            rows.append({**common, "name": name, "grades": JUNIOR, "kind": "junior", "draw": 1.6 if big else 1.0, "bed_share": share})
+            standing = 1.6 if big else 1.0
+            rows.append({**common, "name": name, "grades": JUNIOR, "kind": "junior", "draw": standing, "bed_share": share})
     return rows
 
 
-def _not_open(places: gpd.GeoDataFrame, moves: pd.DataFrame, where: Sequence[int], rural: np.ndarray, county: str) -> list[dict[str, object]]:
+def _not_open(
+    places: gpd.GeoDataFrame, moves: pd.DataFrame, where: Sequence[int], rural: np.ndarray, county: str
+) -> list[dict[str, Any]]:
     # a school planned at the next relocation site, one planned in the seat, one village school that was closed
     coming = moves[moves.year > moves.year.min()].sort_values("year")
     site = int(np.flatnonzero((places.settlement_id == coming.to_id.iloc[0]).to_numpy())[0])
     quarter = int(np.flatnonzero((places.kind == "county_seat").to_numpy())[-1])
-    closed = int(next(i for i in np.flatnonzero(rural & (places.kind == "village").to_numpy()) if i not in where))
+    closed = [int(i) for i in np.flatnonzero(rural) if i not in where][:1]
+    name, first = places.name.to_list(), float(coming.year.iloc[0])
+    common = {"draw": 0.0, "grades": PRIMARY, "kind": "primary"}
     return [
-        {"place": site, "name": f"{places.name.iloc[site]}小学（拟建）", "grades": PRIMARY, "role": "town", "kind": "primary", "draw": 0.0,
-         "status": "candidate", "earliest_year": float(coming.year.iloc[0])},
-        {"place": quarter, "name": f"{county}新区九年一贯制学校（拟建）", "grades": ALL, "role": "seat", "kind": "nine_year", "draw": 0.0,
-         "status": "candidate", "earliest_year": float(coming.year.iloc[0]) - 1},
-        {"place": closed, "name": f"{places.name.iloc[closed].removesuffix('村')}小学（已停办）", "grades": PRIMARY, "role": "village",
-         "kind": "small_primary", "draw": 0.0, "status": "closed"},
+        {**common, "place": site, "name": f"{name[site]}小学（拟建）", "role": "town", "status": "candidate",
+         "earliest_year": first},
+        {**common, "place": quarter, "name": f"{county}新区九年一贯制学校（拟建）", "role": "seat", "status": "candidate",
+         "earliest_year": first - 1, "grades": ALL, "kind": "nine_year"},
+        *({**common, "place": i, "name": f"{name[i].removesuffix('村')}小学（已停办）", "role": "village", "status": "closed",
+           "kind": "small_primary"} for i in closed),
     ]  # fmt: skip
 
 
@@ -177,40 +197,46 @@ def _attendance(rng: np.random.Generator, townships: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(rows, columns=["township_id", "band", "place", "share"])
 
 
-def _pupils(rng: np.random.Generator, places: gpd.GeoDataFrame, population: pd.DataFrame, base_date: dt.date, base_year: int) -> np.ndarray:
+def _pupils(
+    rng: np.random.Generator, places: gpd.GeoDataFrame, population: pd.DataFrame, base_date: dt.date, base_year: int
+) -> np.ndarray:
     # children by settlement and grade: those of age a at the base date were a on 31 August unless their birthday came since
-    count = population.groupby(["settlement_id", "age"]).persons.sum().unstack(fill_value=0.0)
-    count = count.reindex(places.settlement_id, fill_value=0.0).reindex(columns=range(18), fill_value=0.0).to_numpy().astype(int)
+    count = population.groupby(["settlement_id", "age"]).persons.sum().unstack()
+    children = count.reindex(places.settlement_id).reindex(columns=range(18)).fillna(0.0).to_numpy().astype(int)
     since = (base_date - dt.date(base_year, 8, 31)).days / 365
-    had = rng.binomial(count, since)
-    on_the_day = count - had
+    had = np.asarray(rng.binomial(children, since))
+    on_the_day = children - had
     on_the_day[:, :-1] += had[:, 1:]
     return on_the_day[:, 6:15]
 
 
 def _choose(
-    rng: np.random.Generator, places: gpd.GeoDataFrame, schools: gpd.GeoDataFrame, pupils: np.ndarray, attendance: pd.DataFrame, seat_id: str
-) -> np.ndarray:
-    shares = attendance.set_index(["township_id", "band", "place"]).share.unstack()[list(PLACES)]
+    rng: np.random.Generator, places: gpd.GeoDataFrame, schools: gpd.GeoDataFrame, pupils: np.ndarray,
+    attendance: pd.DataFrame, seat_id: str,
+) -> np.ndarray:  # fmt: skip
+    by_place = attendance.set_index(["township_id", "band", "place"]).share.unstack()[list(PLACES)]
+    shares = dict(zip(by_place.index, by_place.to_numpy(), strict=True))
     dx = places.geometry.x.to_numpy()[:, None] - schools.geometry.x.to_numpy()
     dy = places.geometry.y.to_numpy()[:, None] - schools.geometry.y.to_numpy()
     km = np.hypot(dx, dy) / 1000
     draw = np.log(np.maximum(schools.draw.to_numpy(), 1e-9))
     liking = rng.normal(0, 0.35, km.shape)
-    opened, in_seat = (schools.status == "open").to_numpy(), (schools.township_id == seat_id).to_numpy() & (schools.role == "seat").to_numpy()
-    township = schools.township_id.to_numpy()
+    opened, in_seat = (schools.status == "open").to_numpy(), (schools.role == "seat").to_numpy()
+    township, bus = schools.township_id.to_numpy(), schools.school_bus.to_numpy()
     roll = np.zeros((len(schools), 10), int)
     for grade in range(1, 10):
         band = band_of(grade)
         offers = opened & (schools.first_grade <= grade).to_numpy() & (schools.last_grade >= grade).to_numpy()
-        pull = draw + liking - km / REACH_KM[band]
+        pull = draw + liking - km / REACH_KM[band] / np.where(bus, BUS_REACH, 1.0)
         for i, (home, children) in enumerate(zip(places.township_id, pupils[:, grade - 1], strict=True)):
             if not children:
                 continue
-            split = rng.multinomial(children, shares.loc[(home, band)].to_numpy())
+            split = rng.multinomial(children, shares[home, band])
             near = township == home if (offers & (township == home)).any() else township != seat_id
+            near = near | (bus & (km[i] < BUS_KM))
             # the seat is chosen by standing, other places by nearness too
-            for part, among, score in ((split[0], near, pull), (split[1], in_seat, draw + liking), (split[2], (township != home) & ~in_seat, pull)):
+            elsewhere = (township != home) & ~in_seat
+            for part, among, score in ((split[0], near, pull), (split[1], in_seat, draw + liking), (split[2], elsewhere, pull)):
                 who = np.flatnonzero(offers & among)
                 if part and len(who):
                     odds = np.exp(score[i, who] - score[i, who].max())
@@ -237,32 +263,39 @@ def _classes(rng: np.random.Generator, schools: gpd.GeoDataFrame, roll: np.ndarr
                 sizes[np.argmax(sizes[::-1])] -= 2
             rows += [(school, grade, c + 1, int(n)) for c, n in enumerate(sizes)]
             classes[i] += number
-    total = roll.sum(axis=1)
-    opened, grades = (schools.status == "open").to_numpy(), (schools.last_grade - schools.first_grade + 1).to_numpy()
-    spare = np.where(schools.role == "seat", 0, np.where(schools.role == "town", rng.integers(0, 4, len(out)), rng.integers(0, 2, len(out))))
-    out["rooms"] = np.where(opened, np.maximum(classes + spare, grades), np.where(schools.status == "closed", 4, 0))
-    out["kind"] = np.where((schools.kind == "primary") & opened & (total < 100), "small_primary", schools.kind)
+    return _equipped(rng, out, roll, classes), pd.DataFrame(rows, columns=["school_id", "grade", "class_no", "pupils"])
+
+
+def _equipped(rng: np.random.Generator, schools: gpd.GeoDataFrame, roll: np.ndarray, classes: np.ndarray) -> gpd.GeoDataFrame:
+    # rooms, beds, teachers and land as they have come about: none to spare in the seat, some in the towns
+    out, count, role, status = schools.copy(), len(schools), schools.role, schools.status
+    total, opened = roll.sum(axis=1), (status == "open").to_numpy()
+    grades, small = (schools.last_grade - schools.first_grade + 1).to_numpy(), read_standards()["layout.small_school.max"]
+    spare = np.where(role == "seat", 0, np.where(role == "town", rng.integers(0, 4, count), rng.integers(0, 2, count)))
+    out["rooms"] = np.where(opened, np.maximum(classes + spare, grades), np.where(status == "closed", 4, 0))
+    out["kind"] = np.where((schools.kind == "primary") & opened & (total <= small), "small_primary", schools.kind)
     senior = np.where(schools.last_grade == 9, roll[:, 7:].sum(axis=1), roll[:, 4:7].sum(axis=1))
     out["beds"] = np.round(senior * schools.bed_share * 1.1, -1).astype(int)
     out["boarders"] = np.minimum(np.round(senior * schools.bed_share), out.beds).astype(int)
-    out["teachers"] = np.where(opened, np.maximum(np.round(total / schools.role.map({"seat": 18, "town": 18, "village": 14, "point": 12})), np.ceil(classes * 1.1)), 0).astype(int)
-    out["site_area_m2"] = np.round(np.maximum(total * np.where(schools.role == "seat", 11, 24) * rng.uniform(0.8, 1.3, len(out)), 900), -1)
-    out["expandable_rooms"] = np.select(
-        [schools.status == "candidate", schools.role == "seat", schools.role == "town"], [24, rng.integers(0, 7, len(out)), rng.integers(2, 9, len(out))],
-        rng.integers(0, 4, len(out)),
-    )  # fmt: skip
-    out["kindergarten_rooms"] = np.where(opened & schools.role.isin(["village", "point"]), rng.integers(0, 2, len(out)), 0)
-    out["urban_rural"] = schools.role.map({"seat": "town", "town": "town", "village": "village", "point": "village"})
-    out["school_bus"] = opened & (schools.role == "town") & (schools.bed_share < 0.3) & (np.arange(len(out)) % 5 == 0)
-    return out, pd.DataFrame(rows, columns=["school_id", "grade", "class_no", "pupils"])
+    per_teacher = role.map({"seat": 18, "town": 18, "village": 14, "point": 12})
+    out["teachers"] = np.where(opened, np.maximum(np.round(total / per_teacher), np.ceil(classes * 1.1)), 0).astype(int)
+    area = np.where(role == "seat", 11, 24) * np.where(opened, np.maximum(total, 40), 500)
+    out["site_area_m2"] = np.round(area * rng.uniform(0.8, 1.3, count), -1)
+    where = [status == "candidate", role == "seat", role == "town"]
+    room_for = [np.full(count, 24), rng.integers(0, 7, count), rng.integers(2, 9, count)]
+    out["expandable_rooms"] = np.select(where, room_for, rng.integers(0, 4, count))
+    out["kindergarten_rooms"] = np.where(opened & role.isin(["village", "point"]), rng.integers(0, 2, count), 0)
+    out["urban_rural"] = role.map({"seat": "town", "town": "town", "village": "village", "point": "village"})
+    return out
 
 
 def _history(rng: np.random.Generator, schools: gpd.GeoDataFrame, rosters: pd.DataFrame, base_year: int) -> pd.DataFrame:
     # back from today: a cohort was a little larger in the villages and smaller in the seat a year before
     now = rosters.groupby(["school_id", "grade"]).pupils.agg(["sum", "size"])
-    growth = {"seat": 1.012, "town": 0.995, "village": 0.965, "point": 0.94}
+    growth = {"seat": 1.012, "town": 0.995, "village": 0.985, "point": 0.975}
     rows = []
-    for school, role, first, last, status in schools[["school_id", "role", "first_grade", "last_grade", "status"]].itertuples(index=False):
+    facts = schools[["school_id", "role", "first_grade", "last_grade", "status"]]
+    for school, role, first, last, status in facts.itertuples(index=False):
         years, cohort = range(base_year, base_year - HISTORY_YEARS, -1), {}
         if status == "candidate":
             continue
@@ -274,8 +307,9 @@ def _history(rng: np.random.Generator, schools: gpd.GeoDataFrame, rosters: pd.Da
                 classes = {g: int(now["size"].get((school, g), 0)) for g in cohort}
             else:
                 keeps = growth[str(role)] * rng.normal(1, 0.015, 9)
-                oldest = cohort[last] * (1 / keeps[last - 1]) * float(rng.normal(1, 0.03))
-                cohort = {g: float(round(cohort[g + 1] / keeps[g - 1])) if g < last else float(round(oldest)) for g in cohort}
+                # the last grade of primary and of junior came before children of other schools joined or left
+                ahead = {g: cohort[g] * rng.normal(1, 0.03) if g in (6, last) else cohort[g + 1] for g in cohort}
+                cohort = {g: float(round(n / keeps[g - 1])) for g, n in ahead.items()}
                 size = {"seat": 58.0, "town": 46.0, "village": 42.0, "point": 28.0}[str(role)]
                 classes = {g: max(1, round(n / size)) if n else 0 for g, n in cohort.items()}
             rows += [(school, year, g, n, float(classes[g])) for g, n in cohort.items() if n > 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import zipfile
 from collections.abc import Sequence
@@ -78,7 +79,8 @@ def read_terrain(paths: Sequence[Path]) -> Terrain:
         raise ValueError("paths must be a list of files")
     if not paths:
         raise ValueError("paths must name at least one file")
-    tiles, problems = [], []
+    tiles: list[Terrain] = []
+    problems: list[Problem] = []
     for path in sorted((Path(p) for p in paths), key=lambda p: p.name):
         try:
             tiles.append(_read_tile(path))
@@ -104,7 +106,12 @@ def write_terrain(terrain: Terrain, path: str | Path) -> None:
 
     Examples
     --------
-    >>> write_terrain(terrain, "terrain.tif")  # doctest: +SKIP
+    >>> import tempfile
+    >>> grid = Terrain(np.array([[1, np.nan]], "float32"), 107, 26, 0.1, 0.1, "EPSG:4326")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_terrain(grid, Path(folder) / "terrain.tif")
+    ...     read_terrain([Path(folder) / "terrain.tif"]).elevation.tolist()
+    [[1.0, nan]]
     """
     import rasterio
     from rasterio.transform import from_origin
@@ -146,7 +153,7 @@ def elevation_at(terrain: Terrain, x: np.ndarray, y: np.ndarray, *, crs: object)
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     if not _same_crs(crs, terrain.crs):
-        x, y = pyproj.Transformer.from_crs(crs, terrain.crs, always_xy=True).transform(x, y)
+        x, y = transformer(crs, terrain.crs).transform(x, y)
     rows, columns = terrain.elevation.shape
     # positions counted in cells from the middle of the first one
     across, down = (x - terrain.west) / terrain.cell_x - 0.5, (terrain.north - y) / terrain.cell_y - 0.5
@@ -187,8 +194,7 @@ def clip_terrain(terrain: Terrain, bounds: tuple[float, float, float, float], *,
     """
     west, south, east, north = bounds
     if not _same_crs(crs, terrain.crs):
-        transformer = pyproj.Transformer.from_crs(crs, terrain.crs, always_xy=True)
-        west, south, east, north = transformer.transform_bounds(west, south, east, north)
+        west, south, east, north = transformer(crs, terrain.crs).transform_bounds(west, south, east, north)
     rows, columns = terrain.elevation.shape
     first = int(np.clip(math.floor((west - terrain.west) / terrain.cell_x) - 1, 0, columns))
     last = int(np.clip(math.ceil((east - terrain.west) / terrain.cell_x) + 1, first, columns))
@@ -224,7 +230,7 @@ def smooth_terrain(terrain: Terrain, *, width_m: float) -> Terrain:
     known = ~np.isnan(terrain.elevation)
     total, count = np.where(known, terrain.elevation, 0).astype(float), known.astype(float)
     for axis, cell in zip((1, 0), _cell_metres(terrain), strict=True):
-        half = int(round((width_m / cell - 1) / 2))
+        half = round((width_m / cell - 1) / 2)
         total, count = _box(total, half, axis), _box(count, half, axis)
     with np.errstate(invalid="ignore", divide="ignore"):
         return replace(terrain, elevation=np.where(known, total / count, np.nan).astype("float32"))
@@ -260,7 +266,8 @@ def hillshade(terrain: Terrain, *, azimuth: float = 315, altitude: float = 45, e
     across, down = _cell_metres(terrain)
     if min(terrain.elevation.shape) < 2:
         return np.full(terrain.elevation.shape, math.sin(math.radians(altitude)), "float32")
-    south, east = np.gradient(terrain.elevation.astype("float32") * np.float32(exaggeration), np.float32(down), np.float32(across))
+    height = terrain.elevation.astype("float32") * np.float32(exaggeration)
+    south, east = np.gradient(height, np.float32(down), np.float32(across))
     turn, rise = math.radians(azimuth), math.radians(altitude)
     # the sun's direction times the upward normal (-dz/dx, -dz/dy, 1); rows run south, so dz/dy is minus the row gradient
     light = math.sin(rise) + math.cos(rise) * (-math.sin(turn) * east + math.cos(turn) * south)
@@ -290,6 +297,28 @@ def tobler_factor(slope: np.ndarray | float) -> np.ndarray:
     [1.0, 1.1912, 0.7047]
     """
     return np.exp(-3.5 * (np.abs(np.asarray(slope, float) + 0.05) - 0.05))
+
+
+@functools.lru_cache(maxsize=64)
+def transformer(source: object, target: object) -> pyproj.Transformer:
+    """Return the transformation between two coordinate systems, x before y; looking it up takes long, so it is kept.
+
+    Parameters
+    ----------
+    source, target
+        Coordinate systems.
+
+    Returns
+    -------
+    pyproj.Transformer
+        From ``source`` to ``target``.
+
+    Examples
+    --------
+    >>> [round(v, 2) for v in transformer("EPSG:4326", "EPSG:4545").transform(108.0, 0.0)]
+    [500000.0, 0.0]
+    """
+    return pyproj.Transformer.from_crs(source, target, always_xy=True)
 
 
 def _read_tile(path: Path) -> Terrain:
@@ -325,8 +354,8 @@ def _gdal_name(path: Path) -> str:
 
 
 def _same_grid(a: Terrain, b: Terrain) -> bool:
-    near = _same_crs(a.crs, b.crs) and math.isclose(a.cell_x, b.cell_x, rel_tol=1e-6) and math.isclose(a.cell_y, b.cell_y, rel_tol=1e-6)
-    if not near:
+    cells = ((a.cell_x, b.cell_x), (a.cell_y, b.cell_y))
+    if not _same_crs(a.crs, b.crs) or not all(math.isclose(*pair, rel_tol=1e-6) for pair in cells):
         return False
     steps = ((b.west - a.west) / a.cell_x, (b.north - a.north) / a.cell_y)
     return all(abs(s - round(s)) < _GRID_TOLERANCE for s in steps)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +13,29 @@ import pandas as pd
 
 from layout import messages
 from layout.plan import Plan
+from layout.privacy import (
+    AUDIENCES,
+    PLACED,
+    WITHOUT,
+    Marks,
+    headline_cell,
+    hidden_counts,
+    proposal_cell,
+    records,
+    relocation_sites,
+    round_people,
+    site_cells,
+    unserved_villages,
+)  # fmt: skip
 from layout.sheets import describe
 from layout.standards import judged_minutes
 from layout.tables import BANDS, label, schemas
 
-AUDIENCES = ("internal", "public")
-# statuses of a child who has a school, and of one who has none
-_PLACED, _WITHOUT = ("served", "beyond_limit"), ("no_seat", "no_bed", "no_route")
-# a published line must leave at least this many whole numbers possible for a count that is not shown
-_AMBIGUITY = 3
 # Excel takes no longer text in a cell
 _LONGEST_TEXT = 32_000
 _TIER_COLOURS = {"small": "#DDEBF7", "elevated": "#FFF2CC", "oversized": "#F8CBAD", "super": "#FF9999"}
 _WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money": 15, "number": 12, "yes": 8}
 _FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General"}
-
-Cell = tuple[object, ...]
-Marks = Mapping[Cell, str]
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     """
     if audience not in AUDIENCES:
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
-    marks = _marks(plan) if audience == "public" else {}
+    marks = hidden_counts(plan) if audience == "public" else {}
     makers: list[Callable[[Plan, str, Marks], _Page]]
     makers = [_townships, _schools, _classes, _villages, _proposals, _must_stay, _sites, _standards, _sources]
     pages = [_guide(plan, lang, audience, marks), *(make(plan, lang, marks) for make in makers)]
@@ -116,207 +121,28 @@ def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal"
     --------
     >>> summary_sentence(plan, lang="en")  # doctest: +SKIP
     """
-    return _summary(plan, lang, _marks(plan) if audience == "public" else {})
+    return _summary(plan, lang, hidden_counts(plan) if audience == "public" else {})
 
 
 def _summary(plan: Plan, lang: str, marks: Marks) -> str:
     base, last = plan.county.base_year, max(plan.years)
-    shown = {}
-    for name, cell in (("pupils", ("H", "", last, "pupils")), ("before", ("H", "today", base, "beyond_limit")),
-                       ("idle", ("H", "today", last, "beyond_limit")), ("after", ("H", "planned", last, "beyond_limit")),
-                       ("without", ("H", "planned", last, "without"))):  # fmt: skip
-        value = _headline_sum(plan, *cell[1:])
-        shown[name] = marks.get(cell, f"{value:,}")
-    today, planned = plan.today.classes, plan.planned.classes
+    rows = {(r["view"], r["year"]): r for r in records(plan.summary)}
+    nothing = dict.fromkeys(["pupils", "beyond_limit", *WITHOUT, "oversized_classes"], 0)
+    before, idle, after = (rows.get(key, nothing) for key in (("today", base), ("today", last), ("planned", last)))
+
+    def shown(view: str, year: int, measure: str, value: float) -> str:
+        return marks.get(("H", view, year, measure), f"{int(value):,}")
+
     return messages.text(
-        "workbook.summary", lang, name=plan.county.name, base=base, year=last, **shown,
-        big_before=int(today.loc[today["year"] == base, "oversized_classes"].sum()),
-        big_idle=int(today.loc[today["year"] == last, "oversized_classes"].sum()),
-        big_after=int(planned.loc[planned["year"] == last, "oversized_classes"].sum()),
-        proposals=int((plan.proposals["action"] != "keep").sum()),
+        "workbook.summary", lang, name=plan.county.name, base=base, year=last, pupils=shown("", last, "pupils", idle["pupils"]),
+        before=shown("today", base, "beyond_limit", before["beyond_limit"]), idle=shown("today", last, "beyond_limit", idle["beyond_limit"]),
+        after=shown("planned", last, "beyond_limit", after["beyond_limit"]),
+        without=shown("planned", last, "without", sum(after[m] for m in WITHOUT)), big_before=int(before["oversized_classes"]),
+        big_idle=int(idle["oversized_classes"]), big_after=int(after["oversized_classes"]), proposals=int((plan.proposals["action"] != "keep").sum()),
     )  # fmt: skip
 
 
-def _headline_sum(plan: Plan, view: object, year: object, measure: object) -> int:
-    table = (plan.planned if view == "planned" else plan.today).headline
-    columns = list(_WITHOUT) if measure == "without" else [str(measure)]
-    return int(table.loc[table["year"] == year, columns].to_numpy().sum())
-
-
-# --- what a public edition may show
-
-
-def _marks(plan: Plan) -> dict[Cell, str]:
-    least = int(plan.standards["privacy.small_count"])
-    counts, lines = _published(plan, least)
-    return _hide(counts, lines, least)
-
-
-def _published(plan: Plan, least: int) -> tuple[dict[Cell, int], list[list[tuple[int, Cell]]]]:
-    """Return every count of people that the sheets show, and the sums that bind them (signed cells that add up to 0)."""
-    counts: dict[Cell, int] = {}
-    groups: dict[Cell, list[Cell]] = {}
-
-    def put(cell: Cell, value: float, *totals: Cell) -> None:
-        counts[cell] = int(value)
-        for total in totals:
-            groups.setdefault(total, []).append(cell)
-
-    lines: list[list[tuple[int, Cell]]] = []
-    township_of = dict(zip(plan.county.settlements["settlement_id"], plan.county.settlements["township_id"], strict=True))
-    for outcome in (plan.today, plan.planned):
-        view = outcome.view
-        for row in outcome.headline.itertuples():
-            parts = [*_PLACED, *_WITHOUT]
-            for measure in ("pupils", "away", *parts):
-                cell = _at(view, row.township_id, row.year, row.band, measure)
-                county = _at(view, "", row.year, row.band, measure)
-                if cell not in counts:
-                    put(cell, getattr(row, measure), county)
-            own = [_at(view, row.township_id, row.year, row.band, m) for m in (*parts, "away")]
-            lines.append([(1, _at(view, row.township_id, row.year, row.band, "pupils")), *((-1, c) for c in own)])
-        for row in _class_rows(outcome.classes).itertuples():
-            put(("C", view, row.year, row.school_id, row.class_group), row.pupils, ("S", view, row.year, row.school_id))
-        for row in _troubled(outcome.assignment).itertuples():
-            township = township_of[row.settlement_id]
-            put(("V", view, row.year, row.settlement_id, row.band, row.status), row.pupils, _at(view, township, row.year, row.band, row.status))
-    for row in _site_rows(plan).itertuples():
-        put(("M", row.settlement_id), row.persons)
-        put(("R", row.settlement_id, "base"), row.pupils_base)
-        put(("R", row.settlement_id, "plan"), row.pupils_plan)
-    for row in plan.must_stay.itertuples():
-        put(("K", row.school_id, row.year), row.pupils)
-    for row in plan.county.schools[["school_id", "boarders"]].dropna().itertuples():
-        put(("B", row.school_id), row.boarders)
-    for total, members in groups.items():
-        counts.setdefault(total, sum(counts[m] for m in members))
-        lines.append([(1, total), *((-1, m) for m in members)])
-    for row in plan.proposals.itertuples():
-        put(_proposal_cell(plan, row.school_id, row.year), row.pupils)
-    lines += _county_lines(plan, counts, groups)
-    # a relation that does not hold in the figures tells nobody anything
-    return counts, [line for line in lines if sum(sign * counts[cell] for sign, cell in line) == 0]
-
-
-def _county_lines(plan: Plan, counts: dict[Cell, int], groups: Mapping[Cell, list[Cell]]) -> list[list[tuple[int, Cell]]]:
-    lines: list[list[tuple[int, Cell]]] = []
-    for view, table in (("today", plan.today.headline), ("planned", plan.planned.headline)):
-        for year in sorted(set(table["year"])):
-            bands = sorted(set(table.loc[table["year"] == year, "band"]))
-            for measure, parts in (("pupils", ["pupils"]), ("beyond_limit", ["beyond_limit"]), ("without", list(_WITHOUT))):
-                cell = ("H", "" if measure == "pupils" else view, year, measure)
-                members = [_at(view, "", year, band, part) for band in bands for part in parts]
-                counts[cell] = sum(counts[m] for m in members)
-                lines.append([(1, cell), *((-1, m) for m in members)])
-            schools = [c for c in groups if c[0] == "S" and c[1:3] == (view, year)]
-            placed = [_at(view, "", year, band, part) for band in bands for part in _PLACED]
-            lines.append([*((1, c) for c in schools), *((-1, c) for c in placed)])
-    # the pupils of a township's only settlement are those of the township
-    alone = plan.county.settlements.drop_duplicates("township_id", keep=False)
-    for row in alone.itertuples():
-        for which, year in (("base", plan.county.base_year), ("plan", max(plan.years))):
-            cell, parts = ("R", row.settlement_id, which), [_at("", row.township_id, year, band, "pupils") for band in BANDS]
-            if cell in counts and all(p in counts for p in parts):
-                lines.append([(1, cell), *((-1, p) for p in parts)])
-    return lines
-
-
-def _at(view: str, township: object, year: object, band: object, measure: str) -> Cell:
-    # all pupils, and those away, are the same children in both views
-    return ("T", "" if measure in ("pupils", "away") else view, township, year, band, measure)
-
-
-def _proposal_cell(plan: Plan, school: object, year: object) -> Cell:
-    table = plan.planned.classes
-    total = table.loc[(table["school_id"] == school) & (table["year"] == year), "pupils"].sum()
-    own = plan.proposals.loc[(plan.proposals["school_id"] == school) & (plan.proposals["year"] == year), "pupils"]
-    return ("S", "planned", year, school) if len(own) and total and (own == total).all() else ("P", year, school)
-
-
-def _hide(counts: Mapping[Cell, int], lines: list[list[tuple[int, Cell]]], least: int) -> dict[Cell, str]:
-    """Choose the counts that are not shown, line by line until no line gives a small one away.
-
-    Every count from 1 to ``least - 1`` is hidden. While the counts that a line leaves open allow fewer than three whole
-    numbers for one of its small counts (or one for another hidden one), the smallest shown count of that line is hidden too.
-    """
-    marks = {cell: messages.text("workbook.mark.small", least=least) for cell, value in counts.items() if 0 < value < least}
-    small = set(marks)
-    of: dict[Cell, list[int]] = {}
-    for number, line in enumerate(lines):
-        for _, cell in line:
-            of.setdefault(cell, []).append(number)
-    waiting = dict.fromkeys(range(len(lines)))
-    while waiting:
-        number = next(iter(waiting))
-        del waiting[number]
-        line = lines[number]
-        while not _ambiguous(line, counts, marks, small, least):
-            open_cells = [cell for _, cell in line if cell not in marks and counts[cell] > 0]
-            if not open_cells:
-                break
-            cell = min(open_cells, key=lambda c: counts[c])
-            marks[cell] = messages.text("workbook.mark.hidden")
-            waiting |= dict.fromkeys(of[cell])
-    return marks
-
-
-def _ambiguous(line: list[tuple[int, Cell]], counts: Mapping[Cell, int], marks: Marks, small: set[Cell], least: int) -> bool:
-    hidden = [(sign, cell, (1, least - 1) if cell in small else (least, np.inf)) for sign, cell in line if cell in marks]
-    seen = sum(sign * counts[cell] for sign, cell in line if cell not in marks)
-    for sign, cell, (low, high) in hidden:
-        rest = [sorted((s * b[0], s * b[1])) for s, c, b in hidden if c != cell]
-        ends = sorted(-sign * (seen + sum(r[i] for r in rest)) for i in (0, 1))
-        wanted = _AMBIGUITY if cell in small else 2
-        if min(high, ends[1]) - max(low, ends[0]) + 1 < min(wanted, high - low + 1):
-            return False
-    return True
-
-
-def _round_people(text: str) -> str:
-    # every whole number that is not minutes, years, grades, rooms, beds, classes, money or distance counts as people
-    unit = r"(?!\d)(?![.,]\d)(?!\s*(?:分|年|间|张|床|班|个班|万|亿|元|公里|千米|米|%|％|[—–-]\s*\d|minute|min\b|year|room|bed|class|yuan|km|m\b))"
-    return re.sub(rf"(?<![\d.—–-])(?<!grades )(?<!grade )(\d+){unit}", lambda m: _tens(int(m[1])), text)
-
-
-def _tens(value: int) -> str:
-    return str(value) if value == 0 or 1990 <= value <= 2100 else ("<10" if value < 10 else f"≈{round(value, -1)}")
-
-
 # --- rows that several sheets share
-
-
-def _class_rows(classes: pd.DataFrame) -> pd.DataFrame:
-    return classes[["school_id", "year", "class_group", "pupils"]]
-
-
-def _troubled(assignment: pd.DataFrame) -> pd.DataFrame:
-    """Return the children beyond the limit or without a place by settlement, year, band and status."""
-    rows = assignment[assignment["status"].isin(["beyond_limit", *_WITHOUT]) & (assignment["pupils"] > 0)]
-    band = rows["grade"].map({grade: band for band, grades in BANDS.items() for grade in grades})
-    grouped = rows.assign(band=band, school_id=rows["school_id"].astype("str")).groupby(["settlement_id", "year", "band", "status"], observed=True)
-    return grouped.agg(pupils=("pupils", "sum"), minutes=("minutes", "max"), school_ids=("school_id", lambda s: tuple(sorted(set(s) - {""})))).reset_index()
-
-
-def _site_rows(plan: Plan) -> pd.DataFrame:
-    """Return the relocation sites: households and persons moving in, years, pupils then and now, minutes to a school."""
-    county, last = plan.county, max(plan.years)
-    sites = county.settlements[(county.settlements["kind"] == "relocation") | county.settlements["settlement_id"].isin(county.moves["to_id"])]
-    residents = county.population.groupby("settlement_id")["persons"].sum()
-    moves = county.moves.assign(persons=county.moves["persons"].fillna(county.moves["from_id"].map(residents)))
-    rows = []
-    for site in sites.itertuples():
-        own = moves[moves["to_id"] == site.settlement_id]
-        pupils = plan.pupils[plan.pupils["settlement_id"] == site.settlement_id].groupby("year")["pupils"].sum()
-        rows.append(
-            {
-                "settlement_id": site.settlement_id, "name": site.name, "township_id": site.township_id,
-                "years": ", ".join(str(y) for y in sorted(set(own["year"]))), "households": own["households"].sum(),
-                "persons": round(own["persons"].sum()), "pupils_base": round(pupils.get(county.base_year, 0)), "pupils_plan": round(pupils.get(last, 0)),
-                "school_today": _nearest(plan, site.settlement_id, None), "school_planned": _nearest(plan, site.settlement_id, last),
-            }
-        )  # fmt: skip
-    columns = ["settlement_id", "name", "township_id", "years", "households", "persons", "pupils_base", "pupils_plan", "school_today", "school_planned"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def _nearest(plan: Plan, settlement: str, year: int | None) -> tuple[str, float]:
@@ -325,15 +151,13 @@ def _nearest(plan: Plan, settlement: str, year: int | None) -> tuple[str, float]
     taught = schools[(schools["status"] == "open") & (schools["first_grade"] <= 1)]["school_id"]
     times = (plan.today if year is None else plan.planned).times
     own = times[(times["from_id"] == settlement) & (times["band"] == "lower") & times["mode"].isin(["walk", "bus"]) & times["to_id"].isin(taught)]
-    if not len(own):
-        return "", float("nan")
-    minutes = judged_minutes(own, plan.standards)
-    return str(own.loc[minutes.idxmin(), "to_id"]), float(minutes.min())
+    ways = sorted(zip(judged_minutes(own, plan.standards), own["to_id"], strict=True))
+    return (str(ways[0][1]), float(ways[0][0])) if ways else ("", float("nan"))
 
 
 def _school_names(plan: Plan) -> dict[str, str]:
     return dict(zip(plan.candidates["school_id"], plan.candidates["name"], strict=True)) | dict(
-        zip(plan.county.schools["school_id"], plan.county.schools["name"], strict=True)
+        zip(plan.schools["school_id"], plan.schools["name"], strict=True)
     )
 
 
@@ -398,35 +222,34 @@ def _plain(value: object) -> object:
 
 def _assumptions(plan: Plan, lang: str) -> list[str]:
     out = []
-    for row in plan.county.assumptions.itertuples():
-        table = schemas().get(row.table)
-        column = table.columns.get(row.column) if table else None
-        names = (table.zh if table else row.table, column.zh if column else row.column) if lang == "zh" else (row.table, row.column)
-        out.append(messages.text("workbook.assumption", lang, table=names[0], column=names[1], rows=row.rows, basis=row.basis, note=row.note))
+    for row in records(plan.county.assumptions):
+        table = schemas().get(row["table"])
+        column = table.columns.get(row["column"]) if table else None
+        if lang == "zh":
+            row |= {"table": table.zh if table else row["table"], "column": column.zh if column else row["column"]}
+        out.append(messages.text("workbook.assumption", lang, **row))
     return out
 
 
 def _townships(plan: Plan, lang: str, marks: Marks) -> _Page:
-    measures = (*_PLACED, *_WITHOUT)
+    measures = (*PLACED, *WITHOUT)
     names = {"": messages.text("workbook.whole_county", lang)} | _township_names(plan)
-    both = {v.view: v.headline.set_index(["township_id", "year", "band"]) for v in (plan.today, plan.planned)}
-    county = {view: table.groupby(["year", "band"])[["pupils", "away", *measures]].sum() for view, table in both.items()}
-    keys = sorted({(int(y), str(t)) for t, y, _ in both["today"].index} | {(int(y), str(t)) for t, y, _ in both["planned"].index})
+    views, columns = ("today", "planned"), ["pupils", "away", *measures]
+    own = pd.concat([plan.today.headline, plan.planned.headline])
+    whole = own.groupby(["view", "year", "band"], as_index=False, observed=True)[columns].sum().assign(township_id="")
+    found = {(r["view"], r["township_id"], r["year"], r["band"]): r for r in records(pd.concat([own, whole]))}
     rows = []
-    for year, township in sorted({(y, "") for y, _ in keys} | set(keys)):
+    for year, township in sorted({(year, township) for _, township, year, _ in found}):
         for band in BANDS:
             row: dict[str, object] = {"year": year, "township": names.get(township, township), "band": messages.text(f"band.{band}", lang)}
-            for view, table in both.items():
-                source, key = (table, (township, year, band)) if township else (county[view], (year, band))
-                if key not in source.index:
-                    continue
-                found = source.loc[key]
-                row |= {f"{view}.{m}": marks.get(_at(view, township, year, band, m), int(found[m])) for m in measures}
-                row |= {m: marks.get(_at(view, township, year, band, m), int(found[m])) for m in ("pupils", "away")}
+            for view in views:
+                counts = found.get((view, township, year, band), {})
+                shown = {m: marks.get(headline_cell(view, township, year, band, m), counts[m]) for m in columns if counts}
+                row |= {m if m in ("pupils", "away") else f"{view}.{m}": value for m, value in shown.items()}
             rows.append(row)
     fields = [_Field("year", _head(plan, lang, "headline", "year"), "year"), _Field("township", _head(plan, lang, "townships", "name"))]
     fields += [_Field("band", _head(plan, lang, "headline", "band")), _Field("pupils", _head(plan, lang, "headline", "pupils"), "int")]
-    for view in both:
+    for view in views:
         fields += [_Field(f"{view}.{m}", _head(plan, lang, "headline", m, messages.text(f"workbook.scheme.{view}", lang)), "int") for m in measures]
     fields.append(_Field("away", _head(plan, lang, "headline", "away"), "int"))
     return _Page("townships", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
@@ -442,13 +265,14 @@ def _schools(plan: Plan, lang: str, marks: Marks) -> _Page:
     frame["township"] = county.schools["township_id"].map(_township_names(plan)).fillna(county.schools["township_id"])
     for column in plain[2:]:
         frame[column] = [label("schools", column, value, lang) for value in frame[column]]
-    frame["boarders"] = [marks.get(("B", s), n) for s, n in zip(frame["school_id"], frame["boarders"], strict=True)]
+    boarders = [marks.get(("B", s), n) for s, n in zip(frame["school_id"], frame["boarders"], strict=True)]
+    frame["boarders"] = pd.Series(boarders, index=frame.index, dtype=object)
     for name, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
         totals = _school_totals(plan, outcome.view, outcome.classes, year, lang, marks)
         prefix = _view_prefix(outcome.view, year, lang)
-        for column, kind in (("pupils", "int"), ("classes", "int"), ("largest_class", "int"), ("tier", "text"), ("oversized_classes", "int"), ("rooms_missing", "int")):
-            fields.append(_Field(f"{name}.{column}", _head(plan, lang, "classes", column, prefix), kind))
-            frame[f"{name}.{column}"] = [totals.get(s, {}).get(column) for s in frame["school_id"]]
+        for column in ("pupils", "classes", "largest_class", "tier", "oversized_classes", "rooms_missing"):
+            fields.append(_Field(f"{name}.{column}", _head(plan, lang, "classes", column, prefix), "text" if column == "tier" else "int"))
+            frame[f"{name}.{column}"] = pd.Series([totals.get(s, {}).get(column) for s in frame["school_id"]], index=frame.index, dtype=object)
     return _Page("schools", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
@@ -456,12 +280,12 @@ def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang
     least = plan.standards["privacy.small_count"] if marks else 0
     out: dict[str, dict[str, object]] = {}
     for school, rows in classes[classes["year"] == year].groupby("school_id", observed=True):
-        largest = rows.loc[rows["largest_class"].idxmax()]
+        largest = max(records(rows), key=lambda r: r["largest_class"])
         total = ("S", view, year, school)
         # the largest class is named only where the class it is may be named
         closed = marks.get(("C", view, year, school, largest["class_group"])) or marks.get(total)
         if not closed and 0 < largest["largest_class"] < least:
-            closed = messages.text("workbook.mark.small", lang, least=int(least))
+            closed = messages.text("privacy.small", lang, least=int(least))
         out[str(school)] = {
             "pupils": marks.get(total, int(rows["pupils"].sum())), "classes": int(rows["classes"].sum()),
             "largest_class": closed or int(largest["largest_class"]), "tier": label("classes", "tier", largest["tier"], lang),
@@ -477,11 +301,12 @@ def _classes(plan: Plan, lang: str, marks: Marks) -> _Page:
     rows: dict[tuple[str, str], dict[str, object]] = {}
     fields = [_Field("school_id", _head(plan, lang, "classes", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
     fields.append(_Field("class_group", _head(plan, lang, "classes", "class_group"), "int"))
-    shown = {"pupils": "int", "classes": "int", "class_size": "minutes", "largest_class": "int", "oversized_classes": "int", "tier": "text", "standard": "int"}
+    shown = {"class_size": "minutes", "tier": "text"} | dict.fromkeys(["pupils", "classes", "largest_class", "oversized_classes", "standard"], "int")
+    order = ["pupils", "classes", "class_size", "largest_class", "oversized_classes", "tier", "standard"]
     for key, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
         prefix = _view_prefix(outcome.view, year, lang)
-        fields += [_Field(f"{key}.{c}", _head(plan, lang, "classes", c, prefix), kind) for c, kind in shown.items()]
-        for found in outcome.classes[outcome.classes["year"] == year].to_dict("records"):
+        fields += [_Field(f"{key}.{c}", _head(plan, lang, "classes", c, prefix), shown[c]) for c in order]
+        for found in records(outcome.classes[outcome.classes["year"] == year]):
             group = str(found["class_group"])
             row = rows.setdefault((str(found["school_id"]), group), {"class_group": int(group) if group.isdigit() else group})
             closed = marks.get(("C", outcome.view, year, found["school_id"], found["class_group"]))
@@ -489,28 +314,28 @@ def _classes(plan: Plan, lang: str, marks: Marks) -> _Page:
             if closed:
                 values |= {"pupils": closed, "class_size": closed, "largest_class": closed}
             elif 0 < found["largest_class"] < least:
-                small = messages.text("workbook.mark.small", lang, least=least)
+                small = messages.text("privacy.small", lang, least=least)
                 values |= {"class_size": small, "largest_class": small}
             row |= {f"{key}.{c}": value for c, value in values.items()}
-    order = sorted(rows, key=lambda k: (k[0], not k[1].isdigit(), int(k[1]) if k[1].isdigit() else 0, k[1]))
-    frame = pd.DataFrame([{"school_id": k[0], "name": names.get(k[0], k[0])} | rows[k] for k in order], columns=[f.name for f in fields])
+    keys = sorted(rows, key=lambda k: (k[0], not k[1].isdigit(), int(k[1]) if k[1].isdigit() else 0, k[1]))
+    frame = pd.DataFrame([{"school_id": k[0], "name": names.get(k[0], k[0])} | rows[k] for k in keys], columns=[f.name for f in fields])
     return _Page("classes", tuple(fields), frame, 3)
 
 
 def _villages(plan: Plan, lang: str, marks: Marks) -> _Page:
-    places = plan.county.settlements.set_index("settlement_id")
+    places = {p["settlement_id"]: (p["name"], p["township_id"]) for p in records(plan.county.settlements[["settlement_id", "name", "township_id"]])}
     townships, schools = _township_names(plan), _school_names(plan)
     rows = []
     for outcome in (plan.today, plan.planned):
-        for row in _troubled(outcome.assignment).itertuples():
-            place = places.loc[row.settlement_id]
-            cell = ("V", outcome.view, row.year, row.settlement_id, row.band, row.status)
+        scheme = messages.text(f"workbook.scheme.{outcome.view}", lang).strip("·- ")
+        for row in records(unserved_villages(outcome.assignment)):
+            cell = ("V", outcome.view, row["year"], row["settlement_id"], row["band"], row["status"])
+            name, township = places[row["settlement_id"]]
             rows.append(
-                {
-                    "scheme": messages.text(f"workbook.scheme.{outcome.view}", lang).strip("·- "), "year": row.year, "settlement_id": row.settlement_id,
-                    "name": place["name"], "township": townships.get(place["township_id"], place["township_id"]),
-                    "band": messages.text(f"band.{row.band}", lang), "status": label("assignment", "status", row.status, lang),
-                    "pupils": marks.get(cell, row.pupils), "minutes": row.minutes, "school": "、".join(schools.get(s, s) for s in row.school_ids),
+                row | {
+                    "scheme": scheme, "name": name, "township": townships.get(township, township), "band": messages.text(f"band.{row['band']}", lang),
+                    "status": label("assignment", "status", row["status"], lang), "pupils": marks.get(cell, row["pupils"]),
+                    "school": "、".join(schools.get(s, s) for s in row["school_ids"]),
                 }
             )  # fmt: skip
     fields = (
@@ -518,7 +343,8 @@ def _villages(plan: Plan, lang: str, marks: Marks) -> _Page:
         _Field("settlement_id", _head(plan, lang, "settlements", "settlement_id")), _Field("name", _head(plan, lang, "settlements", "name")),
         _Field("township", _head(plan, lang, "townships", "name")), _Field("band", _head(plan, lang, "headline", "band")),
         _Field("status", _head(plan, lang, "assignment", "status")), _Field("pupils", _head(plan, lang, "assignment", "pupils"), "int"),
-        _Field("minutes", messages.text("workbook.head.longest_minutes", lang), "minutes"), _Field("school", messages.text("workbook.head.school", lang), "long"),
+        _Field("minutes", messages.text("workbook.head.longest_minutes", lang), "minutes"),
+        _Field("school", messages.text("workbook.head.school", lang), "long"),
     )  # fmt: skip
     return _Page("villages", fields, pd.DataFrame(rows, columns=[f.name for f in fields]), 4)
 
@@ -526,18 +352,21 @@ def _villages(plan: Plan, lang: str, marks: Marks) -> _Page:
 def _proposals(plan: Plan, lang: str, marks: Marks) -> _Page:
     names, townships = _school_names(plan), _township_names(plan)
     home = dict(zip(plan.candidates["school_id"], plan.candidates["township_id"], strict=True))
-    home |= dict(zip(plan.county.schools["school_id"], plan.county.schools["township_id"], strict=True))
+    home |= dict(zip(plan.schools["school_id"], plan.schools["township_id"], strict=True))
     rules = plan.standards.rules
     rows = []
-    for found in plan.proposals.drop(columns="geometry").to_dict("records"):
+    for found in records(pd.DataFrame(plan.proposals.drop(columns="geometry"))):
         school, reason = str(found["school_id"]), str(found[f"reason_{lang}"])
         clauses = [c.strip() for c in str(found["clauses"]).split(";") if c.strip()]
+        beds = marks.get(("D", school, found["year"], found["action"]), found["beds"])
+        # the money for a few beds says how many they are
+        found |= {"beds": beds, "cost_yuan": messages.text("privacy.hidden", lang) if beds != found["beds"] else found["cost_yuan"]}
         gates = [g.strip() for g in str(found["gates"]).split(";") if g.strip()]
         rows.append(
             found | {
                 "name": names.get(school, school), "township": townships.get(home.get(school, ""), home.get(school, "")),
                 "action": label("proposals", "action", found["action"], lang), "role": label("proposals", "role", found["role"], lang),
-                "pupils": marks.get(_proposal_cell(plan, school, found["year"]), found["pupils"]), "reason": _round_people(reason) if marks else reason,
+                "pupils": marks.get(proposal_cell(plan, school, found["year"]), found["pupils"]), "reason": round_people(reason) if marks else reason,
                 "clauses": "\n".join(rules[c].cite(lang) if c in rules else c for c in clauses), "gates": "\n".join(_gate(g, lang) for g in gates),
             }
         )  # fmt: skip
@@ -545,7 +374,10 @@ def _proposals(plan: Plan, lang: str, marks: Marks) -> _Page:
     fields += [_Field("township", _head(plan, lang, "townships", "name")), _Field("year", _head(plan, lang, "proposals", "year"), "year")]
     fields += [_Field(c, _head(plan, lang, "proposals", c)) for c in ("action", "role")]
     fields += [_Field(c, _head(plan, lang, "proposals", c), "int") for c in ("first_grade", "last_grade", "rooms", "beds")]
-    fields += [_Field("cost_yuan", _head(plan, lang, "proposals", "cost_yuan"), "money"), _Field("pupils", _head(plan, lang, "proposals", "pupils"), "int")]
+    fields += [
+        _Field("cost_yuan", _head(plan, lang, "proposals", "cost_yuan"), "money"),
+        _Field("pupils", _head(plan, lang, "proposals", "pupils"), "int"),
+    ]
     fields += [_Field("reason", _head(plan, lang, "proposals", f"reason_{lang}"), "long")]
     fields += [_Field(c, _head(plan, lang, "proposals", c), "long") for c in ("clauses", "gates")]
     return _Page("proposals", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
@@ -559,7 +391,7 @@ def _must_stay(plan: Plan, lang: str, marks: Marks) -> _Page:
     table, names = plan.must_stay, _school_names(plan)
     frame = pd.DataFrame(table[["school_id", "year", "pupils", "next_minutes"]])
     frame["name"] = [names.get(s, s) for s in frame["school_id"]]
-    frame["pupils"] = pd.Series([marks.get(("K", r.school_id, r.year), r.pupils) for r in table.itertuples()], dtype=object)
+    frame["pupils"] = pd.Series([marks.get(("K", r["school_id"], r["year"]), r["pupils"]) for r in records(table)], dtype=object)
     fields = [_Field("school_id", _head(plan, lang, "must_stay", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
     fields += [_Field("year", _head(plan, lang, "must_stay", "year"), "year"), _Field("pupils", _head(plan, lang, "must_stay", "pupils"), "int")]
     fields.append(_Field("next_minutes", _head(plan, lang, "must_stay", "next_minutes"), "minutes"))
@@ -567,14 +399,17 @@ def _must_stay(plan: Plan, lang: str, marks: Marks) -> _Page:
 
 
 def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
-    frame, names = _site_rows(plan), _school_names(plan)
+    frame, names = relocation_sites(plan), _school_names(plan)
     ids = frame["settlement_id"]
     frame["township"] = frame["township_id"].map(_township_names(plan)).fillna(frame["township_id"])
-    for column, key in (("persons", ("M",)), ("pupils_base", ("R", "base")), ("pupils_plan", ("R", "plan"))):
-        frame[column] = pd.Series([marks.get((key[0], i, *key[1:]), n) for i, n in zip(ids, frame[column], strict=True)], dtype=object)
+    rows = records(frame)
+    for row in rows:
+        row |= {column: marks.get(cell, row[column]) for cell, column in site_cells(row["settlement_id"]).items()}
+    frame = pd.DataFrame(rows, columns=frame.columns)
     for view in ("today", "planned"):
-        frame[f"minutes_{view}"] = [minutes for _, minutes in frame[f"school_{view}"]]
-        frame[f"school_{view}"] = [names.get(school, school) for school, _ in frame[f"school_{view}"]]
+        found = [_nearest(plan, i, None if view == "today" else max(plan.years)) for i in ids]
+        frame[f"minutes_{view}"] = [minutes for _, minutes in found]
+        frame[f"school_{view}"] = [names.get(school, school) for school, _ in found]
     fields = [_Field("settlement_id", _head(plan, lang, "settlements", "settlement_id")), _Field("name", _head(plan, lang, "settlements", "name"))]
     fields += [_Field("township", _head(plan, lang, "townships", "name")), _Field("years", _head(plan, lang, "moves", "year"))]
     fields += [_Field(c, _head(plan, lang, "moves", c), "int") for c in ("households", "persons")]
@@ -602,7 +437,7 @@ def _standards(plan: Plan, lang: str, marks: Marks) -> _Page:
 def _sources(plan: Plan, lang: str, marks: Marks) -> _Page:
     county = plan.county
     rows: list[tuple[str, str, str]] = [(messages.text("workbook.source.file", lang), name, sha) for name, sha in county.inputs.items()]
-    if county.roads is not None:
+    if county.roads is not None and county.roads.source.get("attribution"):
         rows += [(messages.text("workbook.source.roads", lang), county.roads.source.get("attribution", ""), county.roads.source.get("sha256", ""))]
     if county.terrain is not None:
         rows += [(messages.text("workbook.source.terrain", lang), name, "") for name in county.terrain.source]
@@ -610,7 +445,7 @@ def _sources(plan: Plan, lang: str, marks: Marks) -> _Page:
     rows += [(messages.text("workbook.source.assumption", lang), sentence, "") for sentence in _assumptions(plan, lang)]
     versions = plan.manifest.get("versions")
     if isinstance(versions, Mapping):
-        rows += [(messages.text("workbook.source.version", lang), f"{name} {version}", "") for name, version in versions.items()]
+        rows += [(messages.text("workbook.source.version", lang), f"{name} {version}", "") for name, version in versions.items() if version]
     fields = (_Field("kind", messages.text("workbook.head.source", lang)), _Field("what", messages.text("workbook.head.content", lang), "long"),
               _Field("sha256", "sha256", "long"))  # fmt: skip
     return _Page("sources", fields, pd.DataFrame(rows, columns=["kind", "what", "sha256"]))
@@ -633,7 +468,7 @@ def _write(pages: list[_Page], path: Path, stamp: str, county: str, lang: str) -
         colours = {tier: book.add_format({"bg_color": colour}) for tier, colour in _TIER_COLOURS.items()}
         for page in pages:
             sheet = book.add_worksheet(messages.text(f"workbook.sheet.{page.key}", lang))
-            sheet.write_string(0, 0, messages.text("workbook.title", lang, county=county, sheet=messages.text(f"workbook.sheet.{page.key}", lang), stamp=stamp), title)
+            sheet.write_string(0, 0, messages.text("workbook.title", lang, county=county, sheet=sheet.get_name(), stamp=stamp), title)
             sheet.freeze_panes(2, page.frozen)
             sheet.set_row(1, 45)
             last = max(1, 1 + len(page.frame))

@@ -23,7 +23,8 @@ def test_chinese_is_chinese_and_english_is_english():
     han = re.compile(r"[\u4e00-\u9fff]")
     # quoted Chinese words, such as headings that a planner looks for, stay Chinese in an English sentence
     assert [k for k, s in messages.catalogue("zh").items() if len(s) > 12 and not han.search(s) and "{" not in s] == []
-    mostly = [k for k, s in messages.catalogue("en").items() if len(han.findall(s)) > 0.5 * len(s)]
+    # the button that switches to the other language is named in that language
+    mostly = [k for k, s in messages.catalogue("en").items() if len(han.findall(s)) > 0.5 * len(s) and k != "maps.button.lang"]
     assert mostly == []
 
 

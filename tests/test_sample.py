@@ -20,7 +20,8 @@ from layout.standards import read_standards
 from layout.tables import band_of, check, schemas
 
 TABLES = (
-    "settlements", "townships", "schools", "rosters", "population", "births", "rates", "moves", "attendance", "zones", "exclusions", "history", "assumptions",
+    "settlements", "townships", "schools", "rosters", "population", "births", "rates", "moves", "attendance", "zones",
+    "exclusions", "history", "assumptions",
 )  # fmt: skip
 LIMIT_M = 1500.0  # radius of the standards within which a place is joined to a road
 
@@ -86,7 +87,8 @@ def test_names_and_ids_are_unique_and_refer_to_each_other(county):
         assert table.name.is_unique
     townships, settlements, schools = (set(t.iloc[:, 0]) for t in (county.townships, county.settlements, county.schools))
     assert set(county.settlements.township_id) == townships >= set(county.schools.township_id)
-    assert set(county.population.settlement_id) | set(county.moves.from_id) | set(county.moves.to_id) | set(county.zones.settlement_id) <= settlements
+    named = [county.population.settlement_id, county.moves.from_id, county.moves.to_id, county.zones.settlement_id]
+    assert set(pd.concat(named)) <= settlements
     assert set(county.rosters.school_id) | set(county.history.school_id) | set(county.zones.school_id) <= schools
     assert set(county.births.township_id) == set(county.attendance.township_id) == townships
 
@@ -98,11 +100,12 @@ def test_same_seed_same_county_another_seed_another(quick):
 
 def test_hash_seed_changes_nothing(request, quick):
     code = (
-        "import sys; sys.path.insert(0, 'tests'); from test_sample import fingerprint; from layout.sample import make_sample_county; "
-        "print(fingerprint(make_sample_county(seed=3, settlements=60)))"
+        "import sys; sys.path.insert(0, 'tests'); from test_sample import fingerprint; "
+        "from layout.sample import make_sample_county; print(fingerprint(make_sample_county(seed=3, settlements=60)))"
     )
     env = {**os.environ, "PYTHONHASHSEED": "4242", "PYTHONPATH": str(request.config.rootpath)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=request.config.rootpath, env=env, capture_output=True, text=True, check=True)
+    root = request.config.rootpath
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == fingerprint(quick)
 
 
@@ -116,9 +119,10 @@ def test_refuses_counties_too_small_or_too_large(settlements):
 def test_any_seed_and_size_gives_a_whole_county(seed, settlements):
     county = make_sample_county(seed=seed, settlements=settlements)
     assert len(county.settlements) == settlements and county.settlements.name.is_unique and county.schools.name.is_unique
-    offered = {g for first, last in county.schools.loc[county.schools.status == "open", ["first_grade", "last_grade"]].to_numpy() for g in range(first, last + 1)}
+    opened = county.schools[county.schools.status == "open"]
+    offered = {g for first, last in zip(opened.first_grade, opened.last_grade, strict=True) for g in range(first, last + 1)}
     assert offered == set(range(1, 10))
-    assert county.schools.loc[county.schools.status == "open", "rooms"].min() >= 1
+    assert opened.rooms.min() >= 1 and opened.distance(county.roads.edges.union_all()).max() < 1200
 
 
 def test_ground_has_the_height_of_a_karst_county(county):
@@ -179,8 +183,9 @@ def test_roads_follow_the_ground(county):
         lines = edges.loc[(edges.highway == highway) & ~edges.bridge, "geometry"]
         along = [line.segmentize(90) for line in lines]
         straight = [LineString([line.coords[0], line.coords[-1]]).segmentize(90) for line in lines if line.length > 500]
-        road, direct = (np.median(np.concatenate([_gradients(terrain, line) for line in group])) for group in (along, straight))
-        assert road < 0.06 and road < 0.8 * direct
+        road, direct = (np.concatenate([_gradients(terrain, line) for line in group]) for group in (along, straight))
+        # gentle on the whole, and far fewer steep pieces than on the straight line between the same junctions
+        assert np.median(road) < min(0.05, np.median(direct)) and np.quantile(road, 0.9) < 0.8 * np.quantile(direct, 0.9)
 
 
 def _gradients(terrain, line):
@@ -220,11 +225,12 @@ def test_rolls_fit_the_children_who_live_there(county):
 
 def test_history_ends_in_the_rosters(county):
     last = county.history[county.history.year == county.base_year].set_index(["school_id", "grade"])[["pupils", "classes"]]
-    now = county.rosters.groupby(["school_id", "grade"]).pupils.agg(["sum", "size"]).astype(float).set_axis(["pupils", "classes"], axis=1)
+    now = county.rosters.groupby(["school_id", "grade"]).pupils.agg(pupils="sum", classes="size").astype(float)
     pd.testing.assert_frame_equal(last, now)
     assert county.history.year.min() == 2019
     closed = set(county.schools.loc[county.schools.status == "closed", "school_id"])
-    assert closed <= set(county.history.school_id) and county.history.loc[county.history.school_id.isin(closed), "year"].max() < county.base_year
+    of_closed = county.history[county.history.school_id.isin(closed)]
+    assert set(of_closed.school_id) == closed and of_closed.year.max() < county.base_year
 
 
 def test_moves_take_whom_there_is(county):
@@ -241,7 +247,8 @@ def test_moves_take_whom_there_is(county):
     assert coming.persons.isna().sum() == 2 and coming.whole_village[coming.persons.isna()].all()
     # those who left in 2019 are gone from the villages and live at their site
     past = county.moves[county.moves.year == 2019]
-    assert past.from_id.map(people).fillna(0).sum() == 0 < past.from_id.map(county.population.groupby("settlement_id").registered.sum()).min()
+    registered = county.population.groupby("settlement_id").registered.sum()
+    assert past.from_id.map(people).fillna(0).sum() == 0 < past.from_id.map(registered).min()
     assert past.persons.sum() <= people[past.to_id.iloc[0]]
     assert people.reindex(coming.to_id).isna().all() or people.reindex(coming.to_id).sum() == 0
 
@@ -278,7 +285,8 @@ def test_age_profile_keeps_the_groups_of_the_census():
 
 def test_restricted_areas_and_zones(county):
     layers = county.exclusions.groupby("layer").hard.agg(["size", "all"])
-    assert layers["all"].to_dict() == {"地质灾害危险区": True, "地质灾害易发区": False, "永久基本农田": False, "河道管理范围": True}
+    hard = {"地质灾害危险区": True, "地质灾害易发区": False, "永久基本农田": False, "河道管理范围": True}
+    assert layers["all"].to_dict() == hard
     danger = county.exclusions[county.exclusions.layer == "地质灾害危险区"].union_all()
     assert county.settlements.within(danger).sum() >= 1 and not county.schools.within(danger).any()
     assert set(county.zones.band) == {"lower", "upper", "junior"}
@@ -287,14 +295,15 @@ def test_restricted_areas_and_zones(county):
 
 def test_chains_join_cells_between_junctions():
     # a fork: 1-2-3 with 3-4 and 3-5-6, and a bridge 6-7
-    links = {(1, 2): ("path", False), (2, 3): ("path", False), (3, 4): ("path", False), (3, 5): ("path", False), (5, 6): ("path", False), (6, 7): ("path", True)}
+    path, bridge = ("path", False), ("path", True)
+    links = {(1, 2): path, (2, 3): path, (3, 4): path, (3, 5): path, (5, 6): path, (6, 7): bridge}
     chains = ground._chains(links)
-    assert chains == [([1, 2, 3], ("path", False)), ([3, 4], ("path", False)), ([3, 5, 6], ("path", False)), ([6, 7], ("path", True))]
+    assert chains == [([1, 2, 3], path), ([3, 4], path), ([3, 5, 6], path), ([6, 7], bridge)]
 
 
 def test_chains_cut_a_loop_at_its_middle():
     # a stalk 0-1 and a ring 1-2-3-4 back to 1
-    links = {(0, 1): ("path", False), (1, 2): ("path", False), (2, 3): ("path", False), (3, 4): ("path", False), (1, 4): ("path", False)}
+    links = dict.fromkeys([(0, 1), (1, 2), (2, 3), (3, 4), (1, 4)], ("path", False))
     chains = [chain for chain, _ in ground._chains(links)]
     assert chains == [[0, 1], [1, 2, 3], [3, 4, 1]]
 

@@ -6,8 +6,6 @@ function drawPlan(map) {
   const data = JSON.parse(document.getElementById("plan-data").textContent);
   const BANDS = ["lower", "upper", "junior"];
   const TIERS = ["small", "normal", "elevated", "oversized", "super"];
-  const GAPS = ["beyond_limit", "no_seat", "no_bed", "no_route"];
-  const COUNTS = ["pupils", "served", "beyond_limit", "no_seat", "no_bed", "no_route", "away"];
   const state = { lang: data.lang, situation: "planned", band: "lower", shown: {}, drawn: {}, card: null, ready: false };
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue("--" + name).trim();
@@ -19,6 +17,7 @@ function drawPlan(map) {
   const both = (pair) => pair[state.lang];
   // a count below the publication threshold is -1, one that isn't published at all is null
   const count = (n) => (n === null || n === undefined ? "" : n < 0 ? "<" + data.small_count : n.toLocaleString("en-US"));
+  const tally = (pupils, places) => (pupils === null ? t("unit.villages", { v: places }) : t("unit.pupils_villages", { n: count(pupils), v: places }));
   const sum = (numbers) => numbers.reduce((a, b) => (a === null || b === null ? null : a + Math.max(b, 0)), 0);
 
   /* ---- elements: text nodes only ---- */
@@ -79,7 +78,11 @@ function drawPlan(map) {
   });
   function sample(options) {
     // the same drawing as on the map, for the legend
-    const node = h("canvas", { width: 60, height: 44, "aria-hidden": "true" }), context = node.getContext("2d"), r = Math.min(options.radius || 7, 9);
+    const r = options.shape === "star" || options.shape === "diamond" ? Math.min(options.radius || 7, 6.5) : options.radius || 7;
+    const wide = Math.max(30, 2 * r + 4), high = Math.max(22, 2 * r + 4), x = wide / 2, y = high / 2;
+    const node = h("canvas", { width: 2 * wide, height: 2 * high, "aria-hidden": "true" }), context = node.getContext("2d");
+    node.style.width = wide + "px";
+    node.style.height = high + "px";
     context.scale(2, 2);
     context.lineWidth = options.weight === undefined ? 1 : options.weight;
     context.strokeStyle = options.color || "#333";
@@ -92,12 +95,12 @@ function drawPlan(map) {
       context.stroke();
       return node;
     }
-    trace(context, options.shape, 15, 11, r, options.turn);
+    trace(context, options.shape, x, y, r, options.turn);
     context.globalAlpha = options.fillOpacity === undefined ? 1 : options.fillOpacity;
     if (options.fill !== false) context.fill();
     context.globalAlpha = 1;
     if (options.stroke !== false) context.stroke();
-    if (options.letter) letter(context, options.letter, 15, 11, r, "#fff");
+    if (options.letter) letter(context, options.letter, x, y, r, "#fff");
     return node;
   }
   const key = (mark, text, number) => h("li", {}, mark ? sample(mark) : null, h("span", {}, text), number === undefined ? null : h("span", { class: "count" }, number));
@@ -126,6 +129,8 @@ function drawPlan(map) {
   }
   const now = () => views[state.situation];
   const yearOf = (view) => data.years.indexOf(view.year);
+  // all children of a village in the k-th year
+  const childrenOf = (i, k) => sum(data.pupils[i][k]);
   const townshipOf = (p) => (p.township >= 0 ? data.townships[p.township].name : "");
   const limitOf = (band) => data.limits[band].walk;
   const breaks = (band) => [limitOf(band) / 3, (2 * limitOf(band)) / 3, limitOf(band), 1.5 * limitOf(band)].map(Math.round);
@@ -147,6 +152,28 @@ function drawPlan(map) {
   }
   const still = { roads: L.canvas({ pane: "roads", padding: 0.2 }), areas: L.canvas({ pane: "areas", padding: 0.2 }) };
   const canvas = L.canvas({ padding: 0.2 });
+  // a browser prints a canvas as a white sheet with marks on it, so on paper the ground is drawn into the uppermost one
+  let printing = false;
+  canvas._draw = function () {
+    if (printing) {
+      const context = this._ctx, size = this._bounds.getSize();
+      context.fillStyle = colour("paper");
+      context.fillRect(this._bounds.min.x, this._bounds.min.y, size.x, size.y);
+      for (const image of map.getPane("shade").getElementsByTagName("img")) {
+        const at = L.DomUtil.getPosition(image);
+        context.globalAlpha = SHADE;
+        context.drawImage(image, at.x, at.y, parseFloat(image.style.width), parseFloat(image.style.height));
+      }
+      this._drawing = true;
+      for (const below of [still.roads, still.areas])
+        for (let order = below._drawFirst; order; order = order.next) {
+          order.layer._renderer = this;
+          order.layer._updatePath();
+          order.layer._renderer = below;
+        }
+    }
+    L.Canvas.prototype._draw.call(this);
+  };
   const groups = {};
   const put = (id, layer) => {
     groups[id].addLayer(layer);
@@ -161,8 +188,8 @@ function drawPlan(map) {
   const line = (id, points, options) => put(id, L.polyline(points, { interactive: false, ...options }));
 
   /* ---- the layers, each a question ---- */
-  const ROADS = { main: 2.6, secondary: 1.9, minor: 1.1, path: 0.8 };
-  const peak = Math.max(1, ...data.pupils.flat().map((bands) => sum(bands)));
+  const SHADE = 0.55, ROADS = { main: 2.6, secondary: 1.9, minor: 1.1, path: 0.8 };
+  const peak = data.pupils.flat().reduce((most, bands) => Math.max(most, sum(bands)), 1);
   const size = (n) => 2 + 18 * Math.sqrt(Math.max(n, 0) / peak);
   const journey = (flows, band) => {
     // the slowest day child stands for the village; boarders and those without a place are told apart
@@ -179,6 +206,7 @@ function drawPlan(map) {
     return [t("minutes.upto", { to: a }), t("minutes.range", { from: a, to: b }), t("minutes.limit", { from: b, to: c }), t("minutes.range", { from: c, to: d }), t("minutes.over", { from: d })];
   };
   const minutesMark = (i) => ({ shape: i > 2 ? "diamond" : "circle", fillColor: colour("minutes-" + (i + 1)), color: i > 2 ? "#111" : "#456", weight: i > 2 ? 1.6 : 0.8, radius: 6 });
+  const boardMark = { shape: "circle", fillColor: colour("boarding"), radius: 5 }, lostMark = { shape: "circle", fillColor: "#fff", color: colour("no_route"), weight: 2.5, radius: 4.5 };
   const tierMark = {
     none: { shape: "square", fillColor: colour("tier-none"), color: "#666", radius: 4 },
     small: { shape: "square", fillColor: colour("tier-small"), radius: 5.5 },
@@ -195,7 +223,7 @@ function drawPlan(map) {
   };
   const DASH = { walk: null, bus: [7, 4], board: [2, 4] };
   const actionMark = (action) => ({
-    shape: action === "review_for_merger" ? "cell" : "badge", letter: t("letter." + action), color: "#fff", weight: 1.5, radius: action === "keep" ? 8 : 10,
+    shape: action === "review_for_merger" ? "cell" : "badge", letter: t("letter." + action), color: "#fff", weight: 1.5, radius: action === "keep" ? 9 : 11,
     fillColor: colour(action === "open" || action === "reopen" ? "proposal-open" : action === "review_for_merger" ? "proposal-review" : "proposal"),
   });
   const tierOf = (entry) => (entry.roll ? entry.roll.tier : entry.seats && entry.seats[1] === "open" ? "none" : null);
@@ -203,7 +231,7 @@ function drawPlan(map) {
 
   const LAYERS = [
     { id: "shade", group: "ground", on: true, when: () => data.ground.shade,
-      draw() { put("shade", L.imageOverlay(data.ground.shade.image, data.ground.shade.bounds, { pane: "shade", opacity: 0.55, interactive: false })); },
+      draw() { put("shade", L.imageOverlay(data.ground.shade.image, data.ground.shade.bounds, { pane: "shade", opacity: SHADE, interactive: false })); },
       legend: () => [] },
     { id: "roads", group: "ground", on: true, when: () => data.ground.roads.length,
       draw() {
@@ -225,20 +253,20 @@ function drawPlan(map) {
       },
       legend: () => [true, false].map((hard) => key({ shape: "square", radius: 8, fillColor: colour(hard ? "exclusion-hard" : "exclusion-flag"), color: colour(hard ? "exclusion-hard" : "exclusion-flag"), fillOpacity: hard ? 0.28 : 0.14 },
         t(hard ? "legend.hard" : "legend.flag"), count(data.exclusions.filter((a) => a.hard === hard).length))) },
-    { id: "pupils", group: "children", on: false,
+    { id: "pupils", group: "children", on: false, when: () => data.pupils.length,
       draw() {
         const year = yearOf(now());
         villages.forEach((v, i) => {
-          const n = sum(data.pupils[i][year]);
-          if (!data.pupils[i][year].some((p) => p !== 0)) return;
+          const n = childrenOf(i, year);
+          if (n === 0) return;
           clickable(mark("pupils", v.at, { shape: "circle", radius: size(n), fillColor: colour("pupils"), fillOpacity: 0.45, color: colour("pupils"), weight: 1.2 }), () => villageTip(i), () => openCard("village", i));
         });
       },
       legend() {
         const year = yearOf(now()), steps = [...new Set([peak, peak / 4, peak / 20].map((n) => Math.max(1, n > 100 ? Math.round(n / 50) * 50 : Math.round(n / 5) * 5)))];
-        return [...steps.map((n) => key({ shape: "circle", radius: Math.min(size(n), 10), fillColor: colour("pupils"), fillOpacity: 0.45, color: colour("pupils") }, t("legend.pupils", { n: count(n) }))),
-          key(null, t("legend.total", { year: now().year }), t("unit.pupils", { n: count(now().headline[0]) })),
-          key(null, t("legend.villages"), count(data.pupils.filter((p) => p[year].some((n) => n !== 0)).length))];
+        return [...steps.map((n) => key({ shape: "circle", radius: size(n), fillColor: colour("pupils"), fillOpacity: 0.45, color: colour("pupils") }, t("legend.pupils", { n: count(n) }))),
+          key(null, t("legend.total", { year: now().year }), t("unit.pupils", { n: count(now().headline.pupils) })),
+          key(null, t("legend.villages"), count(villages.filter((_, i) => childrenOf(i, year) !== 0).length))];
       } },
     { id: "links", group: "journey", on: false, banded: true,
       draw() {
@@ -248,14 +276,14 @@ function drawPlan(map) {
       },
       legend: () => Object.keys(DASH).map((mode) => {
         const flows = now().flows.filter((f) => f.band === state.band && f.school >= 0 && f.mode === mode);
-        return key({ line: true, color: palette[0], weight: 2, dash: DASH[mode] || [] }, word("mode", mode), t("unit.pupils_villages", { n: count(sum(flows.map((f) => f.pupils))), v: new Set(flows.map((f) => f.village)).size }));
+        return key({ line: true, color: palette[0], weight: 2, dash: DASH[mode] || [] }, word("mode", mode), tally(sum(flows.map((f) => f.pupils)), new Set(flows.map((f) => f.village)).size));
       }).concat(key(null, t("legend.links"))) },
     { id: "minutes", group: "journey", on: true, banded: true,
       draw() {
         villages.forEach((v, i) => {
           const j = journey(now().byVillage[i], state.band);
           if (!j) return;
-          const look = j.minutes === null ? (j.lost ? { shape: "cross", fillColor: colour("no_route") } : { shape: "circle", fillColor: colour("boarding"), radius: 5 }) : minutesMark(minutesClass(j.minutes, state.band));
+          const look = j.minutes === null ? (j.lost ? lostMark : boardMark) : minutesMark(minutesClass(j.minutes, state.band));
           if (j.beyond && j.minutes !== null) Object.assign(look, { shape: "diamond", color: "#111", weight: 2.2 });
           else if (look.shape === "diamond") Object.assign(look, { shape: "circle", color: "#456", weight: 0.8 });
           clickable(mark("minutes", v.at, look), () => villageTip(i), () => openCard("village", i));
@@ -263,21 +291,21 @@ function drawPlan(map) {
       },
       legend() {
         const js = now().byVillage.map((flows) => journey(flows, state.band)).filter(Boolean), labels = minutesText(state.band);
-        const tally = (list) => t("unit.pupils_villages", { n: count(sum(list.map((j) => j.pupils))), v: list.length });
-        return labels.map((text, i) => key({ ...minutesMark(i) }, text, tally(js.filter((j) => j.minutes !== null && minutesClass(j.minutes, state.band) === i))))
-          .concat(key({ shape: "circle", radius: 5, fillColor: colour("boarding") }, t("legend.boards"), tally(js.filter((j) => j.minutes === null && !j.lost))),
-            key({ shape: "cross", fillColor: colour("no_route") }, t("legend.lost"), tally(js.filter((j) => j.minutes === null && j.lost))),
+        const total = (list) => tally(sum(list.map((j) => j.pupils)), list.length);
+        return labels.map((text, i) => key({ ...minutesMark(i) }, text, total(js.filter((j) => j.minutes !== null && minutesClass(j.minutes, state.band) === i))))
+          .concat(key(boardMark, t("legend.boards"), total(js.filter((j) => j.minutes === null && !j.lost))),
+            key(lostMark, t("legend.lost"), total(js.filter((j) => j.minutes === null && j.lost))),
             key(null, t("legend.diamond", { walk: data.limits[state.band].walk, bus: data.limits[state.band].bus })),
             key(null, both(data.limits[state.band].clause)));
       } },
-    { id: "unserved", group: "children", on: true,
+    ...[["unserved", ["no_seat", "no_bed", "no_route"], true], ["beyond", ["beyond_limit"], false]].map(([id, statuses, on]) => ({ id, group: "children", on,
       draw() {
         now().byVillage.forEach((flows, i) => {
-          const gaps = GAPS.filter((gap) => flows.some((f) => f.status === gap));
-          gaps.forEach((gap, k) => clickable(mark("unserved", villages[i].at, { ...gapMark[gap], radius: 5.5, color: "#fff", weight: 1.2, offset: [k * 11 - (gaps.length - 1) * 5.5, -11] }), () => villageTip(i), () => openCard("village", i)));
+          const gaps = statuses.filter((gap) => flows.some((f) => f.status === gap));
+          gaps.forEach((gap, k) => clickable(mark(id, villages[i].at, { ...gapMark[gap], radius: 6, color: "#fff", weight: 1.2, offset: [k * 12 - (gaps.length - 1) * 6, -11] }), () => villageTip(i), () => openCard("village", i)));
         });
       },
-      legend: () => GAPS.map((gap) => key({ ...gapMark[gap], radius: 6 }, word("status", gap), t("unit.pupils_villages", { n: count(now().headline[COUNTS.indexOf(gap)]), v: now().byVillage.filter((flows) => flows.some((f) => f.status === gap)).length }))) },
+      legend: () => statuses.map((gap) => key({ ...gapMark[gap], radius: 6 }, word("status", gap), tally(now().headline[gap], now().byVillage.filter((flows) => flows.some((f) => f.status === gap)).length))) })),
     { id: "classes", group: "schools", on: true,
       draw() {
         now().bySchool.forEach((entry, i) => {
@@ -301,7 +329,7 @@ function drawPlan(map) {
         for (const m of data.moves) {
           const from = map.project(villages[m.from].at, 12), to = map.project(villages[m.to].at, 12), turn = Math.atan2(to.y - from.y, to.x - from.x);
           line("moves", [villages[m.from].at, villages[m.to].at], { renderer: canvas, color: colour("move"), weight: 1.8, dashArray: [8, 5] });
-          clickable(mark("moves", map.unproject(from.add(to.subtract(from).multiplyBy(0.62)), 12), { shape: "arrow", turn, radius: 6, fillColor: colour("move"), color: "#fff" }), () => [t("move.line", moveFields(m))], () => openCard("village", m.from));
+          clickable(mark("moves", map.unproject(from.add(to.subtract(from).multiplyBy(0.62)), 12), { shape: "arrow", turn, radius: 6, fillColor: colour("move"), color: "#fff" }), () => [moveText(m)], () => openCard("village", m.from));
         }
         villages.forEach((v, i) => {
           if (v.kind === "relocation") clickable(mark("moves", v.at, { shape: "house", radius: 8, fillColor: colour("move"), color: "#fff", weight: 1.5 }), () => villageTip(i), () => openCard("village", i));
@@ -320,7 +348,7 @@ function drawPlan(map) {
         const stacked = {};
         for (const i of byAction) {
           const p = data.proposals[i], k = (stacked[p.school] = (stacked[p.school] || 0) + 1) - 1;
-          clickable(mark("proposals", schools[p.school].at, { ...actionMark(p.action), offset: [12 + 21 * k, -14] }), () => [word("action", p.action) + " · " + schools[p.school].name, ...(p.reason ? [both(p.reason)] : [])], () => openCard("school", p.school));
+          clickable(mark("proposals", schools[p.school].at, { ...actionMark(p.action), offset: [13 + 23 * k, -15] }), () => [word("action", p.action) + " · " + schools[p.school].name, ...(p.reason ? [both(p.reason)] : [])], () => openCard("school", p.school));
         }
       },
       legend() {
@@ -360,8 +388,11 @@ function drawPlan(map) {
     const view = map.getBounds().pad(0.05);
     for (const [kind, full, at] of labels) {
       if (!view.contains(at)) continue;
-      const name = full.length > 16 ? full.slice(0, 15) + "…" : full, scale = { seat: 17, town: 14, school: 12, village: 12 }[kind];
-      const p = map.latLngToContainerPoint(at), wide = scale * [...name].reduce((w, c) => w + (c.charCodeAt(0) > 255 ? 1 : 0.56), 0);
+      const wideOf = (text) => [...text].reduce((w, c) => w + (c.charCodeAt(0) > 255 ? 1 : 0.56), 0);
+      const scale = { seat: 17, town: 14, school: 12, village: 12 }[kind];
+      let name = full;
+      while (wideOf(name) > 16) name = [...name.replace(/…$/, "")].slice(0, -1).join("") + "…";
+      const p = map.latLngToContainerPoint(at), wide = scale * wideOf(name);
       const box = [p.x + 8, p.y + 3, p.x + 8 + wide, p.y + 3 + scale * 1.3];
       if (taken.some((b) => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
       taken.push(box);
@@ -370,12 +401,12 @@ function drawPlan(map) {
   }
 
   /* ---- cards ---- */
+  const moveText = (m) => t("persons" in m ? "move.line" : "move.public", moveFields(m));
   const moveFields = (m) => ({ from: villages[m.from].name, to: villages[m.to].name, year: m.year, persons: count(m.persons) || t("card.unknown"), households: count(m.households) || t("card.unknown") });
   const minutesOf = (f) => (f.minutes === null ? "" : t("card.minutes", { n: f.minutes.toFixed(0) }));
   function villageTip(i) {
     const lines = [villages[i].name + (townshipOf(villages[i]) ? " · " + townshipOf(villages[i]) : "")];
-    const n = sum(data.pupils[i][yearOf(now())]);
-    lines.push(t("tip.pupils", { year: now().year, n: count(n > 0 ? n : data.pupils[i][yearOf(now())].find((p) => p < 0) || n) }));
+    if (data.pupils.length) lines.push(t("tip.pupils", { year: now().year, n: count(childrenOf(i, yearOf(now()))) }));
     const j = journey(now().byVillage[i], state.band);
     if (j && j.minutes !== null) lines.push(t("band." + state.band) + " " + t("card.minutes", { n: j.minutes.toFixed(0) }));
     return lines;
@@ -395,13 +426,10 @@ function drawPlan(map) {
   }
   function villageCard(i) {
     const v = villages[i], parts = [h("h2", { tabindex: "-1" }, v.name), h("p", { class: "note" }, [word("kind", v.kind), townshipOf(v), v.id].filter(Boolean).join(" · "))];
-    parts.push(h("h3", {}, t("card.pupils_by_year")));
-    const totals = data.years.map((_, k) => {
-      const bands = data.pupils[i][k];
-      return bands.every((n) => n === 0) ? 0 : sum(bands) || -1;
-    });
-    parts.push(bars(totals));
-    if (data.pupils[i][0].length === BANDS.length) parts.push(grid([t("card.band"), ...data.years.map(String)], BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))]))));
+    if (data.pupils.length) {
+      parts.push(h("h3", {}, t("card.pupils_by_year")), bars(data.years.map((_, k) => childrenOf(i, k))));
+      parts.push(grid([t("card.band"), ...data.years.map(String)], BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))]))));
+    }
     for (const view of data.situations) {
       const flows = views[view.key].byVillage[i];
       if (!flows.length) continue;
@@ -409,7 +437,7 @@ function drawPlan(map) {
       parts.push(h("ul", {}, flows.map((f) => h("li", {}, flowText(f)))));
     }
     const moving = data.moves.filter((m) => m.from === i || m.to === i);
-    if (moving.length) parts.push(h("h3", {}, t("layer.moves")), h("ul", {}, moving.map((m) => h("li", {}, t("move.line", moveFields(m))))));
+    if (moving.length) parts.push(h("h3", {}, t("layer.moves")), h("ul", {}, moving.map((m) => h("li", {}, moveText(m)))));
     return parts;
   }
   const flowText = (f) => [t("band." + f.band), f.school >= 0 ? schools[f.school].name : f.status === "away" ? word("status", "away") : t("card.no_school"), f.mode === "none" ? "" : word("mode", f.mode), minutesOf(f),
@@ -466,12 +494,12 @@ function drawPlan(map) {
   function headlineTable() {
     const views3 = data.situations, cell = (text, view) => h("td", { class: view.key === state.situation ? "now" : null }, text);
     const line3 = (label, value, cls) => h("tr", { class: cls }, h("th", { scope: "row" }, label), views3.map((v) => cell(value(v), v)));
-    const of = (...names) => (v) => count(v.suppressed && names.length > 1 ? v.headline_groups[names.join("+")] : sum(names.map((n) => v.headline[COUNTS.indexOf(n)])));
-    const one = (name) => (v) => count(v.headline[COUNTS.indexOf(name)]);
+    const one = (name) => (v) => count(v.headline[name]);
+    const part = (name) => (views3[0].headline[name] === null ? null : line3(word("status", name), one(name), "sub"));
     return h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("headline.unit")), views3.map((v) => h("th", { scope: "col" }, situationName(v))))), h("tbody", {}, 
       line3(t("headline.pupils"), one("pupils"), "strong"), line3(t("headline.served"), one("served"), "strong"),
-      line3(t("headline.no_place"), of("no_seat", "no_bed"), "strong"), line3(word("status", "no_seat"), one("no_seat"), "sub"), line3(word("status", "no_bed"), one("no_bed"), "sub"),
-      line3(t("headline.out_of_reach"), of("beyond_limit", "no_route"), "strong"), line3(word("status", "beyond_limit"), one("beyond_limit"), "sub"), line3(word("status", "no_route"), one("no_route"), "sub"),
+      line3(t("headline.no_place"), one("no_place"), "strong"), part("no_seat"), part("no_bed"),
+      line3(t("headline.out_of_reach"), one("out_of_reach"), "strong"), part("beyond_limit"), part("no_route"),
       line3(t("headline.away"), one("away")), line3(t("headline.oversized"), (v) => count(v.oversized[0]), "strong"), line3(t("headline.super"), (v) => count(v.oversized[1]), "sub"),
       line3(t("headline.schools"), (v) => count(v.open_schools))));
   }
@@ -526,8 +554,9 @@ function drawPlan(map) {
       h("div", { class: "screen-only" }, choice("band", BANDS.map((band) => [band, t("band." + band)]), state.band, (code) => { state.band = code; refresh(); })),
       h("div", { id: "plan-layers" }, fields.map(([group, members]) => h("fieldset", {}, h("legend", {}, t("group." + group)), members.map(layerBox)))),
       ...proposalList().filter(Boolean),
-      ...(data.assumptions.length ? [h("h2", {}, t("panel.assumptions")), h("ul", { class: "note", id: "plan-assumptions" }, data.assumptions.map((a) => h("li", {}, both(a))))] : []),
-      ...(data.notes.length ? [h("h2", {}, t("panel.notes")), h("ul", { class: "note" }, data.notes.map((n) => h("li", {}, both(n))))] : []),
+      ...(data.assumptions.length ? [h("h2", {}, t("panel.assumptions")), h("ul", { class: "note screen-only", id: "plan-assumptions" }, data.assumptions.map((a) => h("li", {}, both(a)))),
+        h("p", { class: "note print-only" }, t("panel.assumed", { n: data.assumptions.length, names: data.assumptions.map((a) => a.column[state.lang]).join(t("panel.and")) }))] : []),
+      ...(data.notes.length ? [h("h2", { class: "screen-only" }, t("panel.notes")), h("ul", { class: "note screen-only" }, data.notes.map((n) => h("li", {}, both(n))))] : []),
     );
   }
   function head() {
@@ -540,6 +569,8 @@ function drawPlan(map) {
       h("button", { type: "button", id: "plan-lang", class: "screen-only", lang: state.lang === "zh" ? "en" : "zh-CN", on: { click: () => { state.lang = state.lang === "zh" ? "en" : "zh"; build(); document.getElementById("plan-lang").focus(); } } }, t("button.lang")));
   }
   function refresh() {
+    for (const [name, value] of [["situation", state.situation], ["band", state.band]]) document.getElementById(name + "-" + value).checked = true;
+    for (const layer of layers) document.getElementById("show-" + layer.id).checked = state.shown[layer.id];
     draw();
     legends();
     document.getElementById("plan-headline").replaceChildren(headlineTable());
@@ -556,7 +587,7 @@ function drawPlan(map) {
     control.onAdd = () => h("div", { class: cls });
     return control.addTo(map).getContainer();
   };
-  const north = corner("topright", "north"), position = corner("bottomleft", "position");
+  const north = corner("bottomright", "north"), position = corner("bottomleft", "position");
   position.hidden = true;
   map.on("mousemove", (e) => {
     position.hidden = false;
@@ -579,11 +610,25 @@ function drawPlan(map) {
   document.addEventListener("keydown", (e) => { if (e.key === "Escape") closeCard(); });
   const names = layers.find((layer) => layer.id === "names");
   map.on("moveend", () => { if (state.ready) drawLayer(names); });
+  // the paper has a size of its own: the map takes it before the page is laid out for print, and gives it back
   let seen = null;
   const resize = () => map.invalidateSize({ animate: false, pan: false });
-  window.addEventListener("beforeprint", () => { seen = map.getBounds(); resize(); map.fitBounds(seen, { animate: false }); });
-  window.addEventListener("afterprint", () => { resize(); if (seen) map.fitBounds(seen, { animate: false }); });
+  const print = (on) => {
+    if (on) seen = [map.getCenter(), map.getZoom(), map.getBounds()];
+    printing = on;
+    map.getContainer().classList.toggle("printing", on);
+    resize();
+    // who looks at the whole county gets it as large as the paper allows, who has zoomed in gets that part
+    if (on && seen[2].contains(data.bounds)) map.fitBounds(data.bounds, { animate: false, padding: [40, 40] });
+    else if (on) map.fitBounds(seen[2], { animate: false });
+    else if (seen) map.setView(seen[0], seen[1], { animate: false });
+    for (const renderer of [still.roads, still.areas, canvas]) if (renderer._map) renderer._update();
+  };
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
 
+  // the head takes its height first, so that the map is fitted to what is left
+  head();
   resize();
   map.fitBounds(data.bounds, { animate: false, padding: [18, 18] });
   firstZoom = map.getZoom();

@@ -1,0 +1,127 @@
+"""Whole children, and the ways on which they can come to a school."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+
+from layout.location import choose_way
+from layout.standards import Standards, judged_minutes
+from layout.tables import BANDS, check, whole
+
+# kinds of schools that need not teach every primary grade, and may teach grades together
+INCOMPLETE = ("teaching_point", "small_primary")
+
+
+def whole_children(pupils: pd.DataFrame) -> pd.DataFrame:
+    """Round expected pupils to whole children within each year, grade and place of study.
+
+    Parameters
+    ----------
+    pupils
+        Table ``pupils``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with whole pupils, those with none left out; an empty ``attends`` reads home.
+
+    Examples
+    --------
+    >>> pupils = pd.DataFrame({"settlement_id": ["A", "B"], "year": 2026, "grade": 1, "pupils": [0.6, 0.8]})
+    >>> whole_children(pupils)[["settlement_id", "attends", "pupils"]].values.tolist()
+    [['B', 'home', 1]]
+    """
+    table = check("pupils", pupils)
+    table["attends"] = table["attends"].where(table["attends"] != "", "home")
+    table["pupils"] = whole(table["pupils"], [table["year"], table["grade"], table["attends"]])
+    return table[table["pupils"] > 0].reset_index(drop=True)
+
+
+def best_runs(pupils: Mapping[int, float], rooms: int, standards: Standards) -> tuple[tuple[int, ...], ...]:
+    """Cut grades into runs of neighbours, one a room, so that fewest children are above the size of a mixed class.
+
+    Parameters
+    ----------
+    pupils
+        Expected pupils of each grade taught; at least one grade.
+    rooms
+        Rooms, fewer than grades, at least one.
+    standards
+        ``class_size.mixed.max_grades`` and ``class_size.mixed.max_pupils``.
+
+    Returns
+    -------
+    tuple of tuple of int
+        As many runs as rooms. With too few rooms for the largest number of grades in a mixed class, runs are as short as the rooms allow. Then
+        the smallest largest run goes first, then the earlier cut.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> best_runs({1: 10, 2: 12, 3: 25}, 2, read_standards())
+    ((1, 2), (3,))
+    """
+    grades = sorted(pupils)
+    most = int(standards["class_size.mixed.max_pupils"])
+    longest = max(int(standards["class_size.mixed.max_grades"]), -(-len(grades) // rooms))
+    cuts = ((0, *inner, len(grades)) for inner in combinations(range(1, len(grades)), rooms - 1))
+    found = (tuple(tuple(grades[a:b]) for a, b in pairwise(cut)) for cut in cuts)
+
+    def burden(runs: tuple[tuple[int, ...], ...]) -> tuple[float, float]:
+        totals = [sum(pupils[g] for g in run) for run in runs]
+        return round(sum(max(n - most, 0) for n in totals), 6), round(max(totals), 6)
+
+    return min((runs for runs in found if max(len(run) for run in runs) <= longest), key=burden)
+
+
+def ways_of(times: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Choose the day way of each settlement, school and band, and the boarder's weekly way.
+
+    By day: on foot where that keeps its limit, else by bus where that does, else the quicker of the two, beyond the limit.
+
+    Parameters
+    ----------
+    times
+        Table ``times``: modes walk, bus and week.
+    standards
+        Limits, who may board, which direction is judged.
+
+    Returns
+    -------
+    pandas.DataFrame
+        settlement_id, school_id, band, mode (walk, bus or board), minutes (judged), beyond (over the limit), excess (minutes over it). Weekly
+        ways over their limit, and those of bands that do not board, have no row.
+
+    References
+    ----------
+    校车安全管理条例 第三条: near by, then public transport, then boarding or bus.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> times = pd.DataFrame({"from_id": "A", "to_id": "S", "mode": ["bus", "walk"], "band": "lower", "minutes": [12.0, 29.0], "minutes_back": 12.0})
+    >>> ways_of(times, read_standards())[["mode", "minutes", "beyond"]].values.tolist()
+    [['walk', 29.0, False]]
+    """
+    judged = judged_minutes(times, standards).to_numpy(float)
+    frame = pd.DataFrame({
+        "settlement_id": times["from_id"].astype("str"), "school_id": times["to_id"].astype("str"), "band": times["band"].astype("str"),
+        "mode": times["mode"].astype("str"), "minutes": judged,
+    })  # fmt: skip
+    frame = frame[frame["mode"].isin(["walk", "bus", "week"])].sort_values(["settlement_id", "school_id", "band", "mode"], kind="stable", ignore_index=True)
+    limits = {(m, b): standards.limit(m, b) for m in ("walk", "bus", "week") for b in BANDS}
+    frame["limit"] = [limits[m, b] for m, b in zip(frame["mode"], frame["band"], strict=True)]
+    week = frame[(frame["mode"] == "week") & (frame["minutes"] <= frame["limit"])].assign(mode="board", beyond=False, excess=0.0)
+    may_board = {band: any(standards.may_board(g) for g in grades) for band, grades in BANDS.items()}
+    week = week[[may_board[b] for b in week["band"]]]
+    day = frame[frame["mode"] != "week"].reset_index(drop=True)
+    groups = day.groupby(["settlement_id", "school_id", "band"], sort=True).ngroup().to_numpy()
+    # the legal order: near by foot, then the bus
+    chosen = choose_way(groups, day["minutes"].to_numpy(), day["limit"].to_numpy(), (day["mode"] == "bus").to_numpy(int))
+    day = day.iloc[chosen]
+    day = day.assign(beyond=day["minutes"] > day["limit"], excess=np.maximum(day["minutes"] - day["limit"], 0.0))
+    return pd.concat([day, week], ignore_index=True).drop(columns="limit")

@@ -1,0 +1,444 @@
+"""The command line: the only place that prints, shows progress or configures logging."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import tomllib
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from layout import messages
+
+if TYPE_CHECKING:
+    from layout.county import County
+    from layout.plan import Plan
+    from layout.tables import CountyDataError
+
+DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
+# output that goes to a file is not folded at the width of a screen
+_PIPED_WIDTH = 220
+# places outside the outermost settlements whose roads children may use
+_MARGIN_DEG = 0.05
+_FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+          "Noto Sans CJK JP")  # fmt: skip
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "microsoft-edge")
+_PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "pyogrio", "rasterio", "osmium", "osmnx", "networkx", "folium",
+             "matplotlib", "highspy", "xlsxwriter", "python-calamine", "typer", "rich")  # fmt: skip
+
+
+def _help(key: str) -> str:
+    lang = os.environ.get("LAYOUT_LANG", "")
+    return messages.text(f"cli.help.{key}", lang if lang in messages.LANGUAGES else "zh")
+
+
+app = typer.Typer(name="layout", help=_help("layout"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Lang = Annotated[Literal["zh", "en"], typer.Option("--lang", envvar="LAYOUT_LANG", help=_help("lang"))]
+Audience = Annotated[Literal["internal", "public"], typer.Option("--audience", help=_help("audience"))]
+Out = Annotated[Path | None, typer.Option("--out", file_okay=False, help=_help("out"))]
+CountyFolder = Annotated[Path, typer.Argument(metavar="DIR", help=_help("dir"))]
+
+
+def main() -> None:
+    """Run the command line; characters that a console cannot show become question marks instead of an error."""
+    _forgive()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    app()
+
+
+@app.callback()
+def _every_command() -> None:
+    _forgive()
+
+
+@app.command(help=_help("demo"))
+def demo(out: Out = None, lang: Lang = "zh") -> None:
+    """Plan the fictional county and say where the map is."""
+    from layout.county import read_county
+
+    with _exits(lang):
+        sample = Path(__file__).resolve().parents[1] / "data" / "sample"
+        if (sample / "county.toml").is_file():
+            _say("cli.reading", lang, folder=sample)
+            county = read_county(sample)
+        else:
+            from layout.sample import make_sample_county
+
+            _say("cli.making", lang)
+            county = make_sample_county(seed=0)
+        _plan(county, to=None, out=out, lang=lang, audience="internal")
+
+
+@app.command(help=_help("new"))
+def new(
+    folder: CountyFolder,
+    pbf: Annotated[Path | None, typer.Option("--pbf", help=_help("pbf"))] = None,
+    population: Annotated[Path | None, typer.Option("--population", help=_help("population"))] = None,
+    terrain: Annotated[list[Path] | None, typer.Option("--terrain", help=_help("terrain"))] = None,
+    boundary: Annotated[str | None, typer.Option("--boundary", help=_help("boundary"))] = None,
+    name: Annotated[str | None, typer.Option("--name", help=_help("name"))] = None,
+    base_year: Annotated[int | None, typer.Option("--base-year", min=1990, max=2100, help=_help("base_year"))] = None,
+    lang: Lang = "zh",
+) -> None:
+    """Write an empty county folder, or build one from open data."""
+    given = {"--pbf": pbf, "--population": population, "--terrain": terrain}
+    missing = [option for option, value in given.items() if not value]
+    with _exits(lang):
+        if len(missing) == len(given):
+            unused = [o for o, v in (("--boundary", boundary), ("--name", name), ("--base-year", base_year)) if v is not None]
+            if unused:
+                _stop("cli.only_with_open_data", lang, options=", ".join(unused))
+            from layout.county import write_template
+
+            write_template(folder)
+            _say("cli.template_written", lang, folder=folder)
+            return
+        if pbf is None or population is None or not terrain:
+            _stop("cli.open_data_incomplete", lang, missing=", ".join(missing))
+        from layout.open_data import open_county
+
+        with _working("cli.opening", lang):
+            county = open_county(folder, pbf=pbf, population=population, terrain=terrain, boundary=boundary, name=name, base_year=base_year)
+        _describe(county, lang)
+        _say("cli.county_written", lang, folder=folder)
+
+
+@app.command(help=_help("check"))
+def check(folder: CountyFolder, lang: Lang = "zh") -> None:
+    """List everything that is wrong with a county folder."""
+    from layout.county import read_county
+
+    with _exits(lang, stream=sys.stdout):
+        county = read_county(folder)
+        _say("cli.no_problems", lang)
+        _describe(county, lang)
+
+
+@app.command(help=_help("plan"))
+def plan(
+    folder: CountyFolder,
+    to: Annotated[int, typer.Option("--to", min=1991, max=2100, help=_help("to"))] = 2035,
+    lang: Lang = "zh",
+    audience: Audience = "internal",
+    out: Out = None,
+) -> None:
+    """Plan a county and write map, workbook, tables and manifest."""
+    from layout.county import read_county
+
+    with _exits(lang):
+        _say("cli.reading", lang, folder=folder)
+        _plan(read_county(folder), to=to, out=out, lang=lang, audience=audience)
+
+
+@app.command("map", help=_help("map"))
+def draw(folder: CountyFolder, out: Out = None, lang: Lang = "zh", audience: Audience = "internal") -> None:
+    """Draw the map of a plan that was made before."""
+    from layout.outputs import plan_folder, write_map
+    from layout.plan import read_plan
+
+    with _exits(lang):
+        home = out
+        if home is None:
+            home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
+        found = read_plan(home)
+        path = write_map(found, home / "public" if audience == "public" else home, lang=lang, audience=audience)
+        _list_files([path], lang)
+
+
+@app.command(help=_help("roads"))
+def roads(
+    folder: CountyFolder,
+    pbf: Annotated[Path | None, typer.Option("--pbf", exists=True, dir_okay=False, help=_help("roads_pbf"))] = None,
+    online: Annotated[bool, typer.Option("--online", help=_help("online"))] = False,
+    lang: Lang = "zh",
+) -> None:
+    """Put the roads of an extract, or of OpenStreetMap online, into a county folder."""
+    from layout.roads import read_roads, write_roads
+
+    if (pbf is None) != online:
+        _stop("cli.pbf_or_online", lang)
+    with _exits(lang):
+        if (folder / "roads.osm.pbf").exists():
+            _stop("cli.roads_in_the_way", lang, folder=folder)
+        area, crs = _area(folder, lang, needed=online)
+        with _working("cli.fetching_roads" if online else "cli.reading_roads", lang):
+            found = _download(area, crs, lang) if pbf is None else read_roads(pbf, bbox=None if area is None else area.bounds, crs=crs)
+            target = folder / "roads.gpkg"
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
+                write_roads(found, Path(scratch) / target.name)
+                (Path(scratch) / target.name).replace(target)
+        _say("cli.roads_written", lang, file=target, edges=f"{len(found.edges):,}", km=f"{found.edges['length_m'].sum() / 1000:,.0f}")
+
+
+@app.command(help=_help("doctor"))
+def doctor(lang: Lang = "zh") -> None:
+    """Look at everything that the program needs on this machine; no network is used."""
+    table = Table("", *(messages.text(f"cli.doctor.{head}", lang) for head in ("what", "found", "advice")))
+    failed = False
+    for key, found, good, needed in _examinations():
+        mark = messages.text("cli.doctor.good" if good else ("cli.doctor.bad" if needed else "cli.doctor.optional"), lang)
+        advice = "" if good else messages.text(f"cli.doctor.{key}_advice", lang)
+        table.add_row(mark, messages.text(f"cli.doctor.{key}", lang), found, advice)
+        failed |= needed and not good
+    _console().print(table)
+    _say("cli.doctor.failed" if failed else "cli.doctor.fine", lang)
+    if failed:
+        raise typer.Exit(DATA_PROBLEMS)
+
+
+def _plan(county: County, *, to: int | None, out: Path | None, lang: str, audience: str) -> None:
+    from layout.outputs import plan_folder, write_plan
+    from layout.plan import make_plan
+    from layout.workbook import summary_sentence
+
+    _describe(county, lang)
+    if to is not None and to <= county.base_year:
+        _stop("cli.year_not_after_base", lang, to=to, base=county.base_year)
+    home = out
+    if home is None:
+        # a public edition never takes the place of the plan itself
+        home = plan_folder("maps", county.name) / ("public" if audience == "public" else "")
+    with _progress(lang) as progress:
+        made: Plan = make_plan(county, progress=progress) if to is None else make_plan(county, to=to, progress=progress)
+    with _working("cli.writing", lang):
+        paths = write_plan(made, home, lang=lang, audience=audience)
+    _list_files(list(paths.values()), lang)
+    _console().print(summary_sentence(made, lang=lang, audience=audience))
+
+
+def _describe(county: County, lang: str) -> None:
+    from layout.sheets import describe
+
+    _say("cli.county", lang, name=_shown(county.name), base=county.base_year, settlements=len(county.settlements), schools=len(county.schools),
+         rosters=len(county.rosters), persons=f"{county.population['persons'].sum():,.0f}")  # fmt: skip
+    for sentence in describe(county.notes, lang):
+        _say("cli.note", lang, text=_shown(sentence))
+    for row in county.assumptions.to_dict("records"):
+        _say("cli.assumption", lang, **{str(name): _shown(str(value)) for name, value in row.items()})
+
+
+def _list_files(paths: Sequence[Path], lang: str) -> None:
+    for path in paths:
+        _say("cli.file", lang, what=messages.text(f"cli.files.{path.stem}", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
+
+
+def _county_name(folder: Path) -> str:
+    from layout.tables import CountyDataError, Problem
+
+    path = folder / "county.toml"
+    if not path.is_file():
+        raise CountyDataError([Problem("no_settings" if folder.is_dir() else "no_folder", path.name if folder.is_dir() else folder.name)])
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8-sig")).get("name", folder.name))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CountyDataError([Problem("not_toml", path.name, fields={"error": str(error)})]) from error
+
+
+def _area(folder: Path, lang: str, *, needed: bool):  # type: ignore[no-untyped-def]
+    """Return the county's area in degrees and its metric system; nothing where its tables are not ready and none is needed."""
+    import geopandas as gpd
+
+    from layout.county import read_county
+    from layout.tables import CountyDataError
+
+    if not folder.is_dir():
+        _county_name(folder)
+    try:
+        county = read_county(folder)
+    except CountyDataError:
+        if needed:
+            raise
+        _say("cli.whole_extract", lang)
+        return None, None
+    shape = gpd.GeoSeries(county.settlements.geometry if county.boundary is None else [county.boundary], crs=county.crs).to_crs(4326).union_all()
+    if shape.is_empty:
+        if needed:
+            _stop("cli.no_settlements", lang)
+        _say("cli.whole_extract", lang)
+        return None, None
+    # widened first: places in a row have a hull without any width
+    return shape.buffer(_MARGIN_DEG).convex_hull, county.crs
+
+
+def _download(area, crs: str | None, lang: str):  # type: ignore[no-untyped-def]
+    import osmnx._errors
+    import requests
+
+    from layout.roads import download_roads
+
+    try:
+        return download_roads(area, crs=crs)
+    except (requests.RequestException, osmnx._errors.InsufficientResponseError, osmnx._errors.ResponseStatusCodeError) as error:
+        _stop("cli.no_network", lang, error=_shown(str(error)[:200]))
+
+
+def _examinations() -> Iterator[tuple[str, str, bool, bool]]:
+    """Yield what was looked at, what was found, whether it is good, and whether nothing goes without it."""
+    version = platform.python_version()
+    yield "python", f"{version} {platform.system()} {platform.machine()}", sys.version_info >= (3, 11), True
+    for package in _PACKAGES:
+        found = _version(package)
+        yield "package", f"{package} {found}", bool(found), True
+    yield "solver", *_solves(), True
+    yield "write", str(Path.cwd()), _may_write(Path.cwd()), True
+    font = _cjk_font()
+    yield "font", font, bool(font), False
+    browser = next((path for path in map(shutil.which, _BROWSERS) if path), "")
+    yield "browser", browser, bool(browser), False
+    yield "console", sys.stdout.encoding or "", _shows_chinese(), False
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        if package == "layout":
+            import layout
+
+            # run from a checkout that was never installed
+            return layout.__version__
+        return ""
+
+
+def _solves() -> tuple[str, bool]:
+    if importlib.util.find_spec("highspy") is None:
+        return "", False
+    import numpy as np
+    from scipy import sparse
+
+    from layout.location import Program, solve
+
+    # the least of x + y with 2x + 3y >= 7 in whole numbers: 3, as x = 2 and y = 1
+    program = Program(np.zeros(2), np.full(2, 9.0), np.ones(2, bool), sparse.csr_matrix([[2.0, 3.0]]), np.array([7.0]), np.array([np.inf]))
+    answer = solve(program, {"sum": np.array([1.0, 1.0])})
+    return f"min x + y = {answer.values.sum():g}", answer.values.sum() == 3
+
+
+def _may_write(folder: Path) -> bool:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _cjk_font() -> str:
+    if importlib.util.find_spec("matplotlib") is None:
+        return ""
+    from matplotlib import font_manager
+
+    names = {font.name for font in font_manager.fontManager.ttflist}
+    return next((font for font in _FONTS if font in names), "")
+
+
+def _shows_chinese() -> bool:
+    try:
+        "县".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# --- printing
+
+
+def _forgive() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True, width=None if stream.isatty() else _PIPED_WIDTH)
+
+
+def _say(key: str, lang: str, **fields: object) -> None:
+    _console().print(messages.text(key, lang, **fields))
+
+
+def _stop(key: str, lang: str, **fields: object) -> NoReturn:
+    _console(stderr=True).print(messages.text(key, lang, **fields))
+    raise typer.Exit(USAGE)
+
+
+def _shown(text: str) -> str:
+    # control characters in somebody's data must not steer the terminal
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf") else c for c in text)
+
+
+@contextlib.contextmanager
+def _exits(lang: str, *, stream: object = None) -> Iterator[None]:
+    """Turn what can go wrong for reasons outside the program into words and exit codes."""
+    from layout.location import NoSolutionError
+    from layout.tables import CountyDataError
+
+    try:
+        yield
+    except CountyDataError as error:
+        _print_problems(error, lang, stderr=stream is not sys.stdout)
+        raise typer.Exit(DATA_PROBLEMS) from None
+    except NoSolutionError as error:
+        _console(stderr=True).print(messages.text("cli.no_plan", lang, error=_shown(str(error))))
+        raise typer.Exit(NO_PLAN) from None
+    except OSError as error:
+        _console(stderr=True).print(messages.text("cli.os_error", lang, error=_shown(str(error))))
+        raise typer.Exit(USAGE) from None
+
+
+def _print_problems(error: CountyDataError, lang: str, *, stderr: bool) -> None:
+    found = error.table(lang)
+    console = _console(stderr=stderr)
+    console.print(messages.text("problem.headline", lang, count=len(found)))
+    table = Table("#", *(messages.text(f"cli.problem.{column}", lang) for column in found.columns), show_lines=True)
+    for number, row in enumerate(found.to_dict("records"), start=1):
+        values = ["" if value is None or value != value else _shown(str(int(value) if column == "row" else value)) for column, value in row.items()]
+        table.add_row(str(number), *values)
+    console.print(table, soft_wrap=False)
+
+
+@contextlib.contextmanager
+def _working(key: str, lang: str) -> Iterator[None]:
+    console, text = _console(), messages.text(key, lang)
+    if console.is_terminal:
+        with console.status(text):
+            yield
+    else:
+        console.print(text)
+        yield
+
+
+@contextlib.contextmanager
+def _progress(lang: str) -> Iterator[Callable[[str, int, int], None]]:
+    console = _console()
+    if not console.is_terminal:
+
+        def tell(stage: str, done: int, total: int) -> None:
+            console.print(messages.text("cli.step", lang, done=done + 1, total=total, stage=messages.text(f"stage.{stage}", lang)))
+
+        yield tell
+        return
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=messages.text(f"stage.{stage}", lang), completed=done, total=total)
+
+        yield show
+        bar.update(task, completed=bar.tasks[0].total)

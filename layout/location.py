@@ -1,0 +1,415 @@
+"""Programs over places and flows, solved one objective after another, with a bound and a gap for each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+# a dual or reduced cost larger than this counts as not zero; HiGHS works to 1e-7
+_DUAL_TOLERANCE = 1e-6
+# how far a level may slip, relative to its value, when a later one is solved: rounding error only
+_SLIP = 1e-6
+# the solver is given this long at least, so that it can say that it was stopped
+_LEAST_SECONDS = 0.01
+# a value this near a whole number is that number
+_WHOLE = 1e-6
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A linear or mixed-integer program: rows between bounds, columns between bounds, some of them whole.
+
+    Parameters
+    ----------
+    lower, upper
+        Bounds of each column.
+    integer
+        Which columns are whole numbers.
+    matrix
+        Rows x columns.
+    row_lower, row_upper
+        Bounds of each row; infinite where there is none.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    integer: np.ndarray
+    matrix: sparse.csr_matrix
+    row_lower: np.ndarray
+    row_upper: np.ndarray
+
+
+@dataclass(frozen=True)
+class Level:
+    """How one objective ended: its value, what is proven to be unbeatable, their difference, and why the search stopped.
+
+    ``status``: optimal (gap within what was asked for), work_limit, time_limit.
+    """
+
+    name: str
+    objective: float
+    bound: float
+    gap: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Values of the columns, the levels in order, and the worst of their statuses."""
+
+    values: np.ndarray
+    levels: tuple[Level, ...]
+    status: str
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Where a search may stop; ``until`` on the clock of time.monotonic."""
+
+    relative: float
+    absolute: Mapping[str, float]
+    nodes: int | None
+    until: float
+    seed: int
+
+
+class NoSolutionError(ValueError):
+    """No values meet the rows, or none was found before a limit; the message says which."""
+
+
+def solve(
+    program: Program,
+    objectives: Mapping[str, np.ndarray],
+    *,
+    gap: float = 0.0,
+    absolute_gaps: Mapping[str, float] | None = None,
+    work_limit: int | None = None,
+    time_limit: float = 300.0,
+    seed: int = 0,
+    start: np.ndarray | None = None,
+) -> Solution:
+    """Minimise several objectives, each among the optima of those before it.
+
+    A linear program keeps the optimal face of a level by complementary slackness: columns with a reduced cost stay at
+    their bound, rows with a dual stay tight. That is exact and leaves the rows sparse, so the next level starts warm from the basis. A
+    mixed-integer level does the same where its optimum equals its linear relaxation, since every optimum then lies on that face; elsewhere a
+    row holds the level at the value reached.
+
+    Parameters
+    ----------
+    program
+        Rows and columns.
+    objectives
+        Cost of each column by name of the level, the first one foremost.
+    gap
+        Relative gap at which a mixed-integer level may stop.
+    absolute_gaps
+        Absolute gap by level, instead of the relative one.
+    work_limit
+        Most branch-and-bound nodes of a mixed-integer level, most simplex iterations of a linear one; None for no limit. It counts work, so the answer
+        does not depend on the machine.
+    time_limit
+        Seconds for all levels, a guard only: a status ``time_limit`` tells that the answer may differ elsewhere.
+    seed
+        Of the solver.
+    start
+        Values from which a mixed-integer search may start; ignored where they break a row.
+
+    Returns
+    -------
+    Solution
+        Values (whole columns exactly whole) and one Level per objective.
+
+    Raises
+    ------
+    NoSolutionError
+        If the rows contradict each other, or a limit ended the search before any values were found.
+
+    References
+    ----------
+    Objective: lexmin (c_1 x, ..., c_L x) subject to (1) row_lower <= A x <= row_upper, (2) lower <= x <= upper, (3) x_j whole for the
+    integer columns. Complementary slackness: Dantzig 1963, Linear Programming and Extensions.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(2), np.full(2, 9.0), np.zeros(2, bool), sparse.csr_matrix([[1.0, 1.0]]), np.array([3.0]), np.array([np.inf]))
+    >>> answer = solve(program, {"both": np.array([1.0, 1.0]), "second": np.array([0.0, 1.0])})
+    >>> answer.values.tolist(), [level.objective for level in answer.levels]
+    ([3.0, 0.0], [3.0, 0.0])
+    """
+    costs = {name: np.asarray(c, float) for name, c in objectives.items()}
+    if not costs:
+        raise NoSolutionError("there is no objective to solve")
+    limits = _Limits(gap, absolute_gaps or {}, work_limit, time.monotonic() + time_limit, seed)
+    if not program.integer.any():
+        return _linear(program, costs, replace(limits, relative=0.0))[0]
+    at_once = _leap(program, costs, limits)
+    return at_once if at_once is not None else _level_by_level(program, costs, limits, start)
+
+
+def _linear(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) -> tuple[Solution, Program]:
+    """Solve the levels of a linear program; the program returned is cut to the face of all levels but the last."""
+    model, current, levels = _highs(program, limits), program, []
+    for i, (name, cost) in enumerate(costs.items()):
+        values, level, reduced, duals = _linear_level(model, name, cost)
+        levels.append(level)
+        logger.debug("linear level %s: %s", name, level)
+        if level.status != "optimal" or i == len(costs) - 1:
+            break
+        current = _on_face(current, values, reduced, duals)
+        _tighten(model, current)
+    return Solution(values, tuple(levels), levels[-1].status), current
+
+
+def _leap(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) -> Solution | None:
+    """Solve all levels with one search, where whole columns lose nothing on any level before the last.
+
+    The relaxation bounds every level. If the face of its optima holds whole values, these reach the bound of each level
+    before the last, and the last needs a search only among them.
+    """
+    relaxed, face = _linear(_as_linear(program), costs, replace(limits, nodes=None))
+    if relaxed.status != "optimal":
+        return None
+    face = replace(face, integer=program.integer)
+    name, cost = next(reversed(costs.items()))
+    try:
+        values, last = _whole_level(face, cost, None, relaxed.values, relaxed.levels[-1], limits)
+    except NoSolutionError:
+        return None
+    found = [
+        replace(level, objective=_value(values, costs[level.name]), gap=max(_value(values, costs[level.name]) - level.bound, 0.0))
+        for level in relaxed.levels[:-1]
+    ]  # fmt: skip
+    if any(level.gap > _slip(level.objective) for level in found):
+        return None
+    logger.debug("all levels at once, the last: %s", last)
+    return Solution(values, (*found, replace(last, name=name)), last.status)
+
+
+def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, start: np.ndarray | None) -> Solution:
+    current, levels, values = program, [], start
+    model = _highs(_as_linear(program), replace(limits, nodes=None))
+    for name, cost in costs.items():
+        relaxed, level, reduced, duals = _linear_level(model, name, cost)
+        values, level = _whole_level(current, cost, values, relaxed, level, limits)
+        levels.append(level)
+        logger.debug("level %s: %s", name, level)
+        if level.objective <= _value(relaxed, cost) + _slip(level.objective):
+            current = _on_face(current, relaxed, reduced, duals)
+            _tighten(model, current)
+        else:
+            current = _held(current, cost, level.objective + _slip(level.objective))
+            model = _highs(_as_linear(current), replace(limits, nodes=None))
+    statuses = [level.status for level in levels]
+    status = next((s for s in ("time_limit", "work_limit") if s in statuses), "optimal")
+    return Solution(values if values is not None else np.zeros(0), tuple(levels), status)
+
+
+def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Choose one way for each group: the first by rank that keeps its limit, else the quickest.
+
+    Parameters
+    ----------
+    groups
+        Number of the group of each way.
+    minutes, limit
+        Minutes of each way and its limit.
+    rank
+        Order of preference among the ways that keep their limit, smaller first.
+
+    Returns
+    -------
+    numpy.ndarray
+        Positions of the chosen ways, one per group, by rising group.
+
+    Examples
+    --------
+    >>> choose_way(np.array([0, 0, 1, 1]), np.array([29.0, 9.0, 50.0, 45.0]), np.full(4, 30.0), np.array([0, 1, 0, 1])).tolist()
+    [0, 3]
+    """
+    late = minutes > limit
+    order = np.lexsort((rank, np.where(late, minutes, rank), late, groups))
+    first = np.ones(len(order), bool)
+    first[1:] = groups[order][1:] != groups[order][:-1]
+    return order[first]
+
+
+def sparse_rows(count: int, columns: int, *parts: tuple[np.ndarray, np.ndarray, np.ndarray | float]) -> sparse.csr_matrix:
+    """Put together rows from parts of (row, column, value); equal places add up.
+
+    Parameters
+    ----------
+    count, columns
+        Rows and columns of the result.
+    *parts
+        Row numbers, column numbers and values (or one value for all).
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        The rows.
+
+    Examples
+    --------
+    >>> sparse_rows(1, 3, (np.array([0, 0]), np.array([0, 2]), 5.0)).toarray().tolist()
+    [[5.0, 0.0, 5.0]]
+    """
+    rows = np.concatenate([np.asarray(r, int) for r, _, _ in parts]) if parts else np.zeros(0, int)
+    places = np.concatenate([np.asarray(c, int) for _, c, _ in parts]) if parts else np.zeros(0, int)
+    values = np.concatenate([np.broadcast_to(np.asarray(v, float), len(r)) for r, _, v in parts]) if parts else np.zeros(0)
+    return sparse.csr_matrix((values, (rows, places)), shape=(count, columns))
+
+
+def level_table(levels: tuple[Level, ...]) -> pd.DataFrame:
+    """Return the levels as a table: name, objective, bound, gap, status."""
+    return pd.DataFrame([vars(level) for level in levels], columns=["name", "objective", "bound", "gap", "status"])
+
+
+def _slip(value: float) -> float:
+    return _SLIP * max(1.0, abs(value))
+
+
+def _value(values: np.ndarray, costs: np.ndarray) -> float:
+    return float(np.dot(values, costs))
+
+
+def _as_linear(program: Program) -> Program:
+    return replace(program, integer=np.zeros(len(program.lower), bool))
+
+
+def _highs(program: Program, limits: _Limits) -> Any:
+    import highspy
+
+    # the inner class: the outer one prints a banner before it can be told not to
+    model = highspy._Highs()
+    whole = bool(program.integer.any())
+    options = {"output_flag": False, "threads": 1, "parallel": "off", "random_seed": limits.seed}
+    options["time_limit"] = max(limits.until - time.monotonic(), _LEAST_SECONDS)
+    if limits.nodes is not None:
+        options["mip_max_nodes" if whole else "simplex_iteration_limit"] = int(limits.nodes)
+    if not whole:
+        options["solver"] = "simplex"
+    for key, value in options.items():
+        model.setOptionValue(key, value)
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = program.matrix.shape
+    lp.col_cost_ = np.zeros(lp.num_col_)
+    lp.col_lower_, lp.col_upper_ = program.lower, program.upper
+    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = program.matrix.indptr, program.matrix.indices, program.matrix.data
+    if whole:
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(i)] for i in program.integer]
+    if model.passModel(lp) == highspy.HighsStatus.kError:
+        raise ValueError("the solver refused the program: a bound or a number of rows and columns is wrong")
+    return model
+
+
+def _linear_level(model: Any, name: str, costs: np.ndarray) -> tuple[np.ndarray, Level, np.ndarray, np.ndarray]:
+    import highspy
+
+    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
+    model.run()
+    status = _status(model, name)
+    found = model.getSolution()
+    values, objective = np.array(found.col_value), float(model.getInfo().objective_function_value)
+    if status != "optimal" and model.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        raise NoSolutionError(f"level {name}: stopped by the {status} before any solution was found")
+    bound = objective if status == "optimal" else -np.inf
+    return values, Level(name, objective, bound, objective - bound, status), np.array(found.col_dual), np.array(found.row_dual)
+
+
+def _status(model: Any, name: str) -> str:
+    import highspy
+
+    kinds = highspy.HighsModelStatus
+    status = model.getModelStatus()
+    if status in (kinds.kOptimal, kinds.kModelEmpty):
+        return "optimal"
+    if status == kinds.kTimeLimit:
+        return "time_limit"
+    if status in (kinds.kSolutionLimit, kinds.kIterationLimit):
+        return "work_limit"
+    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
+        raise NoSolutionError(f"level {name}: no values meet all rows")
+    raise NoSolutionError(f"level {name}: the solver ended with {model.modelStatusToString(status)}")
+
+
+def _whole_level(
+    program: Program, costs: np.ndarray, start: np.ndarray | None, relaxed: np.ndarray, level: Level, limits: _Limits
+) -> tuple[np.ndarray, Level]:
+    """Solve one level with its whole columns; the linear relaxation already gave a bound."""
+    import highspy
+
+    absolute = limits.absolute.get(level.name)
+    within = absolute if absolute is not None else limits.relative * abs(level.objective)
+    for ready in (relaxed, start):
+        # values at hand that are whole and as good as the bound allows need no search
+        if ready is not None and _fits(program, ready) and _value(ready, costs) - level.bound <= within + _slip(level.objective):
+            values = _rounded(program, ready)
+            return values, replace(level, objective=_value(values, costs), gap=max(_value(values, costs) - level.bound, 0.0))
+    model = _highs(program, limits)
+    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
+    model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
+    model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
+    if start is not None:
+        given = highspy.HighsSolution()
+        given.col_value = start.tolist()
+        model.setSolution(given)
+    model.run()
+    status, info = _status(model, level.name), model.getInfo()
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        raise NoSolutionError(f"level {level.name}: stopped by the {status} before any solution was found")
+    values = _rounded(program, np.array(model.getSolution().col_value))
+    objective = _value(values, costs)
+    bound = min(max(float(info.mip_dual_bound), level.bound), objective)
+    return values, Level(level.name, objective, bound, objective - bound, status)
+
+
+def _rounded(program: Program, values: np.ndarray) -> np.ndarray:
+    out = values.copy()
+    out[program.integer] = np.round(out[program.integer])
+    return out
+
+
+def _fits(program: Program, values: np.ndarray) -> bool:
+    whole = values[program.integer]
+    if np.abs(whole - np.round(whole)).max(initial=0.0) > _WHOLE:
+        return False
+    rows = program.matrix @ values
+    ends = [(program.row_lower - rows), (rows - program.row_upper), (program.lower - values), (values - program.upper)]
+    return all(float(np.max(e, initial=0.0)) <= _WHOLE for e in ends)
+
+
+def _on_face(program: Program, values: np.ndarray, reduced: np.ndarray, duals: np.ndarray) -> Program:
+    lower, upper = program.lower.copy(), program.upper.copy()
+    row_lower, row_upper = program.row_lower.copy(), program.row_upper.copy()
+    at_lower, at_upper = reduced > _DUAL_TOLERANCE, reduced < -_DUAL_TOLERANCE
+    upper[at_lower], lower[at_upper] = lower[at_lower], upper[at_upper]
+    tight_low, tight_high = duals > _DUAL_TOLERANCE, duals < -_DUAL_TOLERANCE
+    row_upper[tight_low], row_lower[tight_high] = row_lower[tight_low], row_upper[tight_high]
+    return replace(program, lower=lower, upper=upper, row_lower=row_lower, row_upper=row_upper)
+
+
+def _tighten(model: Any, program: Program) -> None:
+    columns, rows = len(program.lower), len(program.row_lower)
+    model.changeColsBounds(columns, np.arange(columns, dtype=np.int32), program.lower, program.upper)
+    model.changeRowsBounds(rows, np.arange(rows, dtype=np.int32), program.row_lower, program.row_upper)
+
+
+def _held(program: Program, costs: np.ndarray, most: float) -> Program:
+    row = sparse.csr_matrix(np.asarray(costs, float))
+    return replace(
+        program, matrix=sparse.vstack([program.matrix, row], format="csr"),
+        row_lower=np.append(program.row_lower, -np.inf), row_upper=np.append(program.row_upper, most),
+    )  # fmt: skip

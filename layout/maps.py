@@ -1,0 +1,465 @@
+"""The meeting map: a plan as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import html
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from layout import messages
+from layout.ground import TOLERANCE_M, degrees, folded, road_lines, shaded_ground
+from layout.plan import Outcome, Plan
+from layout.sheets import describe
+from layout.standards import Standards
+from layout.tables import BANDS, band_of, label, schemas
+
+if TYPE_CHECKING:
+    import folium
+
+AUDIENCES = ("internal", "public")
+_PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
+_STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
+# the words for codes that the page shows: table, column by the name of the list
+_WORDS = {
+    "kind": ("settlements", "kind"), "school_kind": ("schools", "kind"), "school_status": ("schools", "status"), "tier": ("classes", "tier"),
+    "action": ("proposals", "action"), "mode": ("assignment", "mode"), "status": ("assignment", "status"), "origin": ("candidates", "origin"),
+}  # fmt: skip
+
+
+def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review_no: str = "") -> folium.Map:
+    """Draw a plan as a folium map whose page holds everything it shows and fetches nothing.
+
+    Parameters
+    ----------
+    plan
+        From :func:`layout.make_plan` or :func:`layout.read_plan`.
+    lang
+        Language in which the page opens, ``zh`` or ``en``; both are in it.
+    audience
+        ``internal``: every count, stamped as not to be published. ``public``: only schools, proposals and the county have
+        counts of children; those below ``privacy.small_count`` are shown as "<10" and all others rounded to tens, so that
+        none can be found by subtraction. Children by village, by way of going to school and by class, persons who move, the
+        reasons of proposals (they count the children of villages) and the outline of the county are left out; villages
+        with fewer children than that without a place, beyond the limit or in the county seat are not told apart.
+    review_no
+        审图号 of a map that has passed the review; empty where it has not, and the public page asks for it.
+
+    Returns
+    -------
+    folium.Map
+        Shown by a notebook, written by ``save`` or :func:`save_map`. A folium plug-in added to it whose script would
+        have to be fetched makes the page fail by name instead of arriving incomplete.
+
+    Raises
+    ------
+    ValueError
+        If the language or the audience is unknown, or the plan has no place to draw.
+
+    Examples
+    --------
+    >>> draw_map(None, audience="press")
+    Traceback (most recent call last):
+        ...
+    ValueError: audience must be one of internal, public, not 'press'
+    """
+    if lang not in messages.LANGUAGES:
+        raise ValueError(f"lang must be one of {', '.join(messages.LANGUAGES)}, not {lang!r}")
+    if audience not in AUDIENCES:
+        raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
+    if not len(plan.county.settlements) and not len(plan.schools):
+        raise ValueError("the plan has neither a settlement nor a school to draw")
+    import folium
+    from branca.element import Template
+
+    data = _island(plan, lang, audience, review_no)
+    (south, west), (north, east) = data["bounds"]
+    drawn = folium.Map(
+        location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, prefer_canvas=True,
+        zoom_control=False, zoom_animation=False, fade_animation=False, zoom_snap=0.25, min_zoom=6, max_zoom=18,
+    )  # fmt: skip
+    # folium names its elements at random; one fixed name makes the same plan the same file
+    drawn._id = "plan"
+    # nothing but Leaflet is needed, and Leaflet goes into the page
+    drawn.default_js, drawn.default_css = [], []
+    figure: Any = drawn.get_root()
+    figure.page = functools.partial(_page, data=data, lang=lang, map_name=drawn.get_name())
+    figure._template = Template("{{ this.page(this) }}")
+    figure.height = "720px"
+    return drawn
+
+
+def save_map(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal", review_no: str = "") -> None:
+    """Write the map of a plan as one HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    plan
+        From :func:`layout.make_plan` or :func:`layout.read_plan`.
+    path
+        The file; its folder is made where it is missing.
+    lang, audience, review_no
+        As in :func:`draw_map`.
+
+    Raises
+    ------
+    ValueError
+        As :func:`draw_map`.
+
+    Examples
+    --------
+    >>> save_map(None, "map.html", lang="fr")
+    Traceback (most recent call last):
+        ...
+    ValueError: lang must be one of zh, en, not 'fr'
+    """
+    text = draw_map(plan, lang=lang, audience=audience, review_no=review_no).get_root().render()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".layout-") as scratch:
+        made = Path(scratch) / "map.html"
+        made.write_text(text, encoding="utf-8", newline="\n")
+        made.replace(path)
+
+
+def vendored() -> dict[str, dict[str, Any]]:
+    """Return what is vendored for the page: name, version, licence, origin and sha256 of every file.
+
+    Returns
+    -------
+    dict
+        Entry by package.
+
+    Examples
+    --------
+    >>> vendored()["leaflet"]["version"], vendored()["leaflet"]["licence"]
+    ('1.9.4', 'BSD-2-Clause')
+    """
+    return json.loads(_asset("manifest.json"))
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def _page(figure: Any, *, data: Mapping[str, Any], lang: str, map_name: str) -> str:
+    from branca.element import CssLink, JavascriptLink
+
+    foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
+    if foreign:
+        raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
+    # json with the characters that could end the element or a line written as escapes
+    island = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&\u2028\u2029":
+        island = island.replace(mark, f"\\u{ord(mark):04x}")
+    script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+    no_script = " ".join(messages.text("maps.no_script", each) for each in messages.LANGUAGES)
+    title = messages.text("maps.title", lang, county=data["county"])
+    body = "\n".join([
+        f"<style>{_leaflet_css()}</style>", f"<style>{_asset('plan_map.css')}</style>", f"<script>{script}\n{_icons()}</script>",
+        figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
+        '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
+        figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
+        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", "</body>", "</html>", "",
+    ]).replace("\r", "")  # fmt: skip
+    # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
+    hashes = [hashlib.sha256(code.encode()).digest() for code in re.findall(r"<script>(.*?)</script>", body, flags=re.DOTALL)]
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    only = "style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; script-src {allowed}; {only}"
+    head = [
+        "<!DOCTYPE html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', "<head>", '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">', f"<title>{html.escape(title)}</title>",
+    ]  # fmt: skip
+    return "\n".join([*head, body])
+
+
+def _asset(name: str) -> str:
+    return files("layout").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _data_uri(name: str) -> str:
+    return "data:image/png;base64," + base64.b64encode(files("layout").joinpath("assets", name).read_bytes()).decode()
+
+
+def _leaflet_css() -> str:
+    return re.sub(r"url\(images/([\w.-]+)\)", lambda found: f"url({_data_uri(found[1])})", _asset("leaflet.css"))
+
+
+def _icons() -> str:
+    # Leaflet guesses where its marker lies from a style sheet, which fails for one that lies in the page
+    icons = {"iconUrl": "marker-icon.png", "iconRetinaUrl": "marker-icon-2x.png", "shadowUrl": "marker-shadow.png"}
+    return f"L.Icon.Default.imagePath=' ';L.Icon.Default.mergeOptions({json.dumps({k: _data_uri(v) for k, v in icons.items()})});"
+
+
+# --- what the page holds ----------------------------------------------------------------------------------------------
+
+
+def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, Any]:
+    county, standards = plan.county, plan.standards
+    threshold = int(standards["privacy.small_count"])
+    least = threshold if audience == "public" else 0
+    villages = {key: i for i, key in enumerate(county.settlements["settlement_id"])}
+    schools = {key: i for i, key in enumerate(plan.schools["school_id"])}
+    townships = {key: i for i, key in enumerate(county.townships["township_id"])}
+    base, then = plan.years[0], plan.years[-1]
+    places = gpd.GeoSeries(pd.concat([county.settlements.geometry, plan.schools.geometry], ignore_index=True), crs=county.crs)
+    situations = (("base", plan.today, base), ("nothing", plan.today, then), ("planned", plan.planned, then))
+    return {
+        "lang": lang, "audience": audience, "review_no": review_no, "small_count": threshold,
+        "county": county.name, "base_date": county.base_date.isoformat(), "base_year": base, "plan_year": then, "years": list(plan.years),
+        "bounds": _bounds(places), "attribution": _credits(plan),
+        "text": {each: _sentences(each) for each in messages.LANGUAGES}, "words": {each: _words(each) for each in messages.LANGUAGES},
+        "limits": _limits(standards), "tiers": _tiers(standards), "townships": _townships(plan),
+        "villages": _points(county.settlements, "settlement_id", townships), "schools": _points(plan.schools, "school_id", townships),
+        "pupils": [] if least else _pupils(plan.today.assignment, villages, plan.years),
+        "situations": [_view(key, plan, outcome, year, villages, schools, least) for key, outcome, year in situations],
+        "must_stay": [[schools[r.school_id], r.year, _published(r.pupils, least), _number(r.next_minutes)] for r in _rows(plan.must_stay)],
+        "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
+        **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan),
+    }  # fmt: skip
+
+
+def _credits(plan: Plan) -> list[str]:
+    roads = plan.county.roads
+    credit = "" if roads is None else str(roads.source.get("attribution", ""))
+    return [credit] if credit else []
+
+
+def _notes(plan: Plan) -> list[dict[str, str]]:
+    said = [describe(plan.county.notes, each) for each in messages.LANGUAGES]
+    return [dict(zip(messages.LANGUAGES, pair, strict=True)) for pair in zip(*said, strict=True)]
+
+
+def _move(move: Any, villages: Mapping[str, int], audience: str) -> dict[str, int | None]:
+    told: dict[str, int | None] = {"from": villages[move.from_id], "to": villages[move.to_id], "year": move.year}
+    if audience == "public":
+        return told
+    return told | {"households": _published(move.households, 0), "persons": _published(move.persons, 0)}
+
+
+def _published(value: float, least: int) -> int | None:
+    """Return a count as it may be shown: -1 below the threshold, else rounded to tens; unchanged where there is none."""
+    if pd.isna(value):
+        return None
+    whole = round(float(value))
+    if not least or whole == 0:
+        return whole
+    return -1 if whole < least else round(whole, -1) or 10
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else round(float(value), 1)
+
+
+def _sentences(lang: str) -> dict[str, str]:
+    return {key.removeprefix("maps."): text for key, text in messages.catalogue(lang).items() if key.startswith("maps.")}
+
+
+def _words(lang: str) -> dict[str, dict[str, str]]:
+    return {
+        name: {code: label(table, column, code, lang) for code in schemas()[table].columns[column].values} for name, (table, column) in _WORDS.items()
+    }
+
+
+def _limits(standards: Standards) -> dict[str, dict[str, object]]:
+    return {
+        band: {
+            "walk": standards.limit("walk", band), "bus": standards.limit("bus", band), "week": standards.limit("week", band),
+            "clause": {each: standards.rules[f"travel.limit.walk.{band}"].cite(each) for each in messages.LANGUAGES},
+        }
+        for band in BANDS
+    }  # fmt: skip
+
+
+def _tiers(standards: Standards) -> dict[str, int]:
+    small, elevated = int(standards["class_size.small.max"]), int(standards["class_size.elevated.max"])
+    oversized, most = int(standards["class_size.oversize.min"]), int(standards["class_size.super_oversize.min"])
+    return {"small": small, "elevated": elevated, "oversized": oversized, "super": most}
+
+
+def _points(table: gpd.GeoDataFrame, key: str, townships: Mapping[str, int]) -> list[list[object]]:
+    rows = zip(table[key], table["name"], table["kind"], table["township_id"], degrees(table.geometry).tolist(), strict=True)
+    return [[one, name, kind, townships.get(township, -1), *at] for one, name, kind, township, at in rows]
+
+
+def _bounds(places: gpd.GeoSeries) -> list[list[float]]:
+    west, south, east, north = places.to_crs(4326).total_bounds
+    # one place alone still needs a frame, about a kilometre around it
+    grow = max(0.01 - (east - west), 0.01 - (north - south), 0) / 2
+    return [[round(south - grow, 5), round(west - grow, 5)], [round(north + grow, 5), round(east + grow, 5)]]
+
+
+def _townships(plan: Plan) -> list[dict[str, object]]:
+    settlements = plan.county.settlements
+    at = degrees(settlements.geometry)
+    # a township's name stands at its seat, else in the middle of its villages
+    rank = settlements["kind"].map({"county_seat": 0, "town": 1}).fillna(2).to_numpy()
+    out = []
+    for row in _rows(plan.county.townships):
+        mine = np.flatnonzero(settlements["township_id"] == row.township_id)
+        seat = mine[rank[mine] == rank[mine].min()] if len(mine) else mine
+        where = None if not len(mine) else at[seat[0]].tolist() if rank[seat[0]] < 2 else np.rint(at[mine].mean(axis=0)).astype(int).tolist()
+        out.append({"name": row.name, "seat": bool(row.is_county_seat), "at": where})
+    return out
+
+
+def _pupils(assignment: pd.DataFrame, villages: Mapping[str, int], years: Sequence[int]) -> list[list[list[int]]]:
+    """Return children by village, year and band."""
+    counts = np.zeros((len(villages), len(years), len(BANDS)), dtype="int64")
+    rows = assignment[assignment["year"].isin(years)]
+    year = rows["year"].map({y: i for i, y in enumerate(years)}).to_numpy()
+    np.add.at(counts, (rows["settlement_id"].map(villages).to_numpy(int), year, _band_numbers(rows)), rows["pupils"].to_numpy())
+    return counts.tolist()
+
+
+def _band_numbers(rows: pd.DataFrame) -> np.ndarray:
+    return rows["grade"].map({grade: list(BANDS).index(band_of(grade)) for grade in range(1, 10)}).to_numpy(int)
+
+
+def _view(
+    key: str, plan: Plan, outcome: Outcome, year: int, villages: Mapping[str, int], schools: Mapping[str, int], least: int
+) -> dict[str, Any]:  # fmt: skip
+    classes = outcome.classes[outcome.classes["year"] == year]
+    seats = outcome.school_years[outcome.school_years["year"] == year] if len(outcome.school_years) else plan.county.schools
+    seats = seats[seats["status"] == "open"]
+    total = plan.summary[(plan.summary["view"] == outcome.view) & (plan.summary["year"] == year)].iloc[0]
+    counts = {name: int(total[name]) for name in ("pupils", *_STATUSES)}
+    counts |= {"no_place": counts["no_seat"] + counts["no_bed"], "out_of_reach": counts["beyond_limit"] + counts["no_route"]}
+    # the public page has the great sums only
+    kept_back = _PARTS if least else ()
+    return {
+        "key": key, "year": year, "flows": _flows(outcome.assignment, year, villages, schools, least),
+        "headline": {name: None if name in kept_back else _published(n, least) for name, n in counts.items()},
+        "oversized": [int(total["oversized_classes"]), int(total["super_classes"])],
+        "open_schools": len(seats), "rolls": _rolls(classes, schools, least),
+        "seats": [[schools[r.school_id], r.status, r.first_grade, r.last_grade, r.rooms, _published(r.beds, 0) or 0] for r in _rows(seats)],
+        "classes": [] if least else [
+            [schools[r.school_id], r.grades, r.pupils, r.classes, r.largest_class, r.tier, r.mixed] for r in _rows(classes)
+        ],
+    }  # fmt: skip
+
+
+def _flows(
+    assignment: pd.DataFrame, year: int, villages: Mapping[str, int], schools: Mapping[str, int], least: int
+) -> list[list[object]]:  # fmt: skip
+    """Return who goes where: village, band, school (-1: none), mode, status, children, minutes of the slowest."""
+    rows = assignment[(assignment["year"] == year) & (assignment["pupils"] > 0)]
+    rows = pd.DataFrame({
+        "village": rows["settlement_id"].map(villages).astype("int64"), "band": _band_numbers(rows),
+        "school": rows["school_id"].astype("str").map(schools).fillna(-1).astype("int64"),
+        "mode": rows["mode"].astype("str"), "status": rows["status"].astype("str"), "pupils": rows["pupils"], "minutes": rows["minutes"],
+    })  # fmt: skip
+    groups = rows.groupby(["village", "band", "school", "mode", "status"], sort=True)
+    flows = groups.agg(pupils=("pupils", "sum"), minutes=("minutes", "max")).reset_index()
+    if least:
+        # of few children it is not said that they have no place, nor that they study elsewhere
+        flows = flows[(flows["status"] == "served") & (flows["mode"] != "seat") | (flows["pupils"] >= least)]
+    return [[r.village, r.band, r.school, r.mode, r.status, None if least else r.pupils, _number(r.minutes)] for r in _rows(flows)]
+
+
+def _rolls(classes: pd.DataFrame, schools: Mapping[str, int], least: int) -> list[list[object]]:
+    """Return by school its children, classes, classes of 56 and over and of 66 and over, and the tier of the largest."""
+    rows = []
+    for school_id, group in classes.groupby("school_id", sort=True):
+        largest = group["tier"].iloc[int(group["largest_class"].to_numpy().argmax())]
+        sums = group[["pupils", "classes", "oversized_classes", "super_classes"]].sum().tolist()
+        rows.append([schools[str(school_id)], _published(sums[0], least), *sums[1:], largest])
+    return rows
+
+
+def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int) -> list[dict[str, Any]]:
+    out = []
+    for r in _rows(plan.proposals):
+        clauses = [key.strip() for key in str(r.clauses).split(";") if key.strip()]
+        gates = [gate.strip() for gate in str(r.gates).split(";") if gate.strip()]
+        out.append({
+            "school": schools[r.school_id], "year": r.year, "action": r.action, "role": r.role, "first": r.first_grade, "last": r.last_grade,
+            "rooms": r.rooms, "beds": r.beds, "cost": _number(r.cost_yuan) or 0, "pupils": _published(r.pupils, least),
+            # the sentence counts the children of single villages
+            "reason": None if audience == "public" else {"zh": r.reason_zh, "en": r.reason_en},
+            "clauses": [_cited(plan.standards, key) for key in clauses], "gates": [_worded(gate) for gate in gates],
+        })  # fmt: skip
+    return out
+
+
+def _cited(standards: Standards, key: str) -> dict[str, str]:
+    rule = standards.rules.get(key)
+    return {each: key if rule is None else f"{rule.zh if each == 'zh' else rule.en}: {rule.cite(each)}" for each in messages.LANGUAGES}
+
+
+def _worded(gate: str) -> dict[str, str]:
+    # a gate is the key of a sentence, or the sentence itself
+    return {each: messages.catalogue(each).get(gate, gate) for each in messages.LANGUAGES}
+
+
+def _sites(plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    opened = set(plan.proposals["school_id"])
+    free = plan.candidates[~plan.candidates["school_id"].isin(opened)]
+    candidates = [
+        {"name": r.name, "origin": r.origin, "flags": r.flags, "at": at} for r, at in zip(_rows(free), degrees(free.geometry).tolist(), strict=True)
+    ]
+    layers = dict(zip(plan.county.exclusions["exclusion_id"], plan.county.exclusions["layer"], strict=True))
+    rejected = [
+        {"name": r.name, "exclusion": layers.get(r.exclusion_id, r.exclusion_id), "clause": _cited(plan.standards, r.clause), "at": at}
+        for r, at in zip(_rows(plan.rejected), degrees(plan.rejected.geometry).tolist(), strict=True)
+    ]
+    shapes = plan.county.exclusions.geometry.simplify(TOLERANCE_M)
+    areas = [
+        {"layer": r.layer, "hard": bool(r.hard), "source": r.source, "rings": [_rings(part) for part in _polygons(shape)]}
+        for r, shape in zip(_rows(plan.county.exclusions), shapes.to_crs(4326), strict=True)
+    ]
+    return {"candidates": candidates, "rejected": rejected, "exclusions": areas}
+
+
+def _rings(polygon: Any) -> list[list[int]]:
+    return [folded(ring) for ring in (polygon.exterior, *polygon.interiors)]
+
+
+def _rows(table: pd.DataFrame) -> list[Any]:
+    return list(pd.DataFrame(table).itertuples())
+
+
+def _polygons(shape: Any) -> list[Any]:
+    return [part for part in getattr(shape, "geoms", [shape]) if part.geom_type == "Polygon"]
+
+
+def _assumptions(plan: Plan) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for r in _rows(plan.county.assumptions):
+        table = schemas().get(r.table)
+        column = None if table is None else table.columns.get(r.column)
+        rule = plan.standards.rules.get(r.basis)
+        names = {"zh": (table.zh if table else r.table, column.zh if column else r.column), "en": (r.table, r.column)}
+        out.append({
+            each: messages.text("maps.assumption", each, table=names[each][0], column=names[each][1], rows=r.rows, note=_half(r.note, each),
+                                basis=rule.cite(each) if rule else r.basis)
+            for each in messages.LANGUAGES
+        } | {"column": {each: " ".join(names[each]) for each in messages.LANGUAGES}})  # fmt: skip
+    return out
+
+
+def _half(note: str, lang: str) -> str:
+    # a note that stands in both languages is written "Chinese / English"
+    halves = note.split(" / ")
+    return halves[messages.LANGUAGES.index(lang)] if len(halves) == len(messages.LANGUAGES) else note
+
+
+def _ground(plan: Plan, places: gpd.GeoSeries, audience: str) -> dict[str, Any]:
+    county = plan.county
+    outline = [] if county.boundary is None or audience == "public" else _polygons(county.boundary.simplify(TOLERANCE_M))
+    rings = gpd.GeoSeries([part.exterior for part in outline], crs=county.crs).to_crs(4326)
+    return {
+        "roads": road_lines(county.roads.edges) if county.roads is not None and len(county.roads.edges) else [],
+        "boundary": [folded(ring) for ring in rings], "shade": None if county.terrain is None else shaded_ground(county.terrain, places),
+    }  # fmt: skip

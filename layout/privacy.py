@@ -1,0 +1,476 @@
+"""Which counts of people the outputs show, and which of them a public edition must hide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import linprog
+from scipy.sparse.linalg import lsqr
+
+from layout import messages
+from layout.plan import Plan
+from layout.tables import BANDS
+
+AUDIENCES = ("internal", "public")
+# statuses of a child who has a school, and of one who has none
+PLACED, WITHOUT = ("served", "beyond_limit"), ("no_seat", "no_bed", "no_route")
+# a published sum must leave at least this many whole numbers possible for a small count that is not shown
+_AMBIGUITY = 3
+# bounds settle after a few rounds; numbers below the second constant are rounding of the projection
+_PASSES, _NOTHING = 30, 1e-7
+_PUSHES = 12
+
+Cell = tuple[object, ...]
+Line = Sequence[tuple[int, Cell]]
+Marks = Mapping[Cell, str]
+
+
+def hidden_counts(plan: Plan) -> dict[Cell, str]:
+    """Choose the counts of people that a public edition does not show, and what stands in their place.
+
+    Cells are named ``("T", view, township, year, band, measure)`` for the headline (view and township may be empty: both
+    views, the whole county), ``("H", view, year, measure)`` for the county's sums, ``("S", view, year, school)`` and
+    ``("C", view, year, school, class_group)`` for pupils of a school and of a class group,
+    ``("V", view, year, settlement, band, status)`` for villages, ``("K", school, year)`` for schools that must stay,
+    ``("B", school)`` for boarders, ``("P", year, school)`` for proposals whose pupils are not the school's,
+    ``("D", school, year, action)`` for beds; for relocation sites see :func:`site_cells`.
+
+    Parameters
+    ----------
+    plan
+        Its ``privacy.small_count`` is the smallest count that may be shown.
+
+    Returns
+    -------
+    dict
+        ``<10`` or ``*`` by cell; cells that are not in it may be shown.
+
+    Examples
+    --------
+    >>> hidden_counts(plan)  # doctest: +SKIP
+    """
+    counts, lines = published_counts(plan)
+    return hide(counts, lines, least=int(plan.standards["privacy.small_count"]))
+
+
+def published_counts(plan: Plan) -> tuple[dict[Cell, int], list[Line]]:
+    """Return every count of people that the outputs show, and the sums that bind them.
+
+    Parameters
+    ----------
+    plan
+        What is shown.
+
+    Returns
+    -------
+    tuple of dict and list
+        Count by cell (see :func:`hidden_counts`), and lines of signed cells whose counts add up to 0.
+
+    Examples
+    --------
+    >>> published_counts(plan)  # doctest: +SKIP
+    """
+    counts: dict[Cell, int] = {}
+    groups: dict[Cell, list[Cell]] = {}
+    lines: list[Line] = []
+    township_of = dict(zip(plan.county.settlements["settlement_id"], plan.county.settlements["township_id"], strict=True))
+
+    def put(cell: Cell, value: float, total: Cell | None = None) -> None:
+        if cell not in counts and total is not None:
+            groups.setdefault(total, []).append(cell)
+        counts[cell] = int(value)
+
+    for outcome in (plan.today, plan.planned):
+        view, parts = outcome.view, (*PLACED, *WITHOUT, "away")
+        for row in records(outcome.headline):
+            own = {m: headline_cell(view, row["township_id"], row["year"], row["band"], m) for m in ("pupils", *parts)}
+            for measure, cell in own.items():
+                put(cell, row[measure], headline_cell(view, "", row["year"], row["band"], measure))
+            lines.append([(1, own["pupils"]), *((-1, own[m]) for m in parts)])
+        for row in records(outcome.classes):
+            put(("C", view, row["year"], row["school_id"], row["class_group"]), row["pupils"], ("S", view, row["year"], row["school_id"]))
+        for row in records(unserved_villages(outcome.assignment)):
+            total = headline_cell(view, township_of[row["settlement_id"]], row["year"], row["band"], row["status"])
+            put(("V", view, row["year"], row["settlement_id"], row["band"], row["status"]), row["pupils"], total)
+    for row in records(relocation_sites(plan)):
+        for cell, column in site_cells(row["settlement_id"]).items():
+            put(cell, row[column])
+    for row in records(plan.must_stay):
+        put(("K", row["school_id"], row["year"]), row["pupils"])
+    for row in records(plan.county.schools[["school_id", "boarders"]].dropna()):
+        put(("B", row["school_id"]), row["boarders"])
+    for total, members in groups.items():
+        counts.setdefault(total, sum(counts[m] for m in members))
+        lines.append([(1, total), *((-1, m) for m in members)])
+    for row in records(plan.proposals[["school_id", "year", "action", "pupils", "beds"]]):
+        put(proposal_cell(plan, row["school_id"], row["year"]), row["pupils"])
+        # a bed stands for a child
+        put(("D", row["school_id"], row["year"], row["action"]), row["beds"])
+    lines += _county_lines(plan, counts, groups)
+    # a sum that does not hold in the figures tells nobody anything
+    return counts, [line for line in lines if sum(sign * counts[cell] for sign, cell in line) == 0]
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts.
+
+    Parameters
+    ----------
+    frame
+        Any table.
+
+    Returns
+    -------
+    list of dict
+        Value by column, row by row.
+
+    Examples
+    --------
+    >>> records(pd.DataFrame({"a": [1, 2]}))
+    [{'a': 1}, {'a': 2}]
+    """
+    return frame.to_dict("records")  # type: ignore[return-value]
+
+
+def site_cells(settlement: object) -> dict[Cell, str]:
+    """Name the cells of a relocation site, with the column of :func:`relocation_sites` that each counts.
+
+    Parameters
+    ----------
+    settlement
+        Id of the site.
+
+    Returns
+    -------
+    dict
+        Column by name of the cell.
+
+    Examples
+    --------
+    >>> list(site_cells("X").values())
+    ['persons', 'households', 'pupils_base', 'pupils_plan']
+    """
+    return {
+        ("M", settlement): "persons",
+        ("N", settlement): "households",
+        ("R", settlement, "base"): "pupils_base",
+        ("R", settlement, "plan"): "pupils_plan",
+    }
+
+
+def headline_cell(view: str, township: object, year: object, band: object, measure: str) -> Cell:
+    """Name a cell of the headline; all pupils, and those away, are the same children in both views.
+
+    Parameters
+    ----------
+    view, township, year, band, measure
+        Where the count stands; an empty township is the whole county.
+
+    Returns
+    -------
+    tuple
+        The name.
+
+    Examples
+    --------
+    >>> headline_cell("today", "T1", 2025, "lower", "pupils")
+    ('T', '', 'T1', 2025, 'lower', 'pupils')
+    """
+    return ("T", "" if measure in ("pupils", "away") else view, township, year, band, measure)
+
+
+def proposal_cell(plan: Plan, school: object, year: object) -> Cell:
+    """Name the cell of a proposal's pupils: the school's own where they are the same children.
+
+    Parameters
+    ----------
+    plan
+        Where the proposal stands.
+    school, year
+        Its school and year.
+
+    Returns
+    -------
+    tuple
+        The name.
+
+    Examples
+    --------
+    >>> proposal_cell(plan, "S1", 2035)  # doctest: +SKIP
+    """
+    classes, proposals = plan.planned.classes, plan.proposals
+    total = classes.loc[(classes["school_id"] == school) & (classes["year"] == year), "pupils"].sum()
+    own = proposals.loc[(proposals["school_id"] == school) & (proposals["year"] == year), "pupils"]
+    return ("S", "planned", year, school) if total and (own == total).all() else ("P", year, school)
+
+
+def hide(counts: Mapping[Cell, int], lines: Sequence[Line], *, least: int) -> dict[Cell, str]:
+    """Hide the small counts, and as many others as it takes that the sums do not give a small one away.
+
+    Every count from 1 to ``least - 1`` is hidden; zeros stay. A small count is given away where all lines together, the
+    marks, and the other hidden counts rounded to tens leave fewer than three whole numbers for it. Then the smallest shown
+    count that stands in a line with it is hidden too, until none is given away or nothing is left to hide.
+
+    Parameters
+    ----------
+    counts
+        Count by cell.
+    lines
+        Signed cells whose counts add up to 0.
+    least
+        The smallest count that may be shown.
+
+    Returns
+    -------
+    dict
+        ``<10`` for a small count, ``*`` for another hidden one.
+
+    References
+    ----------
+    Cell suppression with complementary cells: Hundepool and others 2012, Statistical Disclosure Control, chapter 4.
+
+    Examples
+    --------
+    A total of 60 is the sum of 3, 17 and 40: without the 3 alone it could be worked out, so the 17 goes with it.
+
+    >>> counts = {("a",): 3, ("b",): 17, ("c",): 40, ("all",): 60}
+    >>> hide(counts, [[(1, ("all",)), (-1, ("a",)), (-1, ("b",)), (-1, ("c",))]], least=10)
+    {('a',): '<10', ('b',): '*'}
+    """
+    marks = {cell: messages.text("privacy.small", least=least) for cell, value in counts.items() if 0 < value < least}
+    small = frozenset(marks)
+    lines_of: dict[Cell, list[int]] = {}
+    for number, line in enumerate(lines):
+        for _, cell in line:
+            lines_of.setdefault(cell, []).append(number)
+    while True:
+        more = {}
+        for given_away in _given_away(counts, lines, marks, small, least):
+            found = _smallest_beside(given_away, counts, lines, lines_of, marks)
+            if found is not None:
+                more[found] = messages.text("privacy.hidden")
+        if not more:
+            return marks
+        marks |= more
+
+
+def round_people(text: str) -> str:
+    """Round the numbers of people in a sentence to tens, and say ``<10`` for those below.
+
+    Parameters
+    ----------
+    text
+        A sentence. A whole number counts people unless a unit of time, space, money, rooms, classes, villages or grades stands
+        behind it; years stay.
+
+    Returns
+    -------
+    str
+        The sentence.
+
+    Examples
+    --------
+    >>> round_people("2035年有7名1—3年级学生步行超过30分钟，43名学生可就近入学")
+    '2035年有<10名1—3年级学生步行超过30分钟，≈40名学生可就近入学'
+    """
+    return _NUMBER.sub(lambda m: _tens(int(m[0].replace(",", ""))), text)
+
+
+def unserved_villages(assignment: pd.DataFrame) -> pd.DataFrame:
+    """Return the children beyond the limit or without a place by settlement.
+
+    Parameters
+    ----------
+    assignment
+        Table ``assignment``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``settlement_id, year, band, status`` with ``pupils``, the longest ``minutes`` (NaN without a way) and ``school_ids``.
+
+    Examples
+    --------
+    >>> unserved_villages(plan.planned.assignment)  # doctest: +SKIP
+    """
+    rows = assignment[assignment["status"].isin(["beyond_limit", *WITHOUT]) & (assignment["pupils"] > 0)]
+    band = rows["grade"].map({grade: band for band, grades in BANDS.items() for grade in grades})
+    rows = rows.assign(band=band, school_id=rows["school_id"].astype("str"))
+    grouped = rows.groupby(["settlement_id", "year", "band", "status"], observed=True)
+    schools = ("school_id", lambda ids: tuple(sorted(set(ids) - {""})))
+    return grouped.agg(pupils=("pupils", "sum"), minutes=("minutes", "max"), school_ids=schools).reset_index()
+
+
+def relocation_sites(plan: Plan) -> pd.DataFrame:
+    """Return the relocation sites: who moves in and when, and the pupils living there.
+
+    Parameters
+    ----------
+    plan
+        Its county's moves and its pupils.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``settlement_id``, ``name``, ``township_id``, ``years``, ``households``, ``persons`` (all residents of a village that
+        moves whole without a figure), ``pupils_base`` and ``pupils_plan`` (base year and last year of the plan, rounded).
+
+    Examples
+    --------
+    >>> relocation_sites(plan)  # doctest: +SKIP
+    """
+    county = plan.county
+    sites = county.settlements[(county.settlements["kind"] == "relocation") | county.settlements["settlement_id"].isin(county.moves["to_id"])]
+    residents = county.population.groupby("settlement_id")["persons"].sum()
+    moves = county.moves.assign(persons=county.moves["persons"].fillna(county.moves["from_id"].map(residents)).fillna(0.0))
+    pupils = plan.pupils.groupby(["settlement_id", "year"], observed=True)["pupils"].sum()
+    rows = []
+    for site in records(sites[["settlement_id", "name", "township_id"]]):
+        own = moves[moves["to_id"] == site["settlement_id"]]
+        years = ", ".join(str(y) for y in sorted(set(own["year"])))
+        living = {
+            c: round(pupils.get((site["settlement_id"], y), 0.0)) for c, y in (("pupils_base", county.base_year), ("pupils_plan", max(plan.years)))
+        }
+        rows.append(site | {"years": years, "households": own["households"].sum(), "persons": round(own["persons"].sum()), **living})
+    columns = ["settlement_id", "name", "township_id", "years", "households", "persons", "pupils_base", "pupils_plan"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _county_lines(plan: Plan, counts: dict[Cell, int], groups: Mapping[Cell, list[Cell]]) -> list[Line]:
+    lines: list[Line] = []
+
+    def add(total: Cell, members: list[Cell]) -> None:
+        counts.setdefault(total, sum(counts[m] for m in members))
+        lines.append([(1, total), *((-1, m) for m in members)])
+
+    for view, table in (("today", plan.today.headline), ("planned", plan.planned.headline)):
+        for year in sorted(set(table["year"])):
+            bands = sorted(set(table.loc[table["year"] == year, "band"]))
+            for measure, parts in (("pupils", ["pupils"]), ("beyond_limit", ["beyond_limit"]), ("without", [*WITHOUT])):
+                add(("H", "" if measure == "pupils" else view, year, measure), [headline_cell(view, "", year, b, p) for b in bands for p in parts])
+            placed = [(-1, headline_cell(view, "", year, band, part)) for band in bands for part in PLACED]
+            lines.append([(1, c) for c in groups if c[0] == "S" and c[1:3] == (view, year)] + placed)
+    # the pupils of a township's only settlement are those of the township
+    for row in records(plan.county.settlements.drop_duplicates("township_id", keep=False)[["settlement_id", "township_id"]]):
+        for which, year in (("base", plan.county.base_year), ("plan", max(plan.years))):
+            site, living = ("R", row["settlement_id"], which), [headline_cell("", row["township_id"], year, band, "pupils") for band in BANDS]
+            if site in counts and all(cell in counts for cell in living):
+                add(site, living)
+    return lines
+
+
+def _given_away(counts: Mapping[Cell, int], lines: Sequence[Line], marks: Marks, small: frozenset[Cell], least: int) -> list[Cell]:
+    place = {cell: number for number, cell in enumerate(marks)}
+    rows = []
+    for line in lines:
+        hidden = [(sign, place[cell]) for sign, cell in line if cell in place]
+        if hidden:
+            rows.append((hidden, -sum(sign * counts[cell] for sign, cell in line if cell not in place)))
+    # what a reader knows: small counts are 1 to least - 1; other hidden ones may stand elsewhere, rounded to tens
+    bounds = [(1.0, least - 1.0) if cell in small else _rounded(counts[cell], least) for cell in marks]
+    width = _carried(rows, list(bounds))
+    fixed = _fixed(rows, len(bounds))
+    wanted = min(_AMBIGUITY, least - 1)
+    told = [cell for cell in marks if cell in small and (fixed[place[cell]] or width[place[cell]] < wanted)]
+    if told or not rows:
+        return told
+    # the quick looks found nothing; the exact one takes all lines and bounds together
+    exact = _possible(rows, bounds, [place[cell] for cell in marks if cell in small], wanted)
+    return [cell for cell in marks if cell in small and exact[place[cell]] < wanted]
+
+
+def _rounded(value: int, least: int) -> tuple[float, float]:
+    return max(float(least), round(value, -1) - 5.0), round(value, -1) + 5.0
+
+
+def _carried(rows: Sequence[tuple[list[tuple[int, int]], int]], bounds: list[tuple[float, float]]) -> list[float]:
+    """Return how many whole numbers each hidden count may be once bounds are carried from line to line."""
+    for _ in range(_PASSES):
+        before = list(bounds)
+        for hidden, total in rows:
+            ends = [bounds[n] if sign > 0 else (-bounds[n][1], -bounds[n][0]) for sign, n in hidden]
+            least_all, most_all = sum(low for low, _ in ends), sum(high for _, high in ends)
+            for (sign, n), (least, most) in zip(hidden, ends, strict=True):
+                low, high = total - (most_all - most), total - (least_all - least)
+                if sign < 0:
+                    low, high = -high, -low
+                bounds[n] = max(bounds[n][0], low), min(bounds[n][1], high)
+        if bounds == before:
+            break
+    return [high - low + 1 for low, high in bounds]
+
+
+def _fixed(rows: Sequence[tuple[list[tuple[int, int]], int]], size: int) -> np.ndarray:
+    """Say which hidden counts the lines fix: those that no change of the hidden counts which keeps every line can move."""
+    if not rows:
+        return np.zeros(size, bool)
+    matrix = _matrix(rows, size)
+    # a random vector, made free of everything that the lines fix, is zero exactly there
+    vector = np.random.default_rng(0).uniform(1.0, 2.0, size)
+    free = vector - matrix.T @ lsqr(matrix.T, vector, atol=1e-13, btol=1e-13, iter_lim=20 * size)[0]
+    return np.abs(free) < _NOTHING
+
+
+def _possible(
+    rows: Sequence[tuple[list[tuple[int, int]], int]], bounds: Sequence[tuple[float, float]], small: Sequence[int], wanted: int
+) -> dict[int, float]:
+    """Return how many numbers each small count may be when all lines hold, by linear programming; exact where below ``wanted``."""
+    matrix, totals = _matrix(rows, len(bounds)), [float(total) for _, total in rows]
+    low, high = np.full(len(bounds), np.inf), np.full(len(bounds), -np.inf)
+
+    def push(goal: np.ndarray) -> None:
+        solved = linprog(goal, A_eq=matrix, b_eq=totals, bounds=list(bounds), method="highs")
+        if solved.x is not None:
+            np.minimum(low, solved.x, out=low)
+            np.maximum(high, solved.x, out=high)
+
+    # a few pushes in random directions move nearly every count; the rest are pushed one by one
+    for direction in np.random.default_rng(0).choice([-1.0, 1.0], (_PUSHES, len(small))):
+        goal = np.zeros(len(bounds))
+        goal[list(small)] = direction
+        push(goal)
+    for n in small:
+        for sign in (1.0, -1.0):
+            if high[n] - low[n] + 1 < wanted - _NOTHING:
+                goal = np.zeros(len(bounds))
+                goal[n] = sign
+                push(goal)
+    return {n: float(np.round(high[n] - low[n] + 1, 6)) for n in small}
+
+
+def _matrix(rows: Sequence[tuple[list[tuple[int, int]], int]], size: int) -> sparse.csr_matrix:
+    entries = [(r, n, sign) for r, (hidden, _) in enumerate(rows) for sign, n in hidden]
+    r, n, sign = (np.array(part) for part in zip(*entries, strict=True))
+    return sparse.csr_matrix((sign.astype(float), (r, n)), shape=(len(rows), size))
+
+
+def _smallest_beside(cell: Cell, counts: Mapping[Cell, int], lines: Sequence[Line], lines_of: Mapping[Cell, list[int]], marks: Marks) -> Cell | None:
+    """Return the smallest shown count in a line with a cell, else in a line with a hidden cell beside it, and so on."""
+    seen, border = {cell}, [cell]
+    while border:
+        beside = dict.fromkeys(other for c in border for number in lines_of.get(c, []) for _, other in lines[number] if other not in seen)
+        shown = [c for c in beside if c not in marks and counts[c] > 0]
+        if shown:
+            return min(shown, key=lambda c: counts[c])
+        seen |= set(beside)
+        border = [c for c in beside if c in marks]
+    return None
+
+
+# a whole number that no unit other than people follows, and that is no part of a range of grades or of a decimal number
+_UNITS = (
+    r"年|间|个?班|个村|分钟|小时|万|亿|元|公里|千米|米|[%％]|[-—–]\d|"
+    r"pupils a class\b|minutes?\b|min\b|years?\b|rooms?\b|villages?\b|class(?:es)?\b|yuan\b|km\b|m\b"
+)
+_NUMBER = re.compile(rf"(?<![\dA-Za-z.,—–-])(?<!第)(?<!每班)(?<!grade )(?<!grades )\d+(?:,\d{{3}})*(?![\d]|[.,]\d|\s*(?:{_UNITS}))")
+
+
+def _tens(value: int) -> str:
+    if value == 0 or 1990 <= value <= 2100:
+        return str(value)
+    return messages.text("privacy.small", least=10) if value < 10 else f"≈{round(value, -1)}"
