@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from layout.children import INCOMPLETE, best_runs, ways_of, whole_children
-from layout.location import Level, Program, solve, sparse_rows
+from layout.location import Level, Program, Solution, solve, sparse_rows
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
 
 # a boarder's weekly way counts a fifth for each of five school days
 _DAYS_A_WEEK = 5
+# branch-and-bound nodes of the search for whole classes: counted work, so the answer does not depend on the machine
+_NODES = 200
 # how much of a child counts as one when a sum of shares is compared with whole children
 _SAME = 1e-6
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
@@ -308,8 +311,15 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
     relaxed = solve(program, costs, seed=seed)
     found = relaxed
     if seats_bind:
-        program, costs = _program(flows, _whole_classes(flows, relaxed.values, standards)), levels
-        found = solve(program, costs, seed=seed)
+        seats = _whole_classes(flows, relaxed.values, standards)
+        program, found = _seated(flows, seats, seed)
+        short = [a.objective - b.objective for a, b in zip(found.levels[:2], relaxed.levels[:2], strict=True)]
+        if max(short) > 1 - _SAME:
+            # rounding cost a child its place or its limit: search for better classes
+            other, better = _seated(flows, _searched_classes(flows, seats, standards, seed), seed)
+            if _order(better) < _order(found):
+                program, found = other, better
+        costs = levels
     values = found.values
     if np.abs(values - np.round(values)).max(initial=0.0) > _SAME:
         # beds shared by grades can cut a child in two at a corner of the polytope
@@ -319,6 +329,48 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
     pairs = zip(found.levels, relaxed.levels, strict=True)
     stated = tuple(Level(a.name, a.objective, b.bound, max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
     return np.round(values), stated
+
+
+def _seated(flows: _Flows, seats: Sequence[_Seats], seed: int) -> tuple[Program, Solution]:
+    program = _program(flows, seats)
+    return program, solve(program, _levels(flows), seed=seed)
+
+
+def _order(solution: Solution) -> list[float]:
+    return [round(level.objective, 6) for level in solution.levels]
+
+
+def _searched_classes(flows: _Flows, seats: Sequence[_Seats], standards: Standards, seed: int) -> list[_Seats]:
+    """Move classes between the grades of schools with a room for each grade, as few as needed for fewest children without a place, then beyond the limit."""
+    own = [k for k, s in enumerate(flows.schools) if s.rooms >= len(s.grades)]
+    kept = [group for group in seats if group.school not in own]
+    moved = [group for group in seats if group.school in own]
+    size = np.array([standards.class_size(s.grades[0], incomplete=flows.schools[s.school].incomplete) for s in moved], float)
+    given = np.array([s.seats for s in moved]) / size
+    base = _program(flows, [*kept, *(replace(s, seats=0.0) for s in moved)])
+    rows, count = base.matrix.shape
+    many, first = len(moved), len(flows.schools) + len(kept)
+    n, line = np.arange(many), {k: i for i, k in enumerate(own)}
+    room = np.array([line[s.school] for s in moved], int)
+    # columns: shares, classes, by how many classes a grade differs; rows below: rooms, difference either way
+    added = sparse_rows(
+        rows + len(own) + 2 * many, 2 * many, (first + n, n, -size), (rows + room, n, 1.0), (rows + len(own) + n, n, 1.0),
+        (rows + len(own) + n, many + n, -1.0), (rows + len(own) + many + n, n, -1.0), (rows + len(own) + many + n, many + n, -1.0),
+    )  # fmt: skip
+    shares = sparse.vstack([base.matrix, sparse.csr_matrix((len(own) + 2 * many, count))], format="csr")
+    rooms = np.array([flows.schools[k].rooms for k in own], float)
+    width = count + 2 * many
+    program = Program(
+        np.zeros(width), np.full(width, np.inf), (np.arange(width) >= count) & (np.arange(width) < count + many),
+        sparse.hstack([shares, added], format="csr"), np.concatenate([base.row_lower, np.full(len(own) + 2 * many, -np.inf)]),
+        np.concatenate([base.row_upper, rooms, given, -given]),
+    )  # fmt: skip
+    levels = {name: np.concatenate([c, np.zeros(2 * many)]) for name, c in _levels(flows).items() if name in ("without_place", "beyond_limit")}
+    levels["moved_classes"] = (np.arange(width) >= count + many).astype(float)
+    gaps = dict.fromkeys(levels, 1 - _SAME)
+    found = solve(program, levels, absolute_gaps=gaps, work_limit=_NODES, seed=seed)
+    counts = np.round(found.values[count : count + many])
+    return [*kept, *(replace(s, seats=float(c * z)) for s, c, z in zip(moved, counts, size, strict=True))]
 
 
 def _program(flows: _Flows, seats: Sequence[_Seats]) -> Program:

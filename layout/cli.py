@@ -168,7 +168,7 @@ def roads(
     lang: Lang = "zh",
 ) -> None:
     """Put the roads of an extract, or of OpenStreetMap online, into a county folder."""
-    from layout.roads import read_roads, write_roads
+    from layout.roads import download_roads, read_roads, write_roads
 
     if (pbf is None) != online:
         _stop("cli.pbf_or_online", lang)
@@ -177,7 +177,7 @@ def roads(
             _stop("cli.roads_in_the_way", lang, folder=folder)
         area, crs = _area(folder, lang, needed=online)
         with _working("cli.fetching_roads" if online else "cli.reading_roads", lang):
-            found = _download(area, crs, lang) if pbf is None else read_roads(pbf, bbox=None if area is None else area.bounds, crs=crs)
+            found = download_roads(area, crs=crs) if pbf is None else read_roads(pbf, bbox=None if area is None else area.bounds, crs=crs)
             target = folder / "roads.gpkg"
             with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
                 write_roads(found, Path(scratch) / target.name)
@@ -273,18 +273,6 @@ def _area(folder: Path, lang: str, *, needed: bool):  # type: ignore[no-untyped-
         return None, None
     # widened first: places in a row have a hull without any width
     return shape.buffer(_MARGIN_DEG).convex_hull, county.crs
-
-
-def _download(area, crs: str | None, lang: str):  # type: ignore[no-untyped-def]
-    import osmnx._errors
-    import requests
-
-    from layout.roads import download_roads
-
-    try:
-        return download_roads(area, crs=crs)
-    except (requests.RequestException, osmnx._errors.InsufficientResponseError, osmnx._errors.ResponseStatusCodeError) as error:
-        _stop("cli.no_network", lang, error=_shown(str(error)[:200]))
 
 
 def _examinations() -> Iterator[tuple[str, str, bool, bool]]:

@@ -26,7 +26,7 @@ from layout.tables import CountyDataError, Problem, empty, inspect, schemas
 from layout.terrain import Terrain, elevation_at, read_terrain, write_terrain
 
 FORMAT = 1
-_TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files"}
+_TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note"}
 _FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "standards"}
 # a place this far outside the county's own ground cannot belong to it
 _MARGIN_DEG = 0.3
@@ -145,6 +145,7 @@ def read_county(folder: str | Path) -> County:
     problems += _uncovered(terrain, tables, crs)
     if problems:
         raise CountyDataError(problems)
+    notes = _kept_notes(settings) + notes
     for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
         if missing is None:
             notes.append((note, {}))
@@ -255,6 +256,13 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
     if _date(out["base_date"]) is None:
         problems.append(Problem("bad_setting", path.name, column="base_date", value=str(out["base_date"]), fields={"wanted": "2025-11-01"}))
     return out
+
+
+def _kept_notes(settings: Mapping[str, object]) -> list[tuple[str, dict[str, object]]]:
+    given = settings.get("note", [])
+    entries = [dict(n) for n in given if isinstance(n, Mapping)] if isinstance(given, list) else []
+    known = messages.catalogue("zh")
+    return [(str(n.pop("key")), n) for n in entries if n.get("key") in known]
 
 
 def _date(value: object) -> dt.date:
@@ -485,6 +493,10 @@ def _settings_text(county: County | None) -> str:
     lines = [messages.text("county_toml.head", "zh"), messages.text("county_toml.head", "en"), f"format = {FORMAT}"]
     lines += [f"name = {quoted(today[0])}", f"code = {quoted(today[1])}", f"base_year = {today[2]}", f"base_date = {today[3]}"]
     lines += ['coordinates = "wgs84"'] + ([] if county is None else [f"crs = {quoted(county.crs)}"])
+    for key, fields in () if county is None else county.notes:
+        # what the reader should know about these data travels with them
+        lines += ["", "[[note]]", f"key = {quoted(key)}"]
+        lines += [f"{name} = {value if isinstance(value, (int, float)) else quoted(str(value))}" for name, value in fields.items()]
     return "\n".join(lines) + "\n"
 
 

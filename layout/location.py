@@ -16,6 +16,8 @@ from scipy import sparse
 _DUAL_TOLERANCE = 1e-6
 # how far a level may slip, relative to its value, when a later one is solved: rounding error only
 _SLIP = 1e-6
+# number of the primal simplex among the strategies of HiGHS
+_PRIMAL = 4
 # the solver is given this long at least, so that it can say that it was stopped
 _LEAST_SECONDS = 0.01
 # a value this near a whole number is that number
@@ -167,6 +169,8 @@ def _linear(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) 
             break
         current = _on_face(current, values, reduced, duals)
         _tighten(model, current)
+        # the basis stays feasible on the face, so the primal simplex goes on from it
+        model.setOptionValue("simplex_strategy", _PRIMAL)
     return Solution(values, tuple(levels), levels[-1].status), current
 
 
@@ -203,15 +207,17 @@ def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _
         values, level = _whole_level(current, cost, values, relaxed, level, limits)
         levels.append(level)
         logger.debug("level %s: %s", name, level)
-        if level.objective <= _value(relaxed, cost) + _slip(level.objective):
-            current = _on_face(current, relaxed, reduced, duals)
+        face = _on_face(current, relaxed, reduced, duals)
+        # values on the face prove that whole columns lose nothing on this level
+        if _fits(face, values):
+            current = face
             _tighten(model, current)
         else:
             current = _held(current, cost, level.objective + _slip(level.objective))
             model = _highs(_as_linear(current), replace(limits, nodes=None))
     statuses = [level.status for level in levels]
     status = next((s for s in ("time_limit", "work_limit") if s in statuses), "optimal")
-    return Solution(values if values is not None else np.zeros(0), tuple(levels), status)
+    return Solution(_rounded(program, np.asarray(values)), tuple(levels), status)
 
 
 def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:

@@ -400,7 +400,7 @@ def _cited(standards: Standards, key: str) -> dict[str, str]:
 
 def _worded(gate: str) -> dict[str, str]:
     # a gate is the key of a sentence, or the sentence itself
-    return {each: messages.catalogue(each).get(gate, gate) for each in messages.LANGUAGES}
+    return {each: messages.catalogue(each).get(f"gate.{gate}", gate) for each in messages.LANGUAGES}
 
 
 def _sites(plan: Plan) -> dict[str, list[dict[str, Any]]]:

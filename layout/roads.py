@@ -314,13 +314,23 @@ def download_roads(polygon: BaseGeometry, *, crs: str | None = None) -> Roads:
     Roads
         All roads and paths open to the public.
 
+    Raises
+    ------
+    CountyDataError
+        If the network cannot be reached or refuses.
+
     Examples
     --------
     >>> download_roads(shapely.box(107.4, 26.2, 107.6, 26.3))  # doctest: +SKIP
     """
     import osmnx
+    import osmnx._errors
+    import requests
 
-    graph = osmnx.graph_from_polygon(polygon, network_type="all", simplify=True, retain_all=True)
+    try:
+        graph = osmnx.graph_from_polygon(polygon, network_type="all", simplify=True, retain_all=True)
+    except (requests.RequestException, osmnx._errors.InsufficientResponseError, osmnx._errors.ResponseStatusCodeError) as error:
+        raise CountyDataError([Problem("no_network", "OpenStreetMap", fields={"error": str(error)[:200]})]) from error
     roads = roads_from_networkx(graph, crs=crs)
     return Roads(roads.nodes, roads.edges, roads.crs, {"file": "OpenStreetMap", "sha256": "", "attribution": ATTRIBUTION})
 

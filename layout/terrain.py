@@ -155,6 +155,8 @@ def elevation_at(terrain: Terrain, x: np.ndarray, y: np.ndarray, *, crs: object)
     if not _same_crs(crs, terrain.crs):
         x, y = transformer(crs, terrain.crs).transform(x, y)
     rows, columns = terrain.elevation.shape
+    if not rows or not columns:
+        return np.full(np.shape(x), np.nan)
     # positions counted in cells from the middle of the first one
     across, down = (x - terrain.west) / terrain.cell_x - 0.5, (terrain.north - y) / terrain.cell_y - 0.5
     inside = (across >= -0.5) & (across <= columns - 0.5) & (down >= -0.5) & (down <= rows - 0.5)

@@ -9,7 +9,7 @@ import pytest
 # a module imports only from rooms above its own; the stages never import each other
 ROOMS = [
     ["messages"], ["tables"], ["standards", "coordinates", "sheets", "road_tags"], ["terrain"], ["roads"], ["county"], ["location"],
-    ["network", "children", "candidates", "siting", "reasons"], ["population", "travel", "catchment", "class_size", "placement"],
+    ["network", "children", "candidates"], ["siting"], ["reasons"], ["population", "travel", "catchment", "class_size", "placement"],
     ["sample_ground", "sample_schools", "open_schools"], ["sample", "open_data"], ["plan"], ["privacy", "ground"], ["maps"],
     ["workbook"], ["outputs"], ["cli"], ["__init__", "__main__"],
 ]  # fmt: skip

@@ -175,6 +175,17 @@ def test_situation_and_band_change_what_is_drawn(show, plan):
     assert "不作为 2035，7—9年级" in page.locator("#plan-now").inner_text()
 
 
+def test_beyond_the_limit_has_a_shape_of_its_own(show, plan):
+    page = show(plan)
+    for layer in ("classes", "proposals", "unserved"):
+        page.locator(f"#show-{layer}").uncheck()
+    shapes = "(() => { const seen = []; window.planMap.map.eachLayer((l) => seen.push(l.options.shape)); return seen.filter(Boolean).sort(); })()"
+    assert page.evaluate(shapes) == ["circle"] * 5
+    page.locator("label", has_text="现状 2025").first.click()
+    # grades 1-3 of E walk 37 minutes
+    assert page.evaluate(shapes) == ["circle"] * 4 + ["diamond"]
+
+
 def test_search_finds_a_village_and_a_school(show, plan):
     page = show(plan)
     page.fill("#plan-search", "E村（乙镇）")
@@ -199,6 +210,8 @@ def test_a_proposal_flies_there_and_gives_its_reason(show, plan):
     assert "18名1—3年级孩子步行到S2九年制学校要37分钟" in card.locator(".reason").inner_text()
     assert "用地预审" in card.inner_text() and "国办发" in card.inner_text()
     assert page.evaluate("window.planMap.map.getZoom()") > before
+    # what opens stands first, what stays stands last
+    assert texts(page, "#plan-proposals button") == ["2035 年 新建：E村校址", "2035 年 增设寄宿：S2九年制学校", "2035 年 保留：S1小学"]
     page.locator("#plan-lang").click()
     assert card.locator(".reason").inner_text().startswith("18 children of E")
 

@@ -265,10 +265,10 @@ def test_no_network_is_told_in_words(folder, monkeypatch):
     def fail(*_, **__):
         raise requests.ConnectionError("no route")
 
-    monkeypatch.setattr("layout.roads.download_roads", fail)
+    monkeypatch.setattr("osmnx.graph_from_polygon", fail)
     before = contents(folder)
     result = run("roads", folder, "--online", "--lang", "en")
-    assert result.exit_code == 2 and "fetch an .osm.pbf" in result.stderr and contents(folder) == before
+    assert result.exit_code == 1 and "roads cannot be downloaded (no route)" in result.output and contents(folder) == before
 
 
 # --- end to end

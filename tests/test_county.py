@@ -243,6 +243,12 @@ def test_a_headteacher_and_a_phone_are_left_unread_and_said(folder):
     assert not {"校长", "办公电话", "校训"} & set(county.schools.columns)
 
 
+def test_notes_travel_with_the_folder(tmp_path):
+    note = ("note.sheet_unread", {"file": 'a"b.xlsx', "sheet": "表"})
+    write_county(dataclasses.replace(with_ground(make_paper()), notes=(note,)), tmp_path / "c")
+    assert read_county(tmp_path / "c").notes == (note,)
+
+
 def test_missing_ground_is_said(folder):
     for name in ("roads.gpkg", "terrain.tif", "boundary.geojson"):
         (folder / name).unlink()

@@ -148,7 +148,7 @@ def _proposals():
             "E村18名1—3年级孩子步行到S2九年制学校要37分钟，超过30分钟；在村里办教学点后不超过4分钟。",
             "18 children of E in grades 1-3 walk 37 minutes to S2; a teaching point brings it to 4.",
             "travel.limit.walk.lower;layout.village_primary",
-            "征求村民意见;用地预审",
+            "hear_parents;用地预审",
         ),
         (
             "S1",
@@ -449,6 +449,14 @@ def test_flows_say_who_goes_where_in_how_many_minutes(html):
     assert [4, 0, 0, "walk", "served", 18, 3.7] in data["situations"][2]["flows"]
 
 
+def test_the_slowest_child_stands_for_its_flow(plan):
+    rows = plan.today.assignment
+    slow = (rows["settlement_id"] == "D") & (rows["grade"] == 2)
+    slower = dataclasses.replace(plan.today, assignment=rows.assign(minutes=rows["minutes"].where(~slow, 21.44)))
+    flows = island(render(dataclasses.replace(plan, today=slower)))["situations"][0]["flows"]
+    assert [3, 0, 2, "walk", "served", 60, 21.4] in flows
+
+
 def test_schools_hold_their_classes_and_proposals_their_reasons(html, plan):
     data = island(html)
     assert data["situations"][2]["rolls"] == [[0, 18, 3, 0, 0, "small"], [1, 180, 6, 0, 0, "normal"], [2, 306, 9, 3, 0, "oversized"]]
@@ -458,7 +466,7 @@ def test_schools_hold_their_classes_and_proposals_their_reasons(html, plan):
     assert opened["reason"]["zh"].startswith("E村18名") and opened["reason"]["en"].startswith("18 children of E")
     rule = plan.standards.rules["travel.limit.walk.lower"]
     assert opened["clauses"][0] == {"zh": f"{rule.zh}: {rule.cite('zh')}", "en": f"{rule.en}: {rule.cite('en')}"}
-    assert [gate["zh"] for gate in opened["gates"]] == ["征求村民意见", "用地预审"]
+    assert [gate["zh"] for gate in opened["gates"]] == [messages.text("gate.hear_parents"), "用地预审"]
     assert data["must_stay"] == [[1, 2025, 90, 129.6], [1, 2035, 90, None]]
 
 

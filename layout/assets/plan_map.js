@@ -538,7 +538,10 @@ function drawPlan(map) {
       h("datalist", { id: "plan-names" }, [...targets.keys()].map((label) => h("option", { value: label }))));
   }
   function proposalList() {
-    const list = data.proposals.map((p) => h("li", {}, h("button", { type: "button", on: { click: () => fly("school", p.school) } }, sample(actionMark(p.action)),
+    // what changes most comes first: by action, then by the children it serves
+    const rank = ["open", "reopen", "expand", "add_boarding", "change_grades", "convert_to_teaching_point", "review_for_merger", "keep"];
+    const sorted = [...data.proposals].sort((a, b) => rank.indexOf(a.action) - rank.indexOf(b.action) || b.pupils - a.pupils);
+    const list = sorted.map((p) => h("li", {}, h("button", { type: "button", on: { click: () => fly("school", p.school) } }, sample(actionMark(p.action)),
       h("span", {}, t("proposal.line", { year: p.year, action: word("action", p.action), name: schools[p.school].name })))));
     return [h("h2", {}, t("panel.proposals", { n: list.length })), list.length ? h("ol", { id: "plan-proposals" }, list) : h("p", {}, t("panel.no_proposals")),
       list.length > 12 ? h("p", { class: "note print-only" }, t("panel.more", { n: list.length - 12 })) : null];

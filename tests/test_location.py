@@ -1,0 +1,131 @@
+"""Levels of a program against a naive second solver, hand-worked faces, and every way a search can end."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import LinearConstraint, milp
+
+from layout.location import Level, NoSolutionError, Program, choose_way, level_table, solve, sparse_rows
+
+
+def program(matrix, low, high, *, lower=0.0, upper=np.inf, integer=False):
+    matrix = sparse.csr_matrix(np.asarray(matrix, float))
+    n = matrix.shape[1]
+    return Program(np.full(n, float(lower)), np.full(n, float(upper)), np.full(n, integer), matrix, np.asarray(low, float), np.asarray(high, float))
+
+
+def oracle(case, objectives):
+    """Solve level after level with a dense row for each level before: slow, and by another road."""
+    rows, low, high = case.matrix.toarray(), list(case.row_lower), list(case.row_upper)
+    values = []
+    for costs in objectives:
+        bounds = np.c_[case.lower, case.upper]
+        found = milp(costs, constraints=LinearConstraint(rows, low, high), bounds=(bounds[:, 0], bounds[:, 1]), integrality=case.integer.astype(int))
+        if not found.success:
+            return None
+        values.append(found.fun)
+        rows, low, high = np.vstack([rows, costs]), [*low, -np.inf], [*high, found.fun + 2e-6]
+    return values
+
+
+def random_case(seed, *, integer):
+    rng = np.random.default_rng(seed)
+    n, m = 8, 5
+    matrix = rng.integers(0, 4, (m, n))
+    # covering rows that can be met, under a packing row
+    low = rng.integers(1, 9, m).astype(float)
+    case = program(np.vstack([matrix, np.ones(n)]), [*low, -np.inf], [*np.full(m, np.inf), 30.0], upper=9.0, integer=integer)
+    objectives = [rng.integers(0, 3, n).astype(float) for _ in range(4)]
+    return case, objectives
+
+
+@pytest.mark.parametrize("integer", [False, True])
+@pytest.mark.parametrize("seed", range(400))
+def test_levels_equal_the_naive_solver(seed, integer):
+    case, objectives = random_case(seed, integer=integer)
+    expected = oracle(case, objectives)
+    named = {f"level {i}": costs for i, costs in enumerate(objectives)}
+    if expected is None:
+        with pytest.raises(NoSolutionError, match="no values meet all rows"):
+            solve(case, named)
+        return
+    found = solve(case, named)
+    assert [level.objective for level in found.levels] == pytest.approx(expected, abs=1e-4)
+    assert [level.bound for level in found.levels] == pytest.approx(expected, abs=1e-4)
+    assert {level.status for level in found.levels} == {"optimal"} and found.status == "optimal"
+    assert [float(c @ found.values) for c in objectives] == pytest.approx(expected, abs=1e-4)
+    rows = case.matrix @ found.values
+    assert (rows >= case.row_lower - 1e-6).all() and (rows <= case.row_upper + 1e-6).all()
+    if integer:
+        assert (found.values == np.round(found.values)).all()
+
+
+def test_a_later_level_chooses_among_the_optima_of_the_first():
+    # x + y = 4: the first level does not care; the second wants y small; the third wants x small but may not
+    case = program([[1, 1]], [4], [4])
+    found = solve(case, {"any": np.ones(2), "second": np.array([0.0, 1.0]), "third": np.array([1.0, 0.0])})
+    assert found.values.tolist() == [4, 0]
+    assert [level.objective for level in found.levels] == [4, 0, 4]
+
+
+def test_whole_values_that_the_relaxation_cannot_reach():
+    # 2x + 2y = 3 halves: x + y >= 1.5 whole is 2, so the first level costs 2 where its relaxation says 1.5
+    case = program([[2, 2]], [3], [np.inf], integer=True)
+    found = solve(case, {"count": np.ones(2), "first": np.array([1.0, 0.0])})
+    assert [level.objective for level in found.levels] == [2, 0]
+    assert found.values.tolist() == [0, 2]
+
+
+def test_an_absolute_gap_is_kept_and_stated():
+    case, objectives = random_case(3, integer=True)
+    exact = oracle(case, objectives[:1])[0]
+    found = solve(case, {"children": objectives[0]}, absolute_gaps={"children": 0.999})
+    (level,) = found.levels
+    assert level.bound <= exact + 1e-6 and level.objective - level.bound == pytest.approx(level.gap) and level.gap <= 0.999
+    assert level.objective < exact + 1
+
+
+def test_contradicting_rows_are_named():
+    case = program([[1.0], [1.0]], [2, -np.inf], [np.inf, 1])
+    with pytest.raises(NoSolutionError, match="level only: no values meet all rows"):
+        solve(case, {"only": np.ones(1)})
+    with pytest.raises(NoSolutionError, match="there is no objective"):
+        solve(case, {})
+
+
+def test_a_limit_before_any_solution_says_so():
+    rng = np.random.default_rng(0)
+    case = program(rng.uniform(0, 1, (40, 60)), np.full(40, 9.0), np.full(40, np.inf))
+    with pytest.raises(NoSolutionError, match="level cost: stopped by the work_limit"):
+        solve(case, {"cost": rng.uniform(1, 2, 60)}, work_limit=1)
+
+
+def test_a_work_limit_ends_a_search_with_values_and_a_bound():
+    # a knapsack of equal densities: branching is long, feasible values are at hand
+    weights = np.array([31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79], float)
+    case = program([weights], [401.5], [402.4], upper=1.0, integer=True)
+    found = solve(case, {"use": weights + 0.01 * np.arange(12)}, work_limit=2000)
+    assert found.levels[0].bound <= found.levels[0].objective
+
+
+def test_same_program_same_values():
+    case, objectives = random_case(7, integer=True)
+    named = {str(i): c for i, c in enumerate(objectives)}
+    first, second = solve(case, named), solve(case, named)
+    assert (first.values == second.values).all() and first.levels == second.levels
+
+
+def test_choose_way():
+    # group 0: both keep the limit, rank decides; 1: one keeps it; 2: none does, the quicker goes; 3: equal minutes, rank decides
+    groups = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    minutes = np.array([29, 5, 31, 30, 50, 45, 60, 60.0])
+    assert choose_way(groups, minutes, np.full(8, 30.0), np.array([0, 1] * 4)).tolist() == [0, 3, 5, 6]
+    assert choose_way(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros(0)).tolist() == []
+
+
+def test_rows_add_up_equal_places_and_levels_become_a_table():
+    one = np.array([0])
+    assert sparse_rows(1, 2, (one, one, 2.0), (one, one, 3.0)).toarray().tolist() == [[5.0, 0.0]]
+    assert sparse_rows(2, 3).shape == (2, 3)
+    table = level_table((Level("a", 2.0, 1.5, 0.5, "optimal"),))
+    assert table.values.tolist() == [["a", 2.0, 1.5, 0.5, "optimal"]]
