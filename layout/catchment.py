@@ -211,7 +211,7 @@ def headline(assignment: pd.DataFrame, settlements: pd.DataFrame, *, view: str) 
     })  # fmt: skip
     keys = ["view", "township_id", "year", "band"]
     counts = rows.pivot_table(index=keys, columns="status", values="pupils", aggfunc="sum", fill_value=0)
-    counts = counts.reindex(columns=list(_STATUSES), fill_value=0)
+    counts = counts.reindex(columns=list(_STATUSES), fill_value=0).rename_axis(columns=None)
     return check("headline", counts.assign(pupils=counts.sum(axis=1)).reset_index())
 
 
@@ -245,6 +245,8 @@ def _assign_year(
         seat = seat.iloc[:0]
     pooled = seat.groupby(["year", "grade", "attends"], as_index=False, sort=True)["pupils"].sum().assign(settlement_id="")
     demand = pd.concat([home, pooled[home.columns.intersection(pooled.columns)]], ignore_index=True)
+    if not len(demand):
+        return pd.concat([r for r in rows if len(r)], ignore_index=True), ()
     flows = _flows(demand, ways, schools, standards, seats_bind, seat_schools)
     values, levels = _solve(flows, standards, seats_bind, seed)
     placed = _placed(flows, values, seats_bind)
@@ -260,7 +262,7 @@ def _flows(
     numbers = {s.school_id: k for k, s in enumerate(schools)}
     table = ways.assign(school=ways["school_id"].map(numbers)).dropna(subset="school").astype({"school": int})
     home = children[children["attends"] == "home"].assign(demand=lambda d: d.index)
-    home = home.assign(band=[band_of(g) for g in home["grade"]])
+    home = home.assign(band=pd.Series([band_of(g) for g in home["grade"]], index=home.index, dtype="str"))
     first, last = (np.array([getattr(s, c) for s in schools] or [0]) for c in ("first_grade", "last_grade"))
     beds = np.array([s.beds for s in schools] or [0])
     cells = home[["demand", "settlement_id", "grade", "band"]].merge(table, on=["settlement_id", "band"])

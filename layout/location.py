@@ -124,7 +124,7 @@ def solve(
     seed
         Of the solver.
     start
-        Values from which a mixed-integer search may start; ignored where they break a row.
+        Values that end the first mixed-integer level without a search where they are good enough; ignored where they break a row.
 
     Returns
     -------
@@ -202,8 +202,15 @@ def _leap(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) ->
 def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, start: np.ndarray | None) -> Solution:
     current, levels, values = program, [], start
     model = _highs(_as_linear(program), replace(limits, nodes=None))
-    for name, cost in costs.items():
-        relaxed, level, reduced, duals = _linear_level(model, name, cost)
+    for i, (name, cost) in enumerate(costs.items()):
+        try:
+            relaxed, level, reduced, duals = _linear_level(model, name, cost)
+        except NoSolutionError:
+            if i == 0 or values is None or time.monotonic() < limits.until:
+                raise
+            # out of time: the values of the levels before stand, with nothing proven about this one
+            levels.append(Level(name, _value(values, cost), -np.inf, np.inf, "time_limit"))
+            continue
         values, level = _whole_level(current, cost, values, relaxed, level, limits)
         levels.append(level)
         logger.debug("level %s: %s", name, level)
@@ -368,14 +375,12 @@ def _whole_level(
     model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
     model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
     model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
-    if start is not None:
-        given = highspy.HighsSolution()
-        given.col_value = start.tolist()
-        model.setSolution(given)
     model.run()
     status, info = _status(model, level.name), model.getInfo()
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        raise NoSolutionError(f"level {level.name}: stopped by the {status} before any solution was found")
+        if start is None or not _fits(program, start):
+            raise NoSolutionError(f"level {level.name}: stopped by the {status} before any solution was found")
+        return start, replace(level, objective=_value(start, costs), gap=_value(start, costs) - level.bound, status=status)
     values = _rounded(program, np.array(model.getSolution().col_value))
     objective = _value(values, costs)
     bound = min(max(float(info.mip_dual_bound), level.bound), objective)

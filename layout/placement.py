@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import geopandas as gpd
 import pandas as pd
@@ -107,6 +107,7 @@ def propose(
     gap: float = 0.01,
     work_limit: int | None = None,
     time_limit: float = 300,
+    assign: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> gpd.GeoDataFrame:
     """Propose what to open, expand, equip with beds and keep, so that children have places within the limit at least cost.
 
@@ -132,6 +133,8 @@ def propose(
         Most branch-and-bound nodes of a level; None is 2000.
     time_limit
         Seconds for the search, a guard only.
+    assign
+        Gives the table ``assignment`` once proposals stand; reasons then quote its children and not the shares of the search.
 
     Returns
     -------
@@ -168,6 +171,8 @@ def propose(
         needed = needed[needed["school_id"].isin(must_stay.loc[must_stay["year"] == year, "school_id"])]
     served = Served(model, built.values, settled.values, site_loads(model, settled.values), year)
     proposals = reason_rows(county, found.sites, served, needed, standards)
+    if assign is not None and len(proposals):
+        proposals = reason_rows(county, found.sites, served, needed, standards, assignment=assign(check("proposals", proposals)))
     out = check("proposals", proposals) if len(proposals) else empty("proposals", county.crs)
     out.attrs["solve"] = record(model, rows, built, settled)
     return out  # type: ignore[return-value]

@@ -161,20 +161,27 @@ def make_plan(
     step("today")
     open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
     now = times[times["to_id"].isin(open_ids)].reset_index(drop=True)
-    today = _outcome("today", county, pupils, now, county.schools, standards, seats, None)
+    assignment = assign(pupils, now, county.schools, standards, seat_schools=seats)
+    today = _judged("today", county, _Standing(county.schools, empty("school_years"), now, assignment), standards, county.base_year)
     stay = must_stay(pupils, now, county.schools, standards)
     step("propose")
-    proposals = propose(
-        county, pupils, times, standards, years=planned_years, candidates=sites, must_stay=stay, gap=gap, work_limit=work_limit, time_limit=time_limit
-    )
-    step("planned")
-    schools = opened_schools(county.schools, sites.sites, proposals)
-    school_years = apply_proposals(county.schools, proposals, years=planned_years)
-    serving = times[times["to_id"].isin(school_years["school_id"])].reset_index(drop=True)
     in_plan = pupils[pupils["year"].isin(planned_years)].reset_index(drop=True)
-    opened = set(proposals.loc[proposals["action"] == "open", "school_id"])
-    seats_then = sorted(set(seats) | {s for s, t in zip(schools["school_id"], schools["township_id"], strict=True) if s in opened and t in _seats_of(county)})
-    planned = _outcome("planned", county, in_plan, serving, schools, standards, seats_then, school_years)
+
+    stood: list[_Standing] = []
+
+    def settle(built: pd.DataFrame) -> pd.DataFrame:
+        stood.append(_standing(county, sites.sites, built, times, in_plan, standards, planned_years))
+        return stood[-1].assignment
+
+    proposals = propose(
+        county, pupils, times, standards, years=planned_years, candidates=sites, must_stay=stay, gap=gap, work_limit=work_limit, time_limit=time_limit,
+        assign=settle,
+    )  # fmt: skip
+    step("planned")
+    if not stood:  # nothing is proposed: today's schools under the rules of a plan
+        settle(proposals)
+    standing = stood[-1]
+    schools, planned = standing.schools, _judged("planned", county, standing, standards, None)
     return Plan(
         county=county, standards=standards, years=all_years, pupils=pupils, schools=schools, candidates=sites.sites, rejected=sites.rejected,
         must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
@@ -336,15 +343,32 @@ def _far_from_roads(county: County, standards: Standards) -> list[tuple[str, Map
     return notes
 
 
-def _outcome(
-    view: str, county: County, pupils: pd.DataFrame, times: pd.DataFrame, schools: gpd.GeoDataFrame, standards: Standards,
-    seats: Sequence[str], school_years: pd.DataFrame | None,
-) -> Outcome:  # fmt: skip
-    assignment = assign(pupils, times, schools, standards, school_years=school_years, seat_schools=seats)
-    base_year = county.base_year if school_years is None else None
-    classes = class_sizes(assignment, schools, county.rosters, standards, school_years=school_years, base_year=base_year)
-    years = empty("school_years") if school_years is None else school_years
-    return Outcome(view, years, times, assignment, classes, headline(assignment, county.settlements, view=view))
+@dataclass(frozen=True)
+class _Standing:
+    """Schools as they stand, the minutes to them, and who goes where."""
+
+    schools: gpd.GeoDataFrame
+    school_years: pd.DataFrame
+    times: pd.DataFrame
+    assignment: pd.DataFrame
+
+
+def _standing(
+    county: County, sites: gpd.GeoDataFrame, proposals: pd.DataFrame, times: pd.DataFrame, pupils: pd.DataFrame, standards: Standards, years: Sequence[int]
+) -> _Standing:  # fmt: skip
+    schools = opened_schools(county.schools, sites, proposals)
+    school_years = apply_proposals(county.schools, proposals, years=years)
+    there = schools[schools["school_id"].isin(school_years["school_id"]) & schools["township_id"].isin(_seats_of(county))]
+    serving = times[times["to_id"].isin(school_years["school_id"])].reset_index(drop=True)
+    assignment = assign(pupils, serving, schools, standards, school_years=school_years, seat_schools=sorted(there["school_id"]))
+    return _Standing(schools, school_years, serving, assignment)
+
+
+def _judged(view: str, county: County, standing: _Standing, standards: Standards, base_year: int | None) -> Outcome:
+    years = standing.school_years if len(standing.school_years) else None
+    classes = class_sizes(standing.assignment, standing.schools, county.rosters, standards, school_years=years, base_year=base_year)
+    head = headline(standing.assignment, county.settlements, view=view)
+    return Outcome(view, standing.school_years, standing.times, standing.assignment, classes, head)
 
 
 def _summary(outcomes: Sequence[Outcome]) -> pd.DataFrame:

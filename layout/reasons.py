@@ -13,7 +13,7 @@ from layout import messages
 from layout.county import County
 from layout.siting import Form, Model, Site, bed_cost, room_cost
 from layout.standards import Standards
-from layout.tables import BANDS, GRADES, label
+from layout.tables import BANDS, GRADES, band_of, label
 
 # villages that a reason names; the others are counted
 _NAMED = 5
@@ -51,7 +51,9 @@ class _Site:
 _Part = tuple[str, Mapping[str, object]]
 
 
-def reason_rows(county: County, candidates: gpd.GeoDataFrame, served: Served, needed: pd.DataFrame, standards: Standards) -> gpd.GeoDataFrame:
+def reason_rows(
+    county: County, candidates: gpd.GeoDataFrame, served: Served, needed: pd.DataFrame, standards: Standards, *, assignment: pd.DataFrame | None = None
+) -> gpd.GeoDataFrame:
     """Write one row for every site that is opened, expanded, equipped with beds, or must stay.
 
     Parameters
@@ -66,6 +68,8 @@ def reason_rows(county: County, candidates: gpd.GeoDataFrame, served: Served, ne
         Children of grades 1 to 3 that only one small school keeps within the limit: school_id, settlement_id, pupils, next_minutes.
     standards
         Figures that reasons quote.
+    assignment
+        Who goes where once the proposals stand, so that reasons quote the children of the plan; None takes the shares of the search.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def reason_rows(county: County, candidates: gpd.GeoDataFrame, served: Served, ne
     assumed = {str(c) for t, c in zip(county.assumptions["table"], county.assumptions["column"], strict=True) if t == "schools"}
     townships = dict(zip(county.townships["township_id"], county.townships["name"], strict=True))
     villages = dict(zip(county.settlements["settlement_id"], county.settlements["name"], strict=True))
-    flows = _flows(served)
+    flows = _flows(served) if assignment is None else _placed(served, assignment)
     rows: list[dict[str, object]] = []
     for k, site in enumerate(served.model.sites):
         form = _form(served, k)
@@ -112,6 +116,22 @@ def _flows(served: Served) -> pd.DataFrame:
         settlement_id=model.demands["settlement_id"].to_numpy()[demand.to_numpy(int)], band=model.demands["band"].to_numpy()[demand.to_numpy(int)],
     )  # fmt: skip
     return table[table["share"] > _SHARE].reset_index(drop=True)
+
+
+def _placed(served: Served, assignment: pd.DataFrame) -> pd.DataFrame:
+    """Return the same columns from an assignment: whole children instead of shares."""
+    model = served.model
+    names = {site.school_id: k for k, site in enumerate(model.sites)}
+    table = assignment[(assignment["year"] == served.year) & assignment["school_id"].isin(names)]
+    table = table.assign(site=table["school_id"].map(names), band=[band_of(g) for g in table["grade"]])
+    day = model.flows.assign(
+        existing=[model.sites[k].existing for k in model.flows["site"]], settlement_id=model.demands["settlement_id"].to_numpy()[model.flows["demand"]],
+        band=model.demands["band"].to_numpy()[model.flows["demand"]],
+    )  # fmt: skip
+    day = day[day["existing"] & day["mode"].isin(["walk", "bus"])].sort_values(["beyond", "excess", "minutes", "site"], kind="stable")
+    before = day.drop_duplicates(["settlement_id", "band"])[["settlement_id", "band", "minutes", "beyond"]]
+    out = table.merge(before.rename(columns={"minutes": "before", "beyond": "late"}), on=["settlement_id", "band"], how="left")
+    return out.assign(late=out["late"].astype("object").fillna(True).astype(bool))
 
 
 def _form(served: Served, number: int) -> Form | None:
