@@ -99,10 +99,14 @@ def test_the_plan_holds_its_own_rules(plan):
     placed = planned.assignment[planned.assignment["school_id"] != ""]
     rooms = planned.school_years.set_index("school_id")["rooms"]
     beds = planned.school_years.set_index("school_id")["beds"]
-    standards = plan.standards
-    per_grade = placed.groupby(["school_id", "grade"])["pupils"].sum()
-    needed = pd.Series({key: -(-n // standards.class_size(key[1])) for key, n in per_grade.items()}).groupby(level=0).sum()
-    assert (needed <= rooms.reindex(needed.index)).all()
+    # naive count: a class a grade at its standard, or grades together in classes of 30 where a small school has fewer rooms than grades
+    used = planned.classes.groupby("school_id")["classes"].sum()
+    assert (used <= rooms.reindex(used.index)).all() and (planned.classes["rooms_missing"] == 0).all()
+    single = placed.groupby(["school_id", "grade"])["pupils"].sum()
+    for row in planned.classes.itertuples():
+        pupils = sum(single.get((row.school_id, int(g)), 0) for g in row.grades.split(","))
+        assert pupils == row.pupils and row.largest_class == -(-pupils // row.classes)
+        assert row.largest_class <= (30 if row.mixed else plan.standards.class_size(int(row.grades[0]))), row
     boarders = placed[placed["mode"] == "board"].groupby("school_id")["pupils"].sum()
     assert (boarders <= beds.reindex(boarders.index)).all()
     assert not len(placed[(placed["mode"] == "board") & (placed["grade"] <= 3)])
