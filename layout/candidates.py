@@ -33,16 +33,17 @@ def candidate_sites(county: County, pupils: pd.DataFrame, standards: Standards) 
     county
         Settlements, schools (status candidate: the county's list; closed: may open again) and exclusions.
     pupils
-        Table ``pupils``: a village counts as populous with ``site.candidate.min_pupils`` children who study at home in any of its years.
+        Table ``pupils``: a village counts as populous with ``site.candidate.min_pupils`` children who study at home in any of
+        its years.
     standards
         That number, and the clauses of exclusions: the rule ``site.*`` whose key or Chinese name holds the name of the layer.
 
     Returns
     -------
     Candidates
-        Ids are ``C-`` and the settlement's id, or the school's own id. No site where open schools within 300 m already teach grades 1 to 9, none of the
-        county's that is available only after the last year of ``pupils``. A site inside a hard exclusion is rejected (the exclusion with the lowest id
-        is named); others carry the layers of soft exclusions as flags.
+        Ids are ``C-`` and the settlement's id, or the school's own id. No site where open schools within 300 m already teach
+        grades 1 to 9, none of the county's that is available only after the last year of ``pupils``. A site inside a hard
+        exclusion is rejected (the exclusion with the lowest id is named); others carry the layers of soft exclusions as flags.
 
     References
     ----------
@@ -139,7 +140,8 @@ def _settled(county: County, pupils: pd.DataFrame, standards: Standards) -> pd.D
     most = home.groupby(["settlement_id", "year"])["pupils"].sum().groupby(level=0).max()
     populous = places["settlement_id"].map(most).fillna(0.0) >= standards["site.candidate.min_pupils"]
     kinds: Sequence[str] = ["township_seat" if k in ("town", "county_seat") else "relocation" if k == "relocation" else "" for k in places["kind"]]
-    origin = pd.Series(kinds, index=places.index).where(lambda o: o != "", np.where(populous, "populous_village", ""))
+    grown = np.where(populous, "populous_village", "")
+    origin = pd.Series([kind or village for kind, village in zip(kinds, grown, strict=True)], index=places.index)
     chosen = places[origin != ""]
     listed = county.schools[county.schools["status"].isin(["candidate", "closed"])]
     # the county's own site stands for the settlement it lies in

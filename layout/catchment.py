@@ -51,8 +51,8 @@ class _Seats:
 class _Flows:
     """Columns of one year: a demand (its number), a school (its number, -1: no place) and a way, with what it costs on each level.
 
-    ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of their grade,
-    ``by_bed`` names the (demand, school) pairs joined by a weekly way, beds or not.
+    ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of
+    their grade, ``by_bed`` names the (demand, school) pairs joined by a weekly way, beds or not.
     """
 
     children: pd.DataFrame
@@ -78,9 +78,10 @@ def assign(
 ) -> pd.DataFrame:
     """Give every child a school and a way to it, or say why there is none.
 
-    Expected pupils become whole children first (largest remainder within a year, grade and place of study). Then each year is an exact
-    transport programme over settlement, grade, school and way. Day pupils walk where that keeps the limit, else ride where that does, else take
-    the quicker way beyond the limit. Boarding is for grades that may board, at schools with beds, where the weekly way keeps its limit.
+    Expected pupils become whole children first (largest remainder within a year, grade and place of study). Then each year is
+    an exact transport programme over settlement, grade, school and way. Day pupils walk where that keeps the limit, else ride
+    where that does, else take the quicker way beyond the limit. Boarding is for grades that may board, at schools with beds,
+    where the weekly way keeps its limit.
 
     Parameters
     ----------
@@ -93,19 +94,21 @@ def assign(
     standards
         Limits, class sizes, who may board.
     school_years
-        None for the view of today: schools that are open, nobody in reach refused, only beds bind. Else the planned view: grades, rooms
-        and beds of each year, and seats bind.
+        None for the view of today: schools that are open, nobody in reach refused, only beds bind. Else the planned view:
+        grades, rooms and beds of each year, and seats bind.
     seat_schools
-        Ids of the schools of the county seat; teaching points and small primary schools among them take no children from elsewhere.
+        Ids of the schools of the county seat; teaching points and small primary schools among them take no children from
+        elsewhere.
     seed
         Of the solver.
 
     Returns
     -------
     pandas.DataFrame
-        Table ``assignment``, whole pupils; the rows of a year add up to its rounded total. Children without a place have an empty school, mode ``none`` and
-        status ``no_route`` (no school of their grade can be reached), ``no_bed`` (only by boarding, and beds are full or missing) or ``no_seat``.
-        ``attrs["gap"]``: by year the levels with objective, bound and gap.
+        Table ``assignment``, whole pupils; the rows of a year add up to its rounded total. Children without a place have an
+        empty school, mode ``none`` and status ``no_route`` (no school of their grade can be reached), ``no_bed`` (only by
+        boarding, and beds are full or missing) or ``no_seat``. ``attrs["gap"]``: by year the levels with objective, bound and
+        gap.
 
     Raises
     ------
@@ -114,13 +117,14 @@ def assign(
 
     References
     ----------
-    Objective, in this order: (1) children without a place, (2) children beyond the limit, (3) their excess minutes, (4) boarders, since a
-    day place within the limit goes first, (5) minutes, of a boarder a fifth of the weekly way. Subject to (a) every child placed or counted as without;
-    (b) boarders <= beds; planned view also (c) pupils of a grade <= classes x class-size standard, (d) classes of a school <= rooms, whole. A
-    teaching point or small primary school with fewer rooms than grades puts neighbouring grades together, each run of grades <= one class of
-    ``class_size.mixed.max_pupils``; another school with fewer rooms than grades holds as many children as fill its rooms at the standard.
-    The relaxed optimum has parts of classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it, can
-    reach: ``attrs["gap"]`` is the difference that whole classes and whole children make.
+    Objective, in this order: (1) children without a place, (2) children beyond the limit, (3) their excess minutes, (4)
+    boarders, since a day place within the limit goes first, (5) minutes, of a boarder a fifth of the weekly way. Subject to (a)
+    every child placed or counted as without; (b) boarders <= beds; planned view also (c) pupils of a grade <= classes x
+    class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small primary school with fewer rooms than
+    grades puts neighbouring grades together, each run of grades <= one class of ``class_size.mixed.max_pupils``; another school
+    with fewer rooms than grades holds as many children as fill its rooms at the standard. The relaxed optimum has parts of
+    classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it, can reach:
+    ``attrs["gap"]`` is the difference that whole classes and whole children make.
 
     Examples
     --------
@@ -133,11 +137,12 @@ def assign(
     children = whole_children(pupils)
     ways = ways_of(times, standards)
     frames, gaps = [], {}
-    for year, group in children.groupby("year", sort=True):
-        there = _schools_of(schools, school_years, int(year))
+    for year in sorted(int(y) for y in children["year"].unique()):
+        group = children[children["year"] == year]
+        there = _schools_of(schools, school_years, year)
         frame, levels = _assign_year(group.reset_index(drop=True), ways, there, standards, school_years is not None, sorted(seat_schools), seed)
         frames.append(frame)
-        gaps[int(year)] = [vars(level) for level in levels]
+        gaps[year] = [vars(level) for level in levels]
     out = check("assignment", pd.concat(frames, ignore_index=True)) if frames else empty("assignment")
     out.attrs["gap"] = gaps
     return out
@@ -158,8 +163,8 @@ def nearest_school(times: pd.DataFrame, schools: pd.DataFrame, standards: Standa
     Returns
     -------
     pandas.DataFrame
-        settlement_id, band, school_id, mode (walk or bus), minutes, sorted by settlement and band; settlements that reach no such school have no
-        row. Ties go to the lower school id.
+        settlement_id, band, school_id, mode (walk or bus), minutes, sorted by settlement and band; settlements that reach no
+        such school have no row. Ties go to the lower school id.
 
     Examples
     --------
@@ -228,7 +233,10 @@ def _schools_of(schools: pd.DataFrame, school_years: pd.DataFrame | None, year: 
         raise ValueError(f"schools of {year} that are not among the schools: {', '.join(strange[:5])}")
     beds = table["beds"].fillna(0) if "beds" in table else pd.Series(0, index=table.index)
     columns = (table["school_id"], table["first_grade"], table["last_grade"], table["rooms"], beds)
-    found = [_School(str(i), int(a), int(z), int(r), int(b), kinds[i] in INCOMPLETE) for i, a, z, r, b in zip(*columns, strict=True) if kinds[i] != "special"]
+    found = [
+        _School(str(i), int(a), int(z), int(r), int(b), kinds[i] in INCOMPLETE) for i, a, z, r, b in zip(*columns, strict=True)
+        if kinds[i] != "special"
+    ]  # fmt: skip
     return tuple(sorted(found, key=lambda s: s.school_id))
 
 
@@ -343,7 +351,10 @@ def _order(solution: Solution) -> list[float]:
 
 
 def _searched_classes(flows: _Flows, seats: Sequence[_Seats], standards: Standards, seed: int) -> list[_Seats]:
-    """Move classes between the grades of schools with a room for each grade, as few as needed for fewest children without a place, then beyond the limit."""
+    """Move classes between grades where a school has a room for each.
+
+    The fewest moves that give the fewest children without a place and, among those, the fewest beyond the limit.
+    """
     own = [k for k, s in enumerate(flows.schools) if s.rooms >= len(s.grades)]
     kept = [group for group in seats if group.school not in own]
     moved = [group for group in seats if group.school in own]
@@ -442,7 +453,8 @@ def _placed(flows: _Flows, values: np.ndarray, seats_bind: bool) -> pd.DataFrame
     out = pd.concat([children, used[["mode", "pupils", "minutes", "beyond", "demand", "school"]].reset_index(drop=True)], axis=1)
     out["school_id"] = names[out["school"]]
     reasons = _reasons(flows, values)
-    out["status"] = [reasons[d] if m == "none" else "beyond_limit" if b else "served" for d, m, b in zip(out["demand"], out["mode"], out["beyond"], strict=True)]
+    outcome = zip(out["demand"], out["mode"], out["beyond"], strict=True)
+    out["status"] = [reasons[d] if m == "none" else "beyond_limit" if b else "served" for d, m, b in outcome]
     out["minutes"] = out["minutes"].where(~out["mode"].isin(["none", "seat"]))
     return out.drop(columns=["beyond", "demand", "school"])
 
@@ -467,7 +479,7 @@ def _by_rooms(seat: pd.DataFrame, schools: Iterable[_School], seat_schools: Sequ
         total = int(group["pupils"].sum())
         rooms = np.array([s.rooms / len(s.grades) for s in there])
         share = rooms / rooms.sum() if rooms.sum() > 0 else np.full(len(there), 1 / max(len(there), 1))
-        counts = whole(pd.Series(share * total), [pd.Series(0, index=range(len(there)))]) if there else []
+        counts = whole(pd.Series(share * total), [pd.Series(0, index=range(len(there)))]).tolist() if there else []
         rows += [(year, grade, s.school_id, "seat", "served", n) for s, n in zip(there, counts, strict=True)]
         rows += [(year, grade, "", "none", "no_route", total)] if not there else []
     return pd.DataFrame(rows, columns=["year", "grade", "school_id", "mode", "status", "pupils"])

@@ -56,8 +56,8 @@ def best_runs(pupils: Mapping[int, float], rooms: int, standards: Standards) -> 
     Returns
     -------
     tuple of tuple of int
-        As many runs as rooms. With too few rooms for the largest number of grades in a mixed class, runs are as short as the rooms allow. Then
-        the smallest largest run goes first, then the earlier cut.
+        As many runs as rooms. With too few rooms for the largest number of grades in a mixed class, runs are as short as the
+        rooms allow. Then the smallest largest run goes first, then the earlier cut.
 
     Examples
     --------
@@ -93,8 +93,8 @@ def ways_of(times: pd.DataFrame, standards: Standards) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        settlement_id, school_id, band, mode (walk, bus or board), minutes (judged), beyond (over the limit), excess (minutes over it). Weekly
-        ways over their limit, and those of bands that do not board, have no row.
+        settlement_id, school_id, band, mode (walk, bus or board), minutes (judged), beyond (over the limit), excess (minutes
+        over it). Weekly ways over their limit, and those of bands that do not board, have no row.
 
     References
     ----------
@@ -112,7 +112,8 @@ def ways_of(times: pd.DataFrame, standards: Standards) -> pd.DataFrame:
         "settlement_id": times["from_id"].astype("str"), "school_id": times["to_id"].astype("str"), "band": times["band"].astype("str"),
         "mode": times["mode"].astype("str"), "minutes": judged,
     })  # fmt: skip
-    frame = frame[frame["mode"].isin(["walk", "bus", "week"])].sort_values(["settlement_id", "school_id", "band", "mode"], kind="stable", ignore_index=True)
+    known = frame["mode"].isin(["walk", "bus", "week"])
+    frame = frame[known].sort_values(["settlement_id", "school_id", "band", "mode"], kind="stable", ignore_index=True)
     limits = {(m, b): standards.limit(m, b) for m in ("walk", "bus", "week") for b in BANDS}
     frame["limit"] = [limits[m, b] for m, b in zip(frame["mode"], frame["band"], strict=True)]
     week = frame[(frame["mode"] == "week") & (frame["minutes"] <= frame["limit"])].assign(mode="board", beyond=False, excess=0.0)

@@ -101,10 +101,10 @@ def solve(
 ) -> Solution:
     """Minimise several objectives, each among the optima of those before it.
 
-    A linear program keeps the optimal face of a level by complementary slackness: columns with a reduced cost stay at
-    their bound, rows with a dual stay tight. That is exact and leaves the rows sparse, so the next level starts warm from the basis. A
-    mixed-integer level does the same where its optimum equals its linear relaxation, since every optimum then lies on that face; elsewhere a
-    row holds the level at the value reached.
+    A linear program keeps the optimal face of a level by complementary slackness: columns with a reduced cost stay at their
+    bound, rows with a dual stay tight. That is exact and leaves the rows sparse, so the next level starts warm from the basis.
+    A mixed-integer level does the same where its optimum equals its linear relaxation, since every optimum then lies on that
+    face; elsewhere a row holds the level at the value reached.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def solve(
     absolute_gaps
         Absolute gap by level, instead of the relative one.
     work_limit
-        Most branch-and-bound nodes of a mixed-integer level, most simplex iterations of a linear one; None for no limit. It counts work, so the answer
-        does not depend on the machine.
+        Most branch-and-bound nodes of a mixed-integer level, most simplex iterations of a linear one; None for no limit. It
+        counts work, so the answer does not depend on the machine.
     time_limit
         Seconds for all levels, a guard only: a status ``time_limit`` tells that the answer may differ elsewhere.
     seed
@@ -138,8 +138,8 @@ def solve(
 
     References
     ----------
-    Objective: lexmin (c_1 x, ..., c_L x) subject to (1) row_lower <= A x <= row_upper, (2) lower <= x <= upper, (3) x_j whole for the
-    integer columns. Complementary slackness: Dantzig 1963, Linear Programming and Extensions.
+    Objective: lexmin (c_1 x, ..., c_L x) subject to (1) row_lower <= A x <= row_upper, (2) lower <= x <= upper, (3) x_j whole
+    for the integer columns. Complementary slackness: Dantzig 1963, Linear Programming and Extensions.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def _leap(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) ->
     if relaxed.status != "optimal":
         return None
     face = replace(face, integer=program.integer)
-    name, cost = next(reversed(costs.items()))
+    name, cost = list(costs.items())[-1]
     try:
         values, last = _whole_level(face, cost, None, relaxed.values, relaxed.levels[-1], limits)
     except NoSolutionError:
@@ -303,9 +303,9 @@ def _highs(program: Program, limits: _Limits) -> Any:
     import highspy
 
     # the inner class: the outer one prints a banner before it can be told not to
-    model = highspy._Highs()
+    model = getattr(highspy, "_Highs", highspy.Highs)()
     whole = bool(program.integer.any())
-    options = {"output_flag": False, "threads": 1, "parallel": "off", "random_seed": limits.seed}
+    options: dict[str, Any] = {"output_flag": False, "threads": 1, "parallel": "off", "random_seed": limits.seed}
     options["time_limit"] = max(limits.until - time.monotonic(), _LEAST_SECONDS)
     if limits.nodes is not None:
         options["mip_max_nodes" if whole else "simplex_iteration_limit"] = int(limits.nodes)

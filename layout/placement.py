@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import geopandas as gpd
 import pandas as pd
 
+from layout.buildings import record, search, site_loads
 from layout.candidates import Candidates, candidate_sites
 from layout.children import ways_of, whole_children
 from layout.county import County
 from layout.reasons import Served, reason_rows
-from layout.siting import build, record, search, site_loads, sites_of
+from layout.siting import build, sites_of
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, check, empty
 
@@ -38,8 +39,9 @@ def must_stay(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, 
     Returns
     -------
     pandas.DataFrame
-        Table ``must_stay`` by school and year; ``next_minutes`` is empty where one of the children reaches no other school. Each school is judged
-        with all others standing: two that stand in for each other are both left out, so schools not listed are not free to go together.
+        Table ``must_stay`` by school and year; ``next_minutes`` is empty where one of the children reaches no other school.
+        Each school is judged with all others standing: two that stand in for each other are both left out, so schools not
+        listed are not free to go together.
 
     References
     ----------
@@ -111,7 +113,8 @@ def propose(
 ) -> gpd.GeoDataFrame:
     """Propose what to open, expand, equip with beds and keep, so that children have places within the limit at least cost.
 
-    One mixed-integer programme over sites, roles, classes, rooms and beds. This version plans the last of ``years``. A closure is never proposed.
+    One mixed-integer programme over sites, roles, classes, rooms and beds. This version plans the last of ``years``. A closure
+    is never proposed.
 
     Parameters
     ----------
@@ -139,9 +142,9 @@ def propose(
     Returns
     -------
     geopandas.GeoDataFrame
-        Table ``proposals``. ``attrs["solve"]`` has levels (name, objective, bound, gap, status), columns, rows and what stopped the search. Bounds hold for
-        the columns kept: for each village and run of grades the nearest sites by day (eight open and eight new within the limit, two and two beyond) and by
-        boarding (four and four).
+        Table ``proposals``. ``attrs["solve"]`` has levels (name, objective, bound, gap, status), columns, rows and what stopped
+        the search. Bounds hold for the columns kept: for each village and run of grades the nearest sites by day (eight open
+        and eight new within the limit, two and two beyond) and by boarding (four and four).
 
     Raises
     ------
@@ -152,11 +155,12 @@ def propose(
 
     References
     ----------
-    Objective, in this order: (1) children without a place; (2) children beyond the limit, (3) their excess minutes; (4) children who board though an
-    open school is within the limit; classes above the standard cannot occur, since whole classes must fit; (5) money: rooms x class size
-    x floor area x unit cost, beds x floor area x unit cost (a common factor would make it yearly); for the buildings chosen (6) minutes, of a boarder a fifth of the weekly way,
-    and (7) children who go elsewhere than to the nearest open school. Levels of children stop below one child of the bound. Constraints: :func:`layout.siting.build`.
-    义务教育法 第十五条、第十七条; 国办发〔2018〕27号.
+    Objective, in this order: (1) children without a place; (2) children beyond the limit, (3) their excess minutes; (4)
+    children who board though an open school is within the limit; classes above the standard cannot occur, since whole classes
+    must fit; (5) money: rooms x class size x floor area x unit cost, beds x floor area x unit cost (a common factor would make
+    it yearly); for the buildings chosen (6) minutes, of a boarder a fifth of the weekly way, and (7) children who go elsewhere
+    than to the nearest open school. Levels of children stop below one child of the bound. Constraints:
+    :func:`layout.siting.build`. 义务教育法 第十五条、第十七条; 国办发〔2018〕27号.
     """
     year = _last_year(pupils, years)
     found = candidates if candidates is not None else candidate_sites(county, pupils, standards)
@@ -186,7 +190,8 @@ def apply_proposals(schools: pd.DataFrame, proposals: pd.DataFrame, *, years: Se
     schools
         Table ``schools``: the open ones stand in every year.
     proposals
-        Table ``proposals``; ``open`` brings a school from its year on, ``expand`` and ``add_boarding`` add rooms and beds. ``keep`` changes nothing.
+        Table ``proposals``; ``open`` brings a school from its year on, ``expand`` and ``add_boarding`` add rooms and beds.
+        ``keep`` changes nothing.
     years
         Years to describe.
 

@@ -210,7 +210,7 @@ def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDat
     --------
     >>> times = county_times(paper, read_standards())
     >>> times[(times.from_id == "A") & (times.to_id == "S1") & (times["mode"] == "walk")].minutes.round(2).tolist()
-    [25.0, 22.73, 27.78]
+    [22.73, 27.78, 25.0]
     """
     schools = county.schools[county.schools["status"] == "open"]
     more = empty("candidates", county.crs) if candidates is None else candidates

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from layout import messages
+from layout.buildings import bed_cost, room_cost
+from layout.candidates import clause_of
 from layout.county import County
-from layout.siting import Form, Model, Site, bed_cost, room_cost
+from layout.siting import Form, Model, Site
 from layout.standards import Standards
-from layout.tables import BANDS, GRADES, band_of, label
+from layout.tables import BANDS, band_of, label
 
 # villages that a reason names; the others are counted
 _NAMED = 5
@@ -49,10 +51,18 @@ class _Site:
 
 
 _Part = tuple[str, Mapping[str, object]]
+# action, parts of its reason, clauses, gates, yuan
+_Found = tuple[str, list[_Part], list[str], list[str], float]
 
 
 def reason_rows(
-    county: County, candidates: gpd.GeoDataFrame, served: Served, needed: pd.DataFrame, standards: Standards, *, assignment: pd.DataFrame | None = None
+    county: County,
+    candidates: gpd.GeoDataFrame,
+    served: Served,
+    needed: pd.DataFrame,
+    standards: Standards,
+    *,
+    assignment: pd.DataFrame | None = None,
 ) -> gpd.GeoDataFrame:
     """Write one row for every site that is opened, expanded, equipped with beds, or must stay.
 
@@ -65,18 +75,21 @@ def reason_rows(
     served
         Answer of the search.
     needed
-        Children of grades 1 to 3 that only one small school keeps within the limit: school_id, settlement_id, pupils, next_minutes.
+        Children of grades 1 to 3 that only one small school keeps within the limit: school_id, settlement_id, pupils,
+        next_minutes.
     standards
         Figures that reasons quote.
     assignment
-        Who goes where once the proposals stand, so that reasons quote the children of the plan; None takes the shares of the search.
+        Who goes where once the proposals stand, so that reasons quote the children of the plan; None takes the shares of the
+        search.
 
     Returns
     -------
     geopandas.GeoDataFrame
         Columns of the table ``proposals``; no rows where nothing is proposed.
     """
-    places = pd.concat([county.schools[["school_id", "name", "township_id", "geometry"]].assign(flags=""), candidates[["school_id", "name", "township_id", "geometry", "flags"]]])
+    about = ["school_id", "name", "township_id", "geometry", "flags"]
+    places = pd.concat([county.schools.assign(flags="")[about], candidates[about]])
     places = places.drop_duplicates("school_id", keep="last").set_index("school_id")
     assumed = {str(c) for t, c in zip(county.assumptions["table"], county.assumptions["column"], strict=True) if t == "schools"}
     townships = dict(zip(county.townships["township_id"], county.townships["name"], strict=True))
@@ -98,7 +111,7 @@ def reason_rows(
             found.append(_boarding(there, served, standards, assumed))
         if site.existing and (needed["school_id"] == site.school_id).any():
             found.append(_kept(there, needed[needed["school_id"] == site.school_id], villages, standards))
-        rows += [_row(there, served, place["geometry"], *each) for each in found]
+        rows += [_row(there, served, place["geometry"], each) for each in found]
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=county.crs) if rows else gpd.GeoDataFrame(rows)
 
 
@@ -149,7 +162,7 @@ def _added(served: Served, number: int) -> tuple[int, int]:
     return round(float(rooms)), round(float(built[at["beds"] + number]))
 
 
-def _opened(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> tuple[str, list[_Part], list[str], list[str], float]:
+def _opened(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
     home = there.flows[there.flows["mode"] != "seat"]
     pupils, seat = _count(home), _count(there.flows[there.flows["mode"] == "seat"])
     parts: list[_Part] = [("open.what", {
@@ -171,14 +184,14 @@ def _opened(there: _Site, served: Served, standards: Standards, assumed: set[str
     clauses = ["law.school_plan", *(["layout.village_primary"] if there.form.grades[0] == 1 else []), *_limits(home, standards), *_sizes(there.form)]
     clauses += [f"layout.min_pupils.{r}" for r in _roles(there.form.role)] + (["law.boarding"] if there.beds else []) + ["decision.notice.min"]
     gates = ["public_notice", "hear_parents", "site_survey"]
-    if "site.geohazard.prone_zone" in standards.rules and there.flags:
-        clauses += ["site.geohazard.prone_zone"] if "地质灾害" in there.flags or "geohazard" in there.flags else []
-        gates.append("risk_assessment")
+    layers = [layer for layer in there.flags.split(";") if layer]
+    clauses += [clause for clause in (clause_of(layer, standards) for layer in layers) if clause]
+    gates += ["risk_assessment"] if layers else []
     cost = there.rooms * _mean_room(there, served, standards) + there.beds * bed_cost(there.form, standards)
     return "open", parts, clauses, gates, cost
 
 
-def _expanded(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> tuple[str, list[_Part], list[str], list[str], float]:
+def _expanded(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
     pupils = _count(there.flows)
     sizes = sorted({standards.class_size(g, incomplete=there.form.incomplete) for g in there.form.grades})
     parts: list[_Part] = [("expand.what", {
@@ -192,7 +205,7 @@ def _expanded(there: _Site, served: Served, standards: Standards, assumed: set[s
     return "expand", parts, ["law.school_plan", *_sizes(there.form)], ["site_survey"], cost
 
 
-def _boarding(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> tuple[str, list[_Part], list[str], list[str], float]:
+def _boarding(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
     board = there.flows[there.flows["mode"] == "board"]
     parts: list[_Part] = [("beds.what", {
         "township": there.township, "name": there.name, "year": served.year, "have": there.site.beds, "beds": there.beds,
@@ -203,10 +216,11 @@ def _boarding(there: _Site, served: Served, standards: Standards, assumed: set[s
     parts += [("assumed.beds", {})] if "beds" in assumed else []
     bands = {b for b in board["band"]}
     clauses = ["law.boarding", *(["layout.g4_6.boarding"] if "upper" in bands else []), *(["layout.g7_9.boarding"] if "junior" in bands else [])]
-    return "add_boarding", parts, [*clauses, "boarding.bed", "travel.limit.week"], ["hear_parents", "boarding_check"], there.beds * bed_cost(there.form, standards)
+    cost = there.beds * bed_cost(there.form, standards)
+    return "add_boarding", parts, [*clauses, "boarding.bed", "travel.limit.week"], ["hear_parents", "boarding_check"], cost
 
 
-def _kept(there: _Site, needed: pd.DataFrame, villages: Mapping[str, str], standards: Standards) -> tuple[str, list[_Part], list[str], list[str], float]:
+def _kept(there: _Site, needed: pd.DataFrame, villages: Mapping[str, str], standards: Standards) -> _Found:
     names = list(dict.fromkeys(str(villages[s]) for s in needed["settlement_id"]))
     fields = {
         "name": there.name, "pupils": int(needed["pupils"].sum()), "villages": needed["settlement_id"].nunique(),
@@ -220,7 +234,8 @@ def _kept(there: _Site, needed: pd.DataFrame, villages: Mapping[str, str], stand
     return "keep", parts, ["layout.merge.principle", "travel.limit.walk.lower", "law.right.nearby"], [], 0.0
 
 
-def _row(there: _Site, served: Served, position: object, action: str, parts: Sequence[_Part], clauses: Sequence[str], gates: Sequence[str], cost: float) -> dict[str, object]:
+def _row(there: _Site, served: Served, position: object, found: _Found) -> dict[str, object]:
+    action, parts, clauses, gates, cost = found
     return {
         "school_id": there.site.school_id, "year": served.year, "action": action, "role": there.form.role, "first_grade": there.form.grades[0],
         "last_grade": there.form.grades[-1], "rooms": there.rooms if action in ("open", "expand") else 0,
@@ -262,7 +277,8 @@ def _limits(home: pd.DataFrame, standards: Standards) -> list[str]:
 def _sizes(form: Form) -> list[str]:
     if form.incomplete:
         return ["class_size.mixed.max_pupils"] if form.runs else ["class_size.design.primary_incomplete"]
-    return [f"class_size.yzjh.{part}.max" for part, grades in (("primary", GRADES[:6]), ("junior", BANDS["junior"])) if set(grades) & set(form.grades)]
+    parts = {"primary": (*BANDS["lower"], *BANDS["upper"]), "junior": BANDS["junior"]}
+    return [f"class_size.yzjh.{part}.max" for part, grades in parts.items() if set(grades) & set(form.grades)]
 
 
 def _roles(role: str) -> tuple[str, ...]:

@@ -174,8 +174,9 @@ def _head(plan: Plan, lang: str, table: str, column: str, prefix: str = "") -> s
     return text + (messages.text("workbook.assumed", lang) if assumed else "")
 
 
-def _view_prefix(view: str, year: int, lang: str) -> str:
-    return messages.text(f"workbook.view.{view}", lang, year=year)
+def _view_prefix(plan: Plan, view: str, year: int, lang: str) -> str:
+    scheme = "idle" if view == "today" and year != plan.county.base_year else view
+    return messages.text(f"workbook.view.{scheme}", lang, year=year)
 
 
 # --- the sheets
@@ -190,10 +191,11 @@ def _guide(plan: Plan, lang: str, audience: str, marks: Marks) -> _Page:
         ("years", ", ".join(str(y) for y in plan.years)), ("summary", _summary(plan, lang, marks)),
     ]  # fmt: skip
     # the levels of the solve are counts of children: an internal matter
-    shown = {k: v for k, v in solve.items() if audience == "internal" or k in ("status", "gap")} if isinstance(solve, Mapping) else {}
-    rows += [("solve", f"{key}: {value}") for key, value in _flat(shown)]
-    if not shown:
-        rows.append(("solve", messages.text("workbook.no_solve", lang)))
+    solved = solve if isinstance(solve, Mapping) else {}
+    sentences = _solve_sentences(solved, lang) if audience == "internal" else []
+    if solved.get("stopped_by"):
+        sentences.append(messages.text(f"workbook.status.{solved['stopped_by']}", lang))
+    rows += [("solve", sentence) for sentence in sentences or [messages.text("workbook.no_solve", lang)]]
     if audience == "public":
         rows.append(("privacy", messages.text("workbook.privacy", lang, least=int(plan.standards["privacy.small_count"]))))
     rows += [("notes", sentence) for sentence in describe(county.notes, lang)]
@@ -205,15 +207,14 @@ def _guide(plan: Plan, lang: str, audience: str, marks: Marks) -> _Page:
     return _Page("guide", fields, frame)
 
 
-def _flat(node: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
-            for number, entry in enumerate(value, start=1):
-                yield from _flat(entry, f"{prefix}{key}.{number}.")
-        else:
-            yield f"{prefix}{key}", _plain(value)
+def _solve_sentences(solve: Mapping[str, object], lang: str) -> list[str]:
+    levels = solve.get("levels")
+    out = []
+    for level in levels if isinstance(levels, (list, tuple)) else []:
+        fields = {k: f"{level[k] + 0.0:,.0f}" for k in ("objective", "bound", "gap")}
+        name = messages.text(f"workbook.level.{level['name']}", lang)
+        out.append(messages.text("workbook.level_line", lang, name=name, status=messages.text(f"workbook.status.{level['status']}", lang), **fields))
+    return out
 
 
 def _plain(value: object) -> object:
@@ -269,7 +270,7 @@ def _schools(plan: Plan, lang: str, marks: Marks) -> _Page:
     frame["boarders"] = pd.Series(boarders, index=frame.index, dtype=object)
     for name, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
         totals = _school_totals(plan, outcome.view, outcome.classes, year, lang, marks)
-        prefix = _view_prefix(outcome.view, year, lang)
+        prefix = _view_prefix(plan, outcome.view, year, lang)
         for column in ("pupils", "classes", "largest_class", "tier", "oversized_classes", "rooms_missing"):
             fields.append(_Field(f"{name}.{column}", _head(plan, lang, "classes", column, prefix), "text" if column == "tier" else "int"))
             frame[f"{name}.{column}"] = pd.Series([totals.get(s, {}).get(column) for s in frame["school_id"]], index=frame.index, dtype=object)
@@ -304,7 +305,7 @@ def _classes(plan: Plan, lang: str, marks: Marks) -> _Page:
     shown = {"class_size": "minutes", "tier": "text"} | dict.fromkeys(["pupils", "classes", "largest_class", "oversized_classes", "standard"], "int")
     order = ["pupils", "classes", "class_size", "largest_class", "oversized_classes", "tier", "standard"]
     for key, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
-        prefix = _view_prefix(outcome.view, year, lang)
+        prefix = _view_prefix(plan, outcome.view, year, lang)
         fields += [_Field(f"{key}.{c}", _head(plan, lang, "classes", c, prefix), shown[c]) for c in order]
         for found in records(outcome.classes[outcome.classes["year"] == year]):
             group = str(found["class_group"])

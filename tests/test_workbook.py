@@ -121,7 +121,7 @@ def hand_plan(name="S1小学"):
         "county": about,
         "years": [BASE, LAST],
         "inputs": dict(county.inputs),
-        "solve": {"status": "optimal", "gap": 0.004, "levels": [{"name": "without", "value": 9}]},
+        "solve": {"stopped_by": "optimal", "levels": [{"name": "without_place", "objective": 9.0, "bound": 9.0, "gap": 0.0, "status": "optimal"}]},
         "versions": {"layout": "0.1.0"},
     }
     return Plan(
@@ -221,7 +221,7 @@ def test_villages_proposals_sites_and_must_stay_by_hand(written):
 def test_guide_standards_and_sources(written):
     sheets = sheets_of(written)
     guide = sheets["说明"].groupby("项目")["内容"].apply(list)
-    assert guide["求解"] == ["status: optimal", "gap: 0.004", "levels.1.name: without", "levels.1.value: 9"]
+    assert guide["求解"] == ["没有着落的学生（人）：9；已证明不可能低于 9，差距 0（已达到要求的精度）", "已达到要求的精度"]
     assert guide["假定"] == ["“学校”表“教室数”列有 2 行按假定填写：每校6间（依据 assume.rooms.min）"]
     assert any("按平地计算" in s for s in guide["数据说明"])
     rules = read_standards().rules
@@ -310,7 +310,7 @@ def test_public_edition_shows_no_small_count(tmp_path):
     assert "公开版" in load_workbook(tmp_path / "plan.xlsx")["乡镇"]["A1"].value
     assert "<10名1—3年级学生到S2步行37分钟，超过30分钟" in sheets["布局建议"].iloc[0]["理由"]
     guide = sheets["说明"].groupby("项目")["内容"].apply(list)
-    assert guide["求解"] == ["status: optimal", "gap: 0.004"], "levels count children"
+    assert guide["求解"] == ["已达到要求的精度"], "levels count children"
 
 
 def test_public_edition_hides_a_few_beds_and_what_they_cost(tmp_path):
