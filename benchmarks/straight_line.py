@@ -42,7 +42,9 @@ def reading():
         return
     pbf = str(Path(data) / "comoros" / "comoros.osm.pbf")
     ours, _, _ = timed("import sys, layout; layout.read_roads(sys.argv[1])", pbf)
-    bare = "import sys, osmium\nfor o in osmium.FileProcessor(sys.argv[1]).with_locations().with_filter(osmium.filter.KeyFilter('highway')): len(o.tags)"
+    bare = (
+        "import sys, osmium\nfor o in osmium.FileProcessor(sys.argv[1]).with_locations().with_filter(osmium.filter.KeyFilter('highway')): len(o.tags)"
+    )
     peer, _, _ = timed(bare, pbf)
     yield "roads of Grande Comore, whole process", ours, 5, "s"
     yield "  over a bare pass of osmium over the same file", ours / peer, None, "x"

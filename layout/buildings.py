@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -112,6 +112,29 @@ def site_loads(model: Model, values: np.ndarray) -> pd.DataFrame:
     table = np.zeros((len(model.sites), len(GRADES)))
     np.add.at(table, (model.flows["site"].to_numpy(int)[flow], grade - 1), pupils * values[flow])
     return pd.DataFrame(table, columns=list(GRADES))
+
+
+def without_idle_beds(model: Model, values: np.ndarray, boarders: Mapping[str, int]) -> np.ndarray:
+    """Take back the new beds in which nobody sleeps.
+
+    Parameters
+    ----------
+    model
+        From :func:`layout.siting.build`.
+    values
+        Columns of the buildings.
+    boarders
+        Boarders by school.
+
+    Returns
+    -------
+    numpy.ndarray
+        Columns with at most as many beds.
+    """
+    out, first = values.copy(), model.at["beds"]
+    for k, site in enumerate(model.sites):
+        out[first + k] = min(out[first + k], max(boarders.get(site.school_id, 0) - site.beds, 0))
+    return out
 
 
 def _trimmed(model: Model, built: Solution, money: np.ndarray, standards: Standards) -> Solution:

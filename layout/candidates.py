@@ -140,7 +140,7 @@ def _settled(county: County, pupils: pd.DataFrame, standards: Standards) -> pd.D
     most = home.groupby(["settlement_id", "year"])["pupils"].sum().groupby(level=0).max()
     populous = places["settlement_id"].map(most).fillna(0.0) >= standards["site.candidate.min_pupils"]
     kinds: Sequence[str] = ["township_seat" if k in ("town", "county_seat") else "relocation" if k == "relocation" else "" for k in places["kind"]]
-    grown = np.where(populous, "populous_village", "")
+    grown = ["populous_village" if p else "" for p in populous]
     origin = pd.Series([kind or village for kind, village in zip(kinds, grown, strict=True)], index=places.index)
     chosen = places[origin != ""]
     listed = county.schools[county.schools["status"].isin(["candidate", "closed"])]

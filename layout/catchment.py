@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from layout.children import INCOMPLETE, best_runs, ways_of, whole_children
+from layout.children import INCOMPLETE, best_runs, spread, ways_of, whole_children
 from layout.location import Level, Program, Solution, solve, sparse_rows
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
@@ -249,7 +249,7 @@ def _assign_year(
     away = children[children["attends"] == "away"]
     rows = [away[["settlement_id", "year", "grade", "attends", "pupils"]].assign(school_id="", mode="none", status="away", minutes=np.nan)]
     if not seats_bind:
-        rows.append(_spread(seat, _by_rooms(seat, schools, seat_schools)))
+        rows.append(spread(seat, _by_rooms(seat, schools, seat_schools)))
         seat = seat.iloc[:0]
     pooled = seat.groupby(["year", "grade", "attends"], as_index=False, sort=True)["pupils"].sum().assign(settlement_id="")
     demand = pd.concat([home, pooled[home.columns.intersection(pooled.columns)]], ignore_index=True)
@@ -259,7 +259,7 @@ def _assign_year(
     values, levels = _solve(flows, standards, seats_bind, seed)
     placed = _placed(flows, values, seats_bind)
     rows.append(placed[placed["attends"] == "home"])
-    rows.append(_spread(seat, placed[placed["attends"] == "county_seat"]))
+    rows.append(spread(seat, placed[placed["attends"] == "county_seat"]))
     return pd.concat([r for r in rows if len(r)], ignore_index=True), levels
 
 
@@ -483,23 +483,3 @@ def _by_rooms(seat: pd.DataFrame, schools: Iterable[_School], seat_schools: Sequ
         rows += [(year, grade, s.school_id, "seat", "served", n) for s, n in zip(there, counts, strict=True)]
         rows += [(year, grade, "", "none", "no_route", total)] if not there else []
     return pd.DataFrame(rows, columns=["year", "grade", "school_id", "mode", "status", "pupils"])
-
-
-def _spread(seat: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
-    """Spread the totals of each school over the settlements, so that each settlement has its schools in nearly equal proportion."""
-    rows = []
-    for (year, grade), group in seat.groupby(["year", "grade"], sort=True):
-        part = shares[(shares["year"] == year) & (shares["grade"] == grade)].reset_index(drop=True)
-        quota = part["pupils"].to_numpy(float)
-        given = np.zeros(len(quota))
-        done, total = 0, quota.sum()
-        for settlement, pupils in zip(group["settlement_id"], group["pupils"], strict=True):
-            before = given.copy()
-            for _ in range(int(pupils)):
-                done += 1
-                given[np.argmax(np.where(given < quota, np.round(quota * done / total - given, 9), -np.inf))] += 1
-            rows += [
-                (settlement, year, grade, "county_seat", part["school_id"][i], part["mode"][i], part["status"][i], int(given[i] - before[i]), np.nan)
-                for i in np.flatnonzero(given > before)
-            ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["settlement_id", "year", "grade", "attends", "school_id", "mode", "status", "pupils", "minutes"])

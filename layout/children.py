@@ -126,3 +126,43 @@ def ways_of(times: pd.DataFrame, standards: Standards) -> pd.DataFrame:
     day = day.iloc[chosen]
     day = day.assign(beyond=day["minutes"] > day["limit"], excess=np.maximum(day["minutes"] - day["limit"], 0.0))
     return pd.concat([day, week], ignore_index=True).drop(columns="limit")
+
+
+def spread(children: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
+    """Spread the totals of each school over the settlements, so that each settlement has its schools in nearly equal proportion.
+
+    Parameters
+    ----------
+    children
+        Whole pupils who study in the county seat: settlement_id, year, grade, pupils.
+    shares
+        What each school takes of a year and grade: year, grade, school_id, mode, status, pupils; the totals of both agree.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the table ``assignment`` without minutes.
+
+    Examples
+    --------
+    >>> children = pd.DataFrame({"settlement_id": ["A", "B"], "year": 2030, "grade": 1, "pupils": [2, 2]})
+    >>> shares = pd.DataFrame({"year": 2030, "grade": 1, "school_id": ["P", "Q"], "mode": "seat", "status": "served", "pupils": [2, 2]})
+    >>> spread(children, shares)[["settlement_id", "school_id", "pupils"]].values.tolist()
+    [['A', 'P', 1], ['A', 'Q', 1], ['B', 'P', 1], ['B', 'Q', 1]]
+    """
+    rows = []
+    for (year, grade), group in children.groupby(["year", "grade"], sort=True):
+        part = shares[(shares["year"] == year) & (shares["grade"] == grade)].reset_index(drop=True)
+        quota = part["pupils"].to_numpy(float)
+        given = np.zeros(len(quota))
+        done, total = 0, quota.sum()
+        for settlement, pupils in zip(group["settlement_id"], group["pupils"], strict=True):
+            before = given.copy()
+            for _ in range(int(pupils)):
+                done += 1
+                given[np.argmax(np.where(given < quota, np.round(quota * done / total - given, 9), -np.inf))] += 1
+            rows += [
+                (settlement, year, grade, "county_seat", part["school_id"][i], part["mode"][i], part["status"][i], int(given[i] - before[i]), np.nan)
+                for i in np.flatnonzero(given > before)
+            ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["settlement_id", "year", "grade", "attends", "school_id", "mode", "status", "pupils", "minutes"])

@@ -392,9 +392,7 @@ def _table(
     return table
 
 
-def _points(
-    sheet: Sheet, system: str, crs: str, ground: tuple[str, tuple[float, float, float, float]] | None
-) -> tuple[pd.DataFrame, list[Problem]]:
+def _points(sheet: Sheet, system: str, crs: str, ground: tuple[str, tuple[float, float, float, float]] | None) -> tuple[pd.DataFrame, list[Problem]]:
     problems = []
     for column, zh in (("lon", "经度"), ("lat", "纬度")):
         if column not in sheet.frame:
@@ -444,7 +442,7 @@ def _uncovered(terrain: Terrain | None, tables: Mapping[str, pd.DataFrame], crs:
         return []
     names = [i for i, g in zip(ids, gone, strict=True) if g]
     fields = {"count": len(names), "total": len(ids), "names": "、".join(names[:5])}
-    return [Problem("terrain_not_covering", ", ".join(terrain.source), value=fields["names"], fields=fields)]
+    return [Problem("terrain_not_covering", ", ".join(terrain.source), value="、".join(names[:5]), fields=fields)]
 
 
 def _write_folder(county: County | None, folder: Path) -> None:
@@ -498,5 +496,3 @@ def _settings_text(county: County | None) -> str:
         lines += ["", "[[note]]", f"key = {quoted(key)}"]
         lines += [f"{name} = {value if isinstance(value, (int, float)) else quoted(str(value))}" for name, value in fields.items()]
     return "\n".join(lines) + "\n"
-
-

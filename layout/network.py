@@ -297,9 +297,7 @@ def least_of_pairs(source: np.ndarray, target: np.ndarray, minutes: np.ndarray, 
     return key[first] // columns, key[first] % columns, np.minimum.reduceat(minutes, first)
 
 
-def _profiles(
-    edges: gpd.GeoDataFrame, crs: str, terrain: Terrain | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _profiles(edges: gpd.GeoDataFrame, crs: str, terrain: Terrain | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return edge and share of length of every profile point; slope and whether it is known of every piece between two."""
     length = edges.length_m.to_numpy(float)
     pieces = np.maximum(1, np.round(length / STEP_M)).astype("int64")
@@ -324,9 +322,7 @@ def _profiles(
     return edge, share, slope, known
 
 
-def _walk_minutes(
-    edges: gpd.GeoDataFrame, of: np.ndarray, step: np.ndarray, slope: np.ndarray, kph: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _walk_minutes(edges: gpd.GeoDataFrame, of: np.ndarray, step: np.ndarray, slope: np.ndarray, kph: float) -> tuple[np.ndarray, np.ndarray]:
     closed = np.where(edges.walk.to_numpy(bool), 0.0, np.inf)[of]
     level = np.where((edges.highway == "ferry").to_numpy(bool), _class_kph(edges), kph)[of]
     minutes = step / 1000 / level * 60
@@ -361,9 +357,7 @@ def _class_kph(edges: gpd.GeoDataFrame) -> np.ndarray:
     return np.where(ferry, posted, np.fmin(by_class, posted))
 
 
-def _least(
-    walked: tuple[np.ndarray, np.ndarray] | None, ridden: tuple[np.ndarray, np.ndarray] | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _least(walked: tuple[np.ndarray, np.ndarray] | None, ridden: tuple[np.ndarray, np.ndarray] | None) -> tuple[np.ndarray, np.ndarray]:
     ways = [w for w in (walked, ridden) if w is not None]
     return np.minimum.reduce([w[0] for w in ways]), np.minimum.reduce([w[1] for w in ways])
 

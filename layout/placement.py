@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
 
-from layout.buildings import record, search, site_loads
+from layout.buildings import record, search, site_loads, without_idle_beds
 from layout.candidates import Candidates, candidate_sites
 from layout.children import ways_of, whole_children
 from layout.county import County
@@ -137,7 +138,8 @@ def propose(
     time_limit
         Seconds for the search, a guard only.
     assign
-        Gives the table ``assignment`` once proposals stand; reasons then quote its children and not the shares of the search.
+        Gives the table ``assignment`` once proposals stand; reasons then quote its children and not the shares of the search, and
+        new beds that none of them sleeps in are taken back, so that the cost may be below the level of money.
 
     Returns
     -------
@@ -159,8 +161,8 @@ def propose(
     children who board though an open school is within the limit; classes above the standard cannot occur, since whole classes
     must fit; (5) money: rooms x class size x floor area x unit cost, beds x floor area x unit cost (a common factor would make
     it yearly); for the buildings chosen (6) minutes, of a boarder a fifth of the weekly way, and (7) children who go elsewhere
-    than to the nearest open school. Levels of children stop below one child of the bound. Constraints:
-    :func:`layout.siting.build`. 义务教育法 第十五条、第十七条; 国办发〔2018〕27号.
+    than to the nearest open school. The children of a village and band are shared out together, whatever their grade. Levels of
+    children stop below one child of the bound. Constraints: :func:`layout.siting.build`. 义务教育法 第十五条、第十七条; 国办发〔2018〕27号.
     """
     year = _last_year(pupils, years)
     found = candidates if candidates is not None else candidate_sites(county, pupils, standards)
@@ -176,7 +178,14 @@ def propose(
     served = Served(model, built.values, settled.values, site_loads(model, settled.values), year)
     proposals = reason_rows(county, found.sites, served, needed, standards)
     if assign is not None and len(proposals):
-        proposals = reason_rows(county, found.sites, served, needed, standards, assignment=assign(check("proposals", proposals)))
+        assignment = assign(check("proposals", proposals))
+        fewer = without_idle_beds(model, built.values, _boarders(assignment, year))
+        if (fewer != built.values).any():
+            # the same children fit the same beds; asked again so that what is stated is what stands
+            served = replace(served, built=fewer)
+            proposals = reason_rows(county, found.sites, served, needed, standards)
+            assignment = assign(check("proposals", proposals) if len(proposals) else empty("proposals", county.crs))
+        proposals = reason_rows(county, found.sites, served, needed, standards, assignment=assignment)
     out = check("proposals", proposals) if len(proposals) else empty("proposals", county.crs)
     out.attrs["solve"] = record(model, rows, built, settled)
     return out  # type: ignore[return-value]
@@ -228,6 +237,11 @@ def apply_proposals(schools: pd.DataFrame, proposals: pd.DataFrame, *, years: Se
             table = table.assign(**{column: table[column].astype("int64") + table["school_id"].map(more[column]).fillna(0).astype("int64")})
         frames.append(table.assign(year=year, status="open"))
     return check("school_years", pd.concat(frames, ignore_index=True)) if frames else empty("school_years")
+
+
+def _boarders(assignment: pd.DataFrame, year: int) -> dict[str, int]:
+    rows = assignment[(assignment["year"] == year) & (assignment["mode"] == "board")]
+    return {str(school): int(n) for school, n in rows.groupby("school_id")["pupils"].sum().items()}
 
 
 def _last_year(pupils: pd.DataFrame, years: Sequence[int]) -> int:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -174,8 +175,8 @@ def make_plan(
         return stood[-1].assignment
 
     proposals = propose(
-        county, pupils, times, standards, years=planned_years, candidates=sites, must_stay=stay, gap=gap, work_limit=work_limit, time_limit=time_limit,
-        assign=settle,
+        county, pupils, times, standards, years=planned_years, candidates=sites, must_stay=stay, gap=gap, work_limit=work_limit,
+        time_limit=time_limit, assign=settle,
     )  # fmt: skip
     step("planned")
     if not stood:  # nothing is proposed: today's schools under the rules of a plan
@@ -339,7 +340,9 @@ def _far_from_roads(county: County, standards: Standards) -> list[tuple[str, Map
         if len(far):
             names = table.set_index(key)["name"].reindex(far.index)
             places = "、".join(f"{name} ({metres / 1000:.1f} km)" for name, metres in zip(names, far, strict=True))
-            notes.append((f"note.far_{key.split('_')[0]}", {"count": len(far), "radius": f"{standards['travel.join_radius'] / 1000:g}", "places": places}))
+            notes.append(
+                (f"note.far_{key.split('_')[0]}", {"count": len(far), "radius": f"{standards['travel.join_radius'] / 1000:g}", "places": places})
+            )
     return notes
 
 
@@ -354,7 +357,8 @@ class _Standing:
 
 
 def _standing(
-    county: County, sites: gpd.GeoDataFrame, proposals: pd.DataFrame, times: pd.DataFrame, pupils: pd.DataFrame, standards: Standards, years: Sequence[int]
+    county: County, sites: gpd.GeoDataFrame, proposals: pd.DataFrame, times: pd.DataFrame, pupils: pd.DataFrame, standards: Standards,
+    years: Sequence[int],
 ) -> _Standing:  # fmt: skip
     schools = opened_schools(county.schools, sites, proposals)
     school_years = apply_proposals(county.schools, proposals, years=years)
@@ -420,9 +424,8 @@ def _save(plan: Plan, folder: Path) -> None:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
         try:
             for name, table in _layers(plan).items():
-                if isinstance(table, gpd.GeoDataFrame):
-                    table = table.to_crs(crs)
-                pyogrio.write_dataframe(table, path, layer=name, driver="GPKG")
+                shown = table.to_crs(crs) if isinstance(table, gpd.GeoDataFrame) else table
+                pyogrio.write_dataframe(shown, path, layer=name, driver="GPKG")
         finally:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
         path.replace(folder / "plan.gpkg")
@@ -451,9 +454,9 @@ def _layers(plan: Plan) -> dict[str, pd.DataFrame]:
 def _packed(terrain: Terrain) -> pd.DataFrame:
     # decimetres as 32-bit whole numbers: exact for what was read and small once compressed
     tenths = np.where(np.isnan(terrain.elevation), np.iinfo("int32").min, np.round(terrain.elevation * 10)).astype("<i4")
-    row = {"west": terrain.west, "north": terrain.north, "cell_x": terrain.cell_x, "cell_y": terrain.cell_y, "crs": terrain.crs,
-           "rows": tenths.shape[0], "columns": tenths.shape[1], "data": base64.b64encode(zlib.compress(tenths.tobytes(), 9)).decode("ascii")}  # fmt: skip
-    return pd.DataFrame([row])
+    place = {name: getattr(terrain, name) for name in ("west", "north", "cell_x", "cell_y", "crs")}
+    data = base64.b64encode(zlib.compress(tenths.tobytes(), 9)).decode("ascii")
+    return pd.DataFrame([{**place, "rows": tenths.shape[0], "columns": tenths.shape[1], "data": data}])
 
 
 def _unpacked(row: Mapping[str, object], source: Sequence[str]) -> Terrain:
@@ -485,15 +488,18 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         for text in ("highway", "name", "surface"):
             edges[text] = edges[text].fillna("").astype("str")
         roads = Roads(raw("road_nodes"), edges, crs, about["roads"] or {})
+    tables: dict[str, Any] = {name: table(f"county_{name}", name) for name in (*SHEETS, "exclusions")}
     county = County(
         name=about["name"], code=about["code"], base_year=about["base_year"], base_date=dt.date.fromisoformat(about["base_date"]), crs=crs,
-        **{name: table(f"county_{name}", name) for name in (*SHEETS, "exclusions")}, roads=roads,
-        terrain=_unpacked(raw("terrain").iloc[0].to_dict(), about["terrain"] or ()) if "terrain" in layers else None,
+        **tables, roads=roads,
+        terrain=_unpacked(dict(raw("terrain").iloc[0]), about["terrain"] or ()) if "terrain" in layers else None,
         boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None, inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
         notes=tuple((key, fields) for key, fields in about["notes"]),
     )  # fmt: skip
     rules = raw("standards").fillna("")
-    standards = Standards({row["key"]: Rule(**{**row, "value": json.loads(row["value"]), "hard": bool(row["hard"])}) for row in rules.to_dict("records")})  # type: ignore[arg-type]
+    standards = Standards(
+        {row["key"]: Rule(**{**row, "value": json.loads(row["value"]), "hard": bool(row["hard"])}) for row in rules.to_dict("records")}
+    )  # type: ignore[arg-type]
     outcomes = {view: Outcome(view, **{n: table(f"{view}_{n}", n) for n in _OUTCOME_TABLES}) for view in ("today", "planned")}
     return Plan(
         county=county, standards=standards, years=tuple(manifest["years"]), schools=table("schools", "schools"),  # type: ignore[arg-type]

@@ -102,7 +102,8 @@ def reason_rows(
             continue
         place = places.loc[site.school_id]
         there = _Site(
-            k, site, form, str(place["name"]), str(townships.get(place["township_id"], "")), flows[flows["site"] == k], *_added(served, k), str(place["flags"]),
+            k, site, form, str(place["name"]), str(townships.get(place["township_id"], "")), flows[flows["site"] == k], *_added(served, k),
+            str(place["flags"]),
         )  # fmt: skip
         found = [_opened(there, served, standards, assumed)] if not site.existing else []
         if site.existing and there.rooms:
@@ -138,7 +139,8 @@ def _placed(served: Served, assignment: pd.DataFrame) -> pd.DataFrame:
     table = assignment[(assignment["year"] == served.year) & assignment["school_id"].isin(names)]
     table = table.assign(site=table["school_id"].map(names), band=[band_of(g) for g in table["grade"]])
     day = model.flows.assign(
-        existing=[model.sites[k].existing for k in model.flows["site"]], settlement_id=model.demands["settlement_id"].to_numpy()[model.flows["demand"]],
+        existing=[model.sites[k].existing for k in model.flows["site"]],
+        settlement_id=model.demands["settlement_id"].to_numpy()[model.flows["demand"]],
         band=model.demands["band"].to_numpy()[model.flows["demand"]],
     )  # fmt: skip
     day = day[day["existing"] & day["mode"].isin(["walk", "bus"])].sort_values(["beyond", "excess", "minutes", "site"], kind="stable")

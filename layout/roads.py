@@ -137,9 +137,7 @@ def empty_roads(crs: str) -> Roads:
     return Roads(_node_frame([], [], []), _edge_frame([], np.zeros(0, object), crs), crs)
 
 
-def read_roads(
-    path: str | Path, *, bbox: tuple[float, float, float, float] | None = None, ferries: bool = False, crs: str | None = None
-) -> Roads:
+def read_roads(path: str | Path, *, bbox: tuple[float, float, float, float] | None = None, ferries: bool = False, crs: str | None = None) -> Roads:
     """Read the roads of an OSM extract, or a GeoPackage that :func:`write_roads` wrote.
 
     Parameters
@@ -471,9 +469,7 @@ def _read_geopackage(path: Path, bbox: Sequence[float] | None, ferries: bool, cr
     return Roads(frame.reset_index(drop=True), edges.set_crs(crs, allow_override=True), crs, source)
 
 
-def _graph_rows(
-    graph: nx.MultiDiGraph, place: Mapping[int, tuple[float, float]]
-) -> tuple[list[dict[str, object]], list[BaseGeometry]]:
+def _graph_rows(graph: nx.MultiDiGraph, place: Mapping[int, tuple[float, float]]) -> tuple[list[dict[str, object]], list[BaseGeometry]]:
     # opposite edges of one way with the same line are one edge: the line that runs along the way stands for both
     found: dict[tuple[object, ...], dict[str, Any]] = {}
     for u, v, data in graph.edges(data=True):

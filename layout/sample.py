@@ -108,9 +108,7 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     longer = (settlements / USUAL) ** SIDE_GROWTH[larger]
     rng = [np.random.default_rng([seed, part]) for part in range(8)]
     width, height = (round(side * longer / ground.GRID_M) * ground.GRID_M for side in SIZE_M)
-    terrain, river = ground.make_terrain(
-        rng[0], west=MIDDLE[0] - width / 2, south=MIDDLE[1] - height / 2, width_m=width, height_m=height, crs=CRS
-    )
+    terrain, river = ground.make_terrain(rng[0], west=MIDDLE[0] - width / 2, south=MIDDLE[1] - height / 2, width_m=width, height_m=height, crs=CRS)
     grid = ground.make_grid(rng[1], terrain, river, bridge_every_m=7500)
     site = _places(rng[2], grid, settlements, max(4, round(TOWNSHIPS * size)))
     roads = ground.to_roads(rng[3], grid, site.links, CRS)
@@ -170,9 +168,7 @@ def age_profile() -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).sort_values(["age", "sex"], ignore_index=True)
 
 
-def _spread(
-    rng: np.random.Generator, grid: ground.Grid, weight: np.ndarray, count: int, apart_m: float, taken: Sequence[int]
-) -> list[int]:
+def _spread(rng: np.random.Generator, grid: ground.Grid, weight: np.ndarray, count: int, apart_m: float, taken: Sequence[int]) -> list[int]:
     # cells in an order drawn by weight, each kept if it is far enough from those before it
     order = np.argsort(-(np.log(np.maximum(weight, 1e-300)) + rng.gumbel(size=len(weight))), kind="stable")
     kept = list(taken)

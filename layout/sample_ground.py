@@ -75,9 +75,7 @@ class Grid:
     pairs: np.ndarray
 
 
-def make_terrain(
-    rng: np.random.Generator, *, west: float, south: float, width_m: float, height_m: float, crs: str
-) -> tuple[Terrain, LineString]:
+def make_terrain(rng: np.random.Generator, *, west: float, south: float, width_m: float, height_m: float, crs: str) -> tuple[Terrain, LineString]:
     """Raise ranges, karst cones and one valley with a river from west to east.
 
     Parameters
@@ -186,8 +184,7 @@ def ways(grid: Grid) -> Mapping[str, csr_array]:
     gradient[len(grid.pairs) :] = 0  # a bridge is level
     both = (np.concatenate([a, b]), np.concatenate([b, a]))
     return {
-        highway: csr_array((np.tile(length * (1 + (gradient / CLASSES[highway][1]) ** 2), 2), both), shape=(len(grid.x),) * 2)
-        for highway in LAID
+        highway: csr_array((np.tile(length * (1 + (gradient / CLASSES[highway][1]) ** 2), 2), both), shape=(len(grid.x),) * 2) for highway in LAID
     }
 
 
@@ -275,7 +272,7 @@ def streets(grid: Grid, links: Links, centre: int, *, blocks: int) -> Links:
     first, second = grid.pairs.T // grid.columns
     for a, b in grid.pairs[(np.abs(first - row) <= blocks) & (np.abs(second - row) <= blocks)]:
         (r1, c1), (r2, c2) = divmod(int(a), grid.columns), divmod(int(b), grid.columns)
-        inside = max(abs(c1 - column), abs(c2 - column)) <= blocks 
+        inside = max(abs(c1 - column), abs(c2 - column)) <= blocks
         # every second row and column of cells is a street
         level, upright = r1 == r2 and (r1 - row) % 2 == 0, c1 == c2 and (c1 - column) % 2 == 0
         if inside and (level or upright):

@@ -116,9 +116,7 @@ def _found(
     return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(*xy.T), crs=places.crs)
 
 
-def _in_seat(
-    rng: np.random.Generator, places: gpd.GeoDataFrame, people: np.ndarray, size: float, county: str
-) -> list[dict[str, Any]]:
+def _in_seat(rng: np.random.Generator, places: gpd.GeoDataFrame, people: np.ndarray, size: float, county: str) -> list[dict[str, Any]]:
     quarters = np.flatnonzero((places.kind == "county_seat").to_numpy())
     quarters = quarters[np.argsort(-people[quarters], kind="stable")]
     numerals = "一二三四五六七八九十"
@@ -165,9 +163,7 @@ def _in_towns(rng: np.random.Generator, places: gpd.GeoDataFrame, size: float) -
     return rows
 
 
-def _not_open(
-    places: gpd.GeoDataFrame, moves: pd.DataFrame, where: Sequence[int], rural: np.ndarray, county: str
-) -> list[dict[str, Any]]:
+def _not_open(places: gpd.GeoDataFrame, moves: pd.DataFrame, where: Sequence[int], rural: np.ndarray, county: str) -> list[dict[str, Any]]:
     # a school planned at the next relocation site, one planned in the seat, one village school that was closed
     coming = moves[moves.year > moves.year.min()].sort_values("year")
     site = int(np.flatnonzero((places.settlement_id == coming.to_id.iloc[0]).to_numpy())[0])
@@ -197,9 +193,7 @@ def _attendance(rng: np.random.Generator, townships: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(rows, columns=["township_id", "band", "place", "share"])
 
 
-def _pupils(
-    rng: np.random.Generator, places: gpd.GeoDataFrame, population: pd.DataFrame, base_date: dt.date, base_year: int
-) -> np.ndarray:
+def _pupils(rng: np.random.Generator, places: gpd.GeoDataFrame, population: pd.DataFrame, base_date: dt.date, base_year: int) -> np.ndarray:
     # children by settlement and grade: those of age a at the base date were a on 31 August unless their birthday came since
     count = population.groupby(["settlement_id", "age"]).persons.sum().unstack()
     children = count.reindex(places.settlement_id).reindex(columns=range(18)).fillna(0.0).to_numpy().astype(int)

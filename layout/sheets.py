@@ -25,7 +25,9 @@ SHEETS = (
 )  # fmt: skip
 NEEDED = ("settlements", "townships", "schools", "population")
 # a table with such a heading has one row a pupil and is refused whole (personal information law, articles 28 and 31)
-PERSONAL = re.compile(r"身份证|证件号|出生日期|出生年月日|监护人|家长|学籍号|学籍辅号|学号|学生姓名|birth_?date|id_?number|guardian|pupil_?name", re.I)
+PERSONAL = re.compile(
+    r"身份证|证件号|出生日期|出生年月日|监护人|家长|学籍号|学籍辅号|学号|学生姓名|birth_?date|id_?number|guardian|pupil_?name", re.I
+)
 # a headteacher's name or an office phone is nobody's business here: left unread
 CONTACT = re.compile(r"校长|负责人|联系人|电话|手机|传真|姓名|邮箱|phone|e-?mail|headteacher|contact", re.I)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -168,7 +170,8 @@ def _share_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
     if sheet is None or not {"township_id", "band", "share"} <= set(sheet.frame):
         return
     shares = pd.to_numeric(sheet.frame["share"], errors="coerce")
-    for (township, band), total in shares.groupby([sheet.frame["township_id"], sheet.frame["band"]]).sum().items():
+    sums = shares.groupby([sheet.frame["township_id"], sheet.frame["band"]]).sum().rename("total").reset_index()
+    for township, band, total in zip(sums["township_id"], sums["band"], sums["total"], strict=True):
         if abs(total - 1) > 1e-6:
             yield Problem("shares_not_one", sheet.file, sheet.sheet, None, "比例", f"{total:g}", {"township": township, "band": band})
 
@@ -295,7 +298,7 @@ def _blank(values: pd.Series) -> np.ndarray:
     return (values.isna() | (values.astype("str") == "")).to_numpy()
 
 
-def _raw_sheets(folder: Path, workbook: Path | None, problems: list[Problem]) -> Iterable[tuple[str, str, list[list[object]]]]:
+def _raw_sheets(folder: Path, workbook: Path | None, problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
     if workbook is not None:
         import python_calamine
 
@@ -404,12 +407,13 @@ def _column(column: Column, values: list[str], file: str, sheet: str, rows: list
         codes = {fold(code): code for code in column.values} | {fold(zh): code for code, zh in column.values.items()}
         for i, value in enumerate(values):
             if column.values:
-                value = codes.get(fold(value), value)
-            elif column.name.endswith("_id") or column.name == "code":
-                value = unicodedata.normalize("NFKC", value)
-                if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", value):
+                out.append(codes.get(fold(value), value))
+            elif column.name.endswith("_id"):
+                out.append(unicodedata.normalize("NFKC", value))
+                if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", out[-1]):
                     blame("code_mangled", i)
-            out.append(value)
+            else:
+                out.append(value)
         return pd.Series(out, dtype="str")
     # full-width digits, spaces and thousands separators are what people type; anything else is said by the check
     plain = [re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", unicodedata.normalize("NFKC", v).replace(" ", "")) for v in values]

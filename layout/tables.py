@@ -90,6 +90,7 @@ class CountyDataError(ValueError):
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep the problems; the message lists them in both languages."""
         self.problems = tuple(problems)
         super().__init__("\n\n".join(self.text(lang) for lang in messages.LANGUAGES))
 
@@ -294,7 +295,9 @@ def inspect(
             key = " / ".join(str(v) for v in out[list(schema.key)].iloc[i])
             same = (out[list(schema.key)] == out[list(schema.key)].iloc[i]).all(axis=1).to_numpy()
             first = int(numbers[np.flatnonzero(same)[0]])
-            problems.append(Problem("duplicate", file, sheet, int(numbers[i]), " + ".join(schema.columns[k].zh for k in schema.key), key, {"first": first}))
+            problems.append(
+                Problem("duplicate", file, sheet, int(numbers[i]), " + ".join(schema.columns[k].zh for k in schema.key), key, {"first": first})
+            )
         bad |= repeated
         out = out[~bad].sort_values(list(schema.key), kind="stable").reset_index(drop=True)
     return out, problems

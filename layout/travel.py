@@ -72,9 +72,7 @@ class _Joins:
     count: int
 
 
-def travel_matrix(
-    network: Network, origins: gpd.GeoDataFrame, destinations: gpd.GeoDataFrame, *, limit: float | None = None
-) -> TravelMatrix:
+def travel_matrix(network: Network, origins: gpd.GeoDataFrame, destinations: gpd.GeoDataFrame, *, limit: float | None = None) -> TravelMatrix:
     """Return minutes between all origins and destinations as arrays.
 
     Parameters
@@ -214,9 +212,7 @@ def nearest(
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
-    times = travel_times(
-        roads, origins, destinations, mode=mode, band=band, level_kph=level_kph, terrain=terrain, limit=limit, standards=standards
-    )
+    times = travel_times(roads, origins, destinations, mode=mode, band=band, level_kph=level_kph, terrain=terrain, limit=limit, standards=standards)
     times = times.sort_values(["from_id", "minutes", "to_id"], kind="stable")
     times["rank"] = times.groupby("from_id", sort=False).cumcount().to_numpy("int64") + 1
     return check("times", times[times["rank"] <= k])

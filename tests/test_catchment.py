@@ -134,7 +134,10 @@ def test_rooms_follow_the_fullest_grade():
 
 
 def test_grades_taught_together():
-    """Two rooms for three grades of 10, 12 and 25: grades 1-2 sit together (22), grade 3 alone (25); with 10, 25, 25 nothing fits 60 in two rooms of 30."""
+    """Two rooms for three grades of 10, 12 and 25: grades 1-2 sit together (22), grade 3 alone (25).
+
+    With 10, 25 and 25 no cut fits: 35 and 25, or 10 and 50.
+    """
     assert best_runs({1: 10, 2: 12, 3: 25}, 2, STANDARDS) == ((1, 2), (3,))
     assert best_runs(dict.fromkeys(range(1, 7), 5), 2, STANDARDS) == ((1, 2, 3), (4, 5, 6)), "at most three grades together"
     assert best_runs(dict.fromkeys(range(1, 7), 5), 1, STANDARDS) == ((1, 2, 3, 4, 5, 6),), "one room can only hold them all"
@@ -146,7 +149,7 @@ def test_grades_taught_together():
     full = assign(
         pupils_of([("A", 1, "home", 10), ("A", 2, "home", 25), ("A", 3, "home", 25)]), times, schools, STANDARDS, school_years=years_of(schools)
     )
-    # 1-2 together leave 5 out, and so do 2-3 (20): the first cut is taken
+    # 1-2 together leave 5 out, 2-3 together 20
     assert full.loc[full["status"] == "no_seat", "pupils"].sum() == 5
 
 
@@ -157,7 +160,10 @@ def test_a_full_school_with_fewer_rooms_than_grades_fills_its_rooms():
 
 
 def test_children_of_the_county_seat():
-    """Ten of grade 1 from A and five from B among P (12 rooms of 6 grades: 2 a grade) and Q (6 of 6: 1 a grade): 10 and 5, mixed over both villages."""
+    """Ten of grade 1 from A and five from B among P (12 rooms of 6 grades: 2 a grade) and Q (6 of 6: 1 a grade).
+
+    That is 10 and 5, mixed over both villages.
+    """
     schools = schools_of([("P", "primary", 1, 6, 12, 0), ("Q", "primary", 1, 6, 6, 0), ("T", "teaching_point", 1, 3, 3, 0)])
     children = pupils_of([("A", 1, "county_seat", 10), ("B", 1, "county_seat", 5), ("A", 8, "county_seat", 1), ("A", 2, "away", 4)])
     out = assign(children, times_of([]), schools, STANDARDS, seat_schools=["P", "Q", "T"])
@@ -314,14 +320,14 @@ def naive_levels(children, times, schools, *, seats):
     return values
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_today_equals_the_naive_solver(seed):
     children, times, schools = random_county(seed)
     out = assign(children, times, schools, STANDARDS)
     assert [level["objective"] for level in out.attrs["gap"][2030]] == pytest.approx(naive_levels(children, times, schools, seats=False), abs=1e-3)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_planned_is_never_better_than_the_naive_solver_and_states_the_gap(seed):
     """The naive solver chooses whole classes and whole children exactly; the stage rounds, and its bounds must hold."""
     children, times, schools = random_county(seed)
@@ -329,7 +335,7 @@ def test_planned_is_never_better_than_the_naive_solver_and_states_the_gap(seed):
     exact = naive_levels(children, times, schools, seats=True)
     levels = out.attrs["gap"][2030]
     assert levels[0]["bound"] <= exact[0] + 1e-6 <= levels[0]["objective"] + 1e-3
-    # children are not lost to rounding: less than one without a place, and then less than one beyond the limit, for each row of beds that cuts a child
+    # no child loses its place or its limit to rounding
     assert levels[0]["objective"] <= exact[0] + 1e-6
     assert levels[1]["objective"] <= exact[1] + 1e-6
 
@@ -338,7 +344,7 @@ def test_planned_is_never_better_than_the_naive_solver_and_states_the_gap(seed):
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_children_are_conserved_and_rules_are_kept(seed):
     children, times, schools = random_county(seed)
     extra = children.assign(attends="county_seat", pupils=children["pupils"] / 3)

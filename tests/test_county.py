@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xlsxwriter
-from conftest import make_paper
 from pandas.testing import assert_frame_equal
 from shapely.geometry import box
 
+from conftest import make_paper
 from layout.coordinates import wgs84_to_gcj02
 from layout.county import export_crs, read_county, write_county, write_template
 from layout.sheets import SHEETS, describe, fold, is_id_number
@@ -272,7 +272,12 @@ def test_faults_of_the_settings(folder, line, key):
 
 @pytest.mark.parametrize(
     ("old", "new", "key"),
-    [("format = 1", "format = 2", "newer_format"), ('"wgs84"', '"mars"', "bad_setting"), ("base_year = 2025", "base_year = 'now'", "bad_setting"), ("name =", "name", "not_toml")],
+    [
+        ("format = 1", "format = 2", "newer_format"),
+        ('"wgs84"', '"mars"', "bad_setting"),
+        ("base_year = 2025", "base_year = 'now'", "bad_setting"),
+        ("name =", "name", "not_toml"),
+    ],
 )
 def test_broken_settings(folder, old, new, key):
     path = folder / "county.toml"

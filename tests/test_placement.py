@@ -93,7 +93,8 @@ def test_candidates_near_schools_closed_and_listed():
 def test_exclusions_reject_or_flag():
     paper, children, _, _ = paper_case()
     zones = gpd.GeoDataFrame(
-        {"exclusion_id": ["1", "2", "3", "4"], "layer": ["地质灾害危险区", "县里自定的范围", "地质灾害易发区", "永久基本农田"], "hard": [True, True, False, False],
+        {"exclusion_id": ["1", "2", "3", "4"], "layer": ["地质灾害危险区", "县里自定的范围", "地质灾害易发区", "永久基本农田"],
+         "hard": [True, True, False, False],
          "source": ""}, geometry=[at(0).buffer(100), at(1).buffer(50), at(2.5).buffer(500), at(2.5).buffer(500)], crs=CRS,
     )  # fmt: skip
     county = dataclasses.replace(paper, exclusions=check("exclusions", zones))
@@ -285,7 +286,8 @@ def tiny(seed):
         {"settlement_id": list("ABCD"), "name": list("ABCD"), "township_id": "T1", "kind": "village"}, geometry=spots[:4], crs=CRS
     )
     schools = gpd.GeoDataFrame(
-        {"school_id": ["S"], "name": ["S"], "township_id": "T1", "kind": "teaching_point", "urban_rural": "village", "owner": "public", "status": "open",
+        {"school_id": ["S"], "name": ["S"], "township_id": "T1", "kind": "teaching_point", "urban_rural": "village", "owner": "public",
+         "status": "open",
          "first_grade": 1, "last_grade": 3, "rooms": 3, "beds": 0, "expandable_rooms": 1, "school_bus": False}, geometry=spots[4:5], crs=CRS,
     )  # fmt: skip
     sites = gpd.GeoDataFrame(
@@ -391,3 +393,19 @@ def test_dependents_are_by_grade():
     times = pd.DataFrame({"from_id": "A", "to_id": ["T", "U"], "mode": "walk", "band": "lower", "minutes": [10.0, 12.0], "minutes_back": 1.0})
     out = dependents(pupils_of([("A", g, "home", 5) for g in (1, 2, 3)]), times, schools, STANDARDS)
     assert out[["school_id", "grade", "pupils"]].values.tolist() == [["T", 3, 5]] and out["next_minutes"].isna().all()
+
+
+def test_beds_that_the_assignment_does_not_use_are_taken_back():
+    """With boarders counted elsewhere (50 instead of 90 at S2, which has 20 beds), 30 of the 70 new beds stay, and reasons quote the 50."""
+    paper, children, times, sites = paper_case()
+    asked = []
+
+    def fifty(proposals):
+        asked.append(proposals)
+        row = {"settlement_id": "A", "year": 2030, "grade": 7, "attends": "home", "school_id": "S2", "mode": "board", "status": "served"}
+        return check("assignment", pd.DataFrame([{**row, "pupils": 50, "minutes": 21.0}]))
+
+    out = propose(paper, children, times, STANDARDS, years=[2030], candidates=sites, assign=fifty)
+    beds = out[out["action"] == "add_boarding"]
+    assert beds["beds"].tolist() == [30] and "50名" in beds["reason_zh"].iloc[0]
+    assert [p.loc[p["action"] == "add_boarding", "beds"].tolist() for p in asked] == [[70], [30]]

@@ -8,9 +8,9 @@ import sys
 import geopandas as gpd
 import pandas as pd
 import pytest
-from conftest import VILLAGES, at, make_paper
 from pandas.testing import assert_frame_equal
 
+from conftest import VILLAGES, at, make_paper
 from layout.plan import county_times, make_plan, read_plan, seat_schools
 from layout.standards import read_standards
 from layout.tables import CountyDataError, check

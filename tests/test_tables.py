@@ -4,11 +4,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_paper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from conftest import make_paper
 from layout.tables import BANDS, CountyDataError, band_of, check, data_dictionary, empty, inspect, label, schemas, whole
 
 MOVES = pd.DataFrame({"from_id": ["b", "a"], "to_id": ["s", "s"], "year": [2027, 2026], "persons": [10.0, 5.0]})
@@ -124,4 +124,6 @@ def test_whole_children_keep_each_group_total_and_move_nobody_by_one(rows):
 def test_whole_children_by_hand():
     # group a: 0.5 + 0.5 + 1.2 = 2.2 -> 2 children: the one whole child, then the first of the two halves
     values = pd.Series([0.5, 0.5, 1.2, 3.0], index=[9, 8, 7, 6])
-    assert_frame_equal(whole(values, [pd.Series(list("aaab"), index=values.index)]).to_frame("n"), pd.DataFrame({"n": [1, 0, 1, 3]}, index=[9, 8, 7, 6]))
+    assert_frame_equal(
+        whole(values, [pd.Series(list("aaab"), index=values.index)]).to_frame("n"), pd.DataFrame({"n": [1, 0, 1, 3]}, index=[9, 8, 7, 6])
+    )
