@@ -184,6 +184,8 @@ def record(model: Model, rows: int, built: Solution, settled: Solution) -> dict[
     ----------
     model, built, settled
         From :func:`build` and :func:`search`.
+    rows
+        Number of rows of the program.
 
     Returns
     -------
@@ -262,7 +264,20 @@ def room_cost(form: Form, grade: int | None, standards: Standards) -> float:
 
 
 def bed_cost(form: Form, standards: Standards) -> float:
-    """Return the yuan that a bed costs: the larger of the floor areas of its grades x unit cost."""
+    """Return the yuan that a bed costs: the larger of the floor areas of its grades x unit cost.
+
+    Parameters
+    ----------
+    form
+        Role and grades.
+    standards
+        ``floor.boarding.primary``, ``floor.boarding.junior``, ``cost.build.boarding``.
+
+    Returns
+    -------
+    float
+        Yuan.
+    """
     bands = {band_of(g) for g in form.grades}
     return standards["floor.boarding.junior" if "junior" in bands else "floor.boarding.primary"] * standards["cost.build.boarding"]
 
@@ -455,8 +470,8 @@ def _money(model: Model, standards: Standards) -> np.ndarray:
         if not model.sites[model.forms[i][0]].existing:
             cost[at["classes"] + j] = room_cost(model.forms[i][1], g, standards)
     for i, (k, f) in enumerate(model.forms):
-        if f.runs and not model.sites[k].existing:
-            cost[at["forms"] + i] = len(f.runs) * room_cost(f, None, standards)
+        if not model.sites[k].existing:
+            cost[at["forms"] + i] = standards["cost.build.site"] + len(f.runs) * room_cost(f, None, standards)
     for k, site in enumerate(model.sites):
         if site.existing:
             cost[at["rooms"] + k] = room_cost(site.forms[0], None, standards)

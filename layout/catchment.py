@@ -203,6 +203,14 @@ def headline(assignment: pd.DataFrame, settlements: pd.DataFrame, *, view: str) 
     ------
     ValueError
         If a settlement of the assignment is not among ``settlements``.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({
+    ...     "settlement_id": ["A"], "year": [2026], "grade": [1], "attends": ["home"], "school_id": ["S1"], "mode": ["walk"],
+    ...     "status": ["served"], "pupils": [10], "minutes": [27.8]})
+    >>> headline(rows, paper.settlements, view="today")[["township_id", "band", "pupils", "served"]].values.tolist()
+    [['T1', 'lower', 10, 10]]
     """
     if not len(assignment):
         return empty("headline")

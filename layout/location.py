@@ -282,11 +282,6 @@ def sparse_rows(count: int, columns: int, *parts: tuple[np.ndarray, np.ndarray, 
     return sparse.csr_matrix((values, (rows, places)), shape=(count, columns))
 
 
-def level_table(levels: tuple[Level, ...]) -> pd.DataFrame:
-    """Return the levels as a table: name, objective, bound, gap, status."""
-    return pd.DataFrame([vars(level) for level in levels], columns=["name", "objective", "bound", "gap", "status"])
-
-
 def _slip(value: float) -> float:
     return _SLIP * max(1.0, abs(value))
 

@@ -163,6 +163,15 @@ def propose(
     it yearly); for the buildings chosen (6) minutes, of a boarder a fifth of the weekly way, and (7) children who go elsewhere
     than to the nearest open school. The children of a village and band are shared out together, whatever their grade. Levels of
     children stop below one child of the bound. Constraints: :func:`layout.siting.build`. 义务教育法 第十五条、第十七条; 国办发〔2018〕27号.
+
+    Examples
+    --------
+    >>> standards = layout.read_standards()
+    >>> pupils = layout.project_pupils(paper, standards, years=[2026])
+    >>> times = layout.county_times(paper, standards)
+    >>> found = propose(paper, pupils, times, standards, years=[2026])
+    >>> [level["name"] for level in found.attrs["solve"]["levels"]][:2]
+    ['without_place', 'beyond_limit']
     """
     year = _last_year(pupils, years)
     found = candidates if candidates is not None else candidate_sites(county, pupils, standards)
@@ -179,12 +188,8 @@ def propose(
     proposals = reason_rows(county, found.sites, served, needed, standards)
     if assign is not None and len(proposals):
         assignment = assign(check("proposals", proposals))
-        fewer = without_idle_beds(model, built.values, _boarders(assignment, year))
-        if (fewer != built.values).any():
-            # the same children fit the same beds; asked again so that what is stated is what stands
-            served = replace(served, built=fewer)
-            proposals = reason_rows(county, found.sites, served, needed, standards)
-            assignment = assign(check("proposals", proposals) if len(proposals) else empty("proposals", county.crs))
+        # the same children fit the beds that are left, so who goes where stands
+        served = replace(served, built=without_idle_beds(model, built.values, _boarders(assignment, year)))
         proposals = reason_rows(county, found.sites, served, needed, standards, assignment=assignment)
     out = check("proposals", proposals) if len(proposals) else empty("proposals", county.crs)
     out.attrs["solve"] = record(model, rows, built, settled)

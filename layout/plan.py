@@ -181,12 +181,13 @@ def make_plan(
     step("planned")
     if not stood:  # nothing is proposed: today's schools under the rules of a plan
         settle(proposals)
-    standing = stood[-1]
+    # beds that nobody uses are taken back after the children are placed, so the schools are those of the proposals returned
+    standing = replace(stood[-1], school_years=apply_proposals(county.schools, proposals, years=planned_years))
     schools, planned = standing.schools, _judged("planned", county, standing, standards, None)
     return Plan(
         county=county, standards=standards, years=all_years, pupils=pupils, schools=schools, candidates=sites.sites, rejected=sites.rejected,
         must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
-        manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {})),
+        manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {}), (today, planned)),
     )  # fmt: skip
 
 
@@ -390,7 +391,9 @@ def _summary(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return check("summary", pd.DataFrame(rows)) if rows else empty("summary")
 
 
-def _manifest(county: County, standards: Standards, years: Sequence[int], solve: Mapping[str, object]) -> dict[str, object]:
+def _manifest(
+    county: County, standards: Standards, years: Sequence[int], solve: Mapping[str, object], outcomes: Sequence[Outcome]
+) -> dict[str, object]:  # fmt: skip
     versions = {}
     for package in _PACKAGES:
         try:
@@ -409,7 +412,16 @@ def _manifest(county: County, standards: Standards, years: Sequence[int], solve:
         "standards": {key: rule.value for key, rule in standards.rules.items()},
         "unverified": [key for key, rule in standards.rules.items() if rule.verified == "U"],
         "assumed": [f"{a.table}.{a.column}" for a in county.assumptions.itertuples()], "solve": dict(solve),
+        "assignment": {o.view: _gaps(o.assignment.attrs.get("gap", {})) for o in outcomes},
     }  # fmt: skip
+
+
+def _gaps(gaps: Mapping[int, Sequence[Mapping[str, object]]]) -> dict[str, list[dict[str, object]]]:
+    # a search that was cut short has no bound: null
+    def plain(value: object) -> object:
+        return (round(value, 4) + 0.0 if np.isfinite(value) else None) if isinstance(value, float) else value
+
+    return {str(year): [{name: plain(value) for name, value in level.items()} for level in levels] for year, levels in gaps.items()}
 
 
 def _save(plan: Plan, folder: Path) -> None:
@@ -497,9 +509,11 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         notes=tuple((key, fields) for key, fields in about["notes"]),
     )  # fmt: skip
     rules = raw("standards").fillna("")
-    standards = Standards(
-        {row["key"]: Rule(**{**row, "value": json.loads(row["value"]), "hard": bool(row["hard"])}) for row in rules.to_dict("records")}
-    )  # type: ignore[arg-type]
+    in_force: dict[str, Rule] = {}
+    for i in range(len(rules)):
+        given: dict[str, Any] = {str(name): rules[name].iloc[i] for name in rules.columns}
+        in_force[given["key"]] = Rule(**{**given, "value": json.loads(given["value"]), "hard": bool(given["hard"])})
+    standards = Standards(in_force)
     outcomes = {view: Outcome(view, **{n: table(f"{view}_{n}", n) for n in _OUTCOME_TABLES}) for view in ("today", "planned")}
     return Plan(
         county=county, standards=standards, years=tuple(manifest["years"]), schools=table("schools", "schools"),  # type: ignore[arg-type]

@@ -189,7 +189,7 @@ def _opened(there: _Site, served: Served, standards: Standards, assumed: set[str
     layers = [layer for layer in there.flags.split(";") if layer]
     clauses += [clause for clause in (clause_of(layer, standards) for layer in layers) if clause]
     gates += ["risk_assessment"] if layers else []
-    cost = there.rooms * _mean_room(there, served, standards) + there.beds * bed_cost(there.form, standards)
+    cost = standards["cost.build.site"] + there.rooms * _mean_room(there, served, standards) + there.beds * bed_cost(there.form, standards)
     return "open", parts, clauses, gates, cost
 
 

@@ -1,6 +1,7 @@
 """The direction rules of the house: who may import whom, and that importing does nothing."""
 
 import ast
+import inspect
 import subprocess
 import sys
 
@@ -97,6 +98,8 @@ def test_every_public_name_is_there_and_documented():
     for name in layout.__all__:
         thing = getattr(layout, name)
         assert thing.__doc__ and len(thing.__doc__.split("\n")[0]) > 20, name
+        if inspect.isfunction(thing):
+            assert ">>> " in thing.__doc__, f"{name} shows no example"
     with pytest.raises(AttributeError, match="no attribute 'magic'"):
         layout.magic  # noqa: B018
 
