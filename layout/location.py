@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 # a dual or reduced cost larger than this counts as not zero; HiGHS works to 1e-7

@@ -36,11 +36,9 @@ def catalogue(lang: str) -> Mapping[str, str]:
     """
     if lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}")
-    # one file a room of the house, so that a sentence stands near those it is read with
     sentences: dict[str, str] = {}
-    for path in sorted(files("layout").joinpath("messages").iterdir(), key=lambda p: p.name):
-        if path.name.endswith(f"{lang}.toml"):
-            _flatten(tomllib.loads(path.read_text(encoding="utf-8")), "", sentences)
+    path = files("layout").joinpath("messages", f"{lang}.toml")
+    _flatten(tomllib.loads(path.read_text(encoding="utf-8")), "", sentences)
     return sentences
 
 

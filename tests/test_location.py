@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import LinearConstraint, milp
 
-from layout.location import Level, NoSolutionError, Program, choose_way, level_table, solve, sparse_rows
+from layout.location import NoSolutionError, Program, choose_way, solve, sparse_rows
 
 
 def program(matrix, low, high, *, lower=0.0, upper=np.inf, integer=False):
@@ -121,11 +121,3 @@ def test_choose_way():
     minutes = np.array([29, 5, 31, 30, 50, 45, 60, 60.0])
     assert choose_way(groups, minutes, np.full(8, 30.0), np.array([0, 1] * 4)).tolist() == [0, 3, 5, 6]
     assert choose_way(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros(0)).tolist() == []
-
-
-def test_rows_add_up_equal_places_and_levels_become_a_table():
-    one = np.array([0])
-    assert sparse_rows(1, 2, (one, one, 2.0), (one, one, 3.0)).toarray().tolist() == [[5.0, 0.0]]
-    assert sparse_rows(2, 3).shape == (2, 3)
-    table = level_table((Level("a", 2.0, 1.5, 0.5, "optimal"),))
-    assert table.values.tolist() == [["a", 2.0, 1.5, 0.5, "optimal"]]
