@@ -122,7 +122,7 @@ def assign(
     every child placed or counted as without; (b) boarders <= beds; planned view also (c) pupils of a grade <= classes x
     class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small primary school with fewer rooms than
     grades puts neighbouring grades together, each run of grades <= one class of ``class_size.mixed.max_pupils``; another school
-    with fewer rooms than grades holds as many children as fill its rooms at the standard. The relaxed optimum has parts of
+    with fewer rooms than grades has classes for as many of its grades as it has rooms. The relaxed optimum has parts of
     classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it, can reach:
     ``attrs["gap"]`` is the difference that whole classes and whole children make.
 
@@ -363,7 +363,7 @@ def _searched_classes(flows: _Flows, seats: Sequence[_Seats], standards: Standar
 
     The fewest moves that give the fewest children without a place and, among those, the fewest beyond the limit.
     """
-    own = [k for k, s in enumerate(flows.schools) if s.rooms >= len(s.grades)]
+    own = [k for k, s in enumerate(flows.schools) if not s.incomplete or s.rooms >= len(s.grades)]
     kept = [group for group in seats if group.school not in own]
     moved = [group for group in seats if group.school in own]
     size = np.array([standards.class_size(s.grades[0], incomplete=flows.schools[s.school].incomplete) for s in moved], float)
@@ -437,9 +437,12 @@ def _whole_classes(flows: _Flows, values: np.ndarray, standards: Standards) -> l
         pupils = {g: float(load[k, g - 1]) for g in school.grades}
         size = {g: standards.class_size(g, incomplete=school.incomplete) for g in school.grades}
         loaded = sum(n > _SAME for n in pupils.values())
-        if school.rooms >= len(school.grades) or (school.incomplete and school.rooms >= max(loaded, 1)):
+        if not school.incomplete or school.rooms >= max(loaded, 1):
             need = {g: pupils[g] / size[g] for g in school.grades}
             count = {g: int(n > _SAME) for g, n in need.items()}
+            for g in sorted((g for g in count if count[g]), key=lambda g: (need[g], -g))[: max(sum(count.values()) - school.rooms, 0)]:
+                # fewer rooms than grades: the emptiest grades get no class here, of equals the higher
+                count[g] = 0
             for _ in range(school.rooms - sum(count.values())):
                 # the grade furthest above its seats, of equals the lower
                 count[min(count, key=lambda g: (round(count[g] - need[g], 6), g))] += 1

@@ -122,8 +122,9 @@ def assumed_rooms(schools: gpd.GeoDataFrame, people: pd.DataFrame, times: pd.Dat
     Returns
     -------
     numpy.ndarray
-        Rooms by row of ``schools``: the sum over grades of ceil(children / standard), at least the minimum; 0 where kind is special. Nearest
-        is by the minutes on which limits are checked, ties to the lower id; children who reach no school count nowhere.
+        Rooms by row of ``schools``: the sum over grades of ceil(children / standard), at least the minimum and a room a grade; 0
+        where kind is special. Nearest is by the minutes on which limits are checked, ties to the lower id; children who reach no
+        school count nowhere.
     """
     rooms = np.zeros(len(schools), int)
     ways = times.assign(judged=judged_minutes(times, standards)).sort_values(["from_id", "judged", "to_id"])
@@ -135,7 +136,9 @@ def assumed_rooms(schools: gpd.GeoDataFrame, people: pd.DataFrame, times: pd.Dat
         pupils = children.groupby(children.index.map(first.to_dict())).sum().reindex(schools["school_id"]).fillna(0).to_numpy()
         size = np.where(incomplete, standards.class_size(grade, incomplete=True), standards.class_size(grade))
         rooms += np.ceil(pupils / size).astype(int)
-    return np.where(takes_part, np.maximum(rooms, int(standards["assume.rooms.min"])), 0)
+    # a school teaches each of its grades, so it has a room for each
+    grades = (schools["last_grade"] - schools["first_grade"] + 1).to_numpy(int)
+    return np.where(takes_part, np.maximum(np.maximum(rooms, grades), int(standards["assume.rooms.min"])), 0)
 
 
 def close_schools(schools: gpd.GeoDataFrame) -> int:

@@ -123,7 +123,8 @@ def sites_of(county: County, candidates: gpd.GeoDataFrame, children: pd.DataFram
         if rooms < len(grades) and row["kind"] in INCOMPLETE:
             forms = [*_mixed(row["kind"], grades, range(rooms, most + 1), expected.get(row["school_id"], {}), standards), *forms]
         elif rooms < len(grades):
-            forms = [Form(row["kind"], grades, 0, most, pooled=True), *forms]
+            # a class only for the grades that are taught: whole classes fit, or the children of a grade go elsewhere
+            forms = [Form(row["kind"], grades, 0, rooms + more)]
         beds = _number(row.get("beds"), 0)
         boards = row["kind"] in BOARDING and any(standards.may_board(g) for g in grades)
         boards = boards and (beds > 0 or grades[-1] > BANDS["upper"][-1] or bool((towns.distance(row["geometry"]) <= _TOWN_M).any()))

@@ -153,10 +153,12 @@ def test_grades_taught_together():
     assert full.loc[full["status"] == "no_seat", "pupils"].sum() == 5
 
 
-def test_a_full_school_with_fewer_rooms_than_grades_fills_its_rooms():
+def test_a_full_school_with_fewer_rooms_than_grades_has_whole_classes_for_some():
+    """Two rooms for three grades of 40: two grades get a class of 40 each, the third has no room here."""
     times, schools = times_of([("A", "S", "walk", "upper", 10.0)]), schools_of([("S", "primary", 4, 6, 2, 0)])
     out = assign(pupils_of([("A", g, "home", 40) for g in (4, 5, 6)]), times, schools, STANDARDS, school_years=years_of(schools))
-    assert out.groupby("status")["pupils"].sum().to_dict() == {"no_seat": 30, "served": 90}
+    assert out.groupby("status")["pupils"].sum().to_dict() == {"no_seat": 40, "served": 80}
+    assert out["pupils"].tolist() == [40, 40, 40], "a grade is here whole or not at all"
 
 
 def test_children_of_the_county_seat():

@@ -121,3 +121,9 @@ def test_choose_way():
     minutes = np.array([29, 5, 31, 30, 50, 45, 60, 60.0])
     assert choose_way(groups, minutes, np.full(8, 30.0), np.array([0, 1] * 4)).tolist() == [0, 3, 5, 6]
     assert choose_way(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros(0)).tolist() == []
+
+
+def test_rows_add_up_equal_places():
+    one = np.array([0])
+    assert sparse_rows(1, 2, (one, one, 2.0), (one, one, 3.0)).toarray().tolist() == [[5.0, 0.0]]
+    assert sparse_rows(2, 3).shape == (2, 3)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+import layout
 from conftest import VILLAGES, at, make_paper
 from layout.plan import county_times, make_plan, read_plan, seat_schools
 from layout.standards import read_standards
@@ -114,6 +115,29 @@ def test_the_plan_holds_its_own_rules(plan):
     then = plan.summary.query("view == 'planned'").iloc[0]
     assert then["no_seat"] + then["no_bed"] + then["no_route"] <= today["no_seat"] + today["no_bed"] + today["no_route"]
     assert then["beyond_limit"] <= today["beyond_limit"]
+
+
+@pytest.mark.slow
+def test_a_sample_county_keeps_the_rules_of_a_plan():
+    plan = make_plan(layout.make_sample_county(seed=3, settlements=90), to=2032)
+    planned = plan.planned
+    used = planned.classes.groupby("school_id")["classes"].sum()
+    rooms = planned.school_years.set_index("school_id")["rooms"]
+    assert (used <= rooms.reindex(used.index)).all()
+    assert planned.classes[["rooms_missing", "oversized_classes", "super_classes"]].to_numpy().sum() == 0
+    boards = planned.assignment[planned.assignment["mode"] == "board"]
+    beds = planned.school_years.set_index("school_id")["beds"]
+    assert len(boards) and (boards["grade"] >= 4).all()
+    boarders = boards.groupby("school_id")["pupils"].sum()
+    assert (boarders <= beds.reindex(boarders.index)).all()
+    summary = plan.summary.set_index(["view", "year"])
+    now, then = summary.loc[("today", 2032)], summary.loc[("planned", 2032)]
+    assert now["pupils"] == then["pupils"] and now["away"] == then["away"]
+    assert then["lower_out_of_limit"] < now["lower_out_of_limit"] and then["beyond_limit"] < now["beyond_limit"]
+    # every proposal serves the children that the plan sends there
+    there = planned.assignment[planned.assignment["school_id"] != ""].groupby("school_id")["pupils"].sum()
+    for row in plan.proposals.itertuples():
+        assert row.pupils == there.get(row.school_id, 0), row.school_id
 
 
 def test_beds_are_proposed_for_the_far_juniors(plan):
