@@ -310,7 +310,28 @@ def _collect(read):  # type: ignore[no-untyped-def]
         return None, list(error.problems)
 
 
-def _read_area(path: Path) -> gpd.GeoDataFrame:
+def read_area(path: Path) -> gpd.GeoDataFrame:
+    """Read a layer of polygons: a boundary or areas of exclusion.
+
+    Parameters
+    ----------
+    path
+        GeoJSON, GeoPackage or Shapefile.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        The polygons in the file's own coordinate system.
+
+    Raises
+    ------
+    CountyDataError
+        If it cannot be read, has no coordinate system, no polygons, or other shapes too.
+
+    Examples
+    --------
+    >>> read_area(Path("boundary.geojson"))  # doctest: +SKIP
+    """
     # pyogrio gives the errors of GDAL as these two
     import pyogrio.errors
 
@@ -326,11 +347,11 @@ def _read_area(path: Path) -> gpd.GeoDataFrame:
 
 
 def _read_boundary(path: Path, crs: str) -> BaseGeometry:
-    return _read_area(path).to_crs(crs).geometry.make_valid().union_all()
+    return read_area(path).to_crs(crs).geometry.make_valid().union_all()
 
 
 def _read_exclusions(path: Path, crs: str) -> gpd.GeoDataFrame:
-    areas = _read_area(path).to_crs(crs)
+    areas = read_area(path).to_crs(crs)
     columns = {h: c.name for c in schemas()["exclusions"].columns.values() for h in (c.zh, c.en, c.name) if h and c.dtype != "polygon"}
     areas = areas.rename(columns={h: columns[h] for h in areas.columns if h in columns})
     if "exclusion_id" not in areas:

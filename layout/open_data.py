@@ -21,7 +21,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layout import messages
-from layout.county import County, write_county
+from layout.county import County, read_area, write_county
 from layout.open_schools import SAME_SCHOOL_M, assumed_rooms, close_schools, nearest_row, tagged_schools
 from layout.roads import Roads, metric_crs, read_roads
 from layout.standards import Standards, read_standards
@@ -203,19 +203,12 @@ def _numbers(parts: Sequence[object]) -> list[float] | None:
 
 
 def _read_area(path: Path) -> BaseGeometry:
-    import pyogrio.errors
-
     if not path.is_file():
         raise CountyDataError([Problem("no_open_file", path.name, value=str(path))])
-    try:
-        areas = gpd.read_file(path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:
-        raise CountyDataError([Problem("unreadable", path.name, fields={"error": str(error)})]) from error
-    if areas.crs is None:
-        raise CountyDataError([Problem("no_crs", path.name)])
-    if not len(areas) or not areas.geom_type.isin(["Polygon", "MultiPolygon"]).all() or not shapely.area(areas.geometry.to_numpy()).sum() > 0:
+    area = read_area(path).to_crs(4326).geometry.make_valid().union_all()
+    if not area.area > 0:
         raise CountyDataError([Problem("no_polygons", path.name)])
-    return areas.to_crs(4326).geometry.make_valid().union_all()
+    return area
 
 
 def _year_of(name: str) -> int | None:
