@@ -127,6 +127,11 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
         "exclusions": exclusions, "rates": empty("rates"), "assumptions": empty("assumptions"), **school_tables,
     }  # fmt: skip
     checked: dict[str, Any] = {name: check(name, table) for name, table in tables.items()}
+    for name in ("settlements", "schools"):
+        # as a planner types them: seven decimals of a degree, so that the county is the same from its folder
+        degrees = checked[name].geometry.to_crs(4326)
+        typed = points(np.round(degrees.x, 7), np.round(degrees.y, 7))
+        checked[name] = checked[name].set_geometry(gpd.GeoSeries(typed, crs=4326).to_crs(CRS))
     return County(
         name=f"{NAME}（虚构）", code=CODE, base_year=BASE_YEAR, base_date=BASE_DATE, crs=CRS, roads=roads, terrain=terrain, boundary=outline,
         notes=(("sample.fictional", {"seed": seed}),), **checked,

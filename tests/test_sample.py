@@ -9,12 +9,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from scipy.ndimage import map_coordinates
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely import LineString
 
 from layout import sample_ground as ground
+from layout.county import read_county
 from layout.sample import CENSUS_YEAR, age_profile, make_sample_county
 from layout.standards import read_standards
 from layout.tables import band_of, check, schemas
@@ -96,6 +98,15 @@ def test_names_and_ids_are_unique_and_refer_to_each_other(county):
 def test_same_seed_same_county_another_seed_another(quick):
     assert fingerprint(make_sample_county(seed=3, settlements=60)) == fingerprint(quick)
     assert fingerprint(make_sample_county(seed=4, settlements=60)) != fingerprint(quick)
+
+
+def test_the_shipped_folder_is_the_county_of_seed_0(request):
+    """What a checkout reads from data/sample is what a wheel makes: the same tables, to the last bit of every position."""
+    shipped, made = read_county(request.config.rootpath / "data" / "sample"), make_sample_county()
+    for name in ("settlements", "townships", "schools", "rosters", "population", "births", "moves", "attendance", "zones", "history"):
+        assert_frame_equal(getattr(shipped, name), getattr(made, name), obj=name)
+    assert_frame_equal(shipped.roads.edges, made.roads.edges)
+    assert (shipped.terrain.elevation == made.terrain.elevation).all()
 
 
 def test_hash_seed_changes_nothing(request, quick):
