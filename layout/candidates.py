@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import geopandas as gpd
 import numpy as np
@@ -147,4 +148,8 @@ def _settled(county: County, pupils: pd.DataFrame, standards: Standards) -> pd.D
     # the county's own site stands for the settlement it lies in
     free = np.array([not (listed.distance(p) <= NEAR_M).any() for p in chosen.geometry], bool)
     rows = pd.DataFrame(chosen[["settlement_id", "name", "township_id", "geometry"]]).assign(origin=origin[origin != ""])[free]
-    return rows.assign(school_id="C-" + rows["settlement_id"].astype("str")).drop(columns="settlement_id")
+    taken, ids = set(county.schools["school_id"]), []
+    for settlement in rows["settlement_id"]:
+        # a county may have entered last year's site under its old id
+        ids.append(next(i for i in (f"{'C' * n}-{settlement}" for n in count(1)) if i not in taken))
+    return rows.assign(school_id=ids).drop(columns="settlement_id")

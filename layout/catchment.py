@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from layout.children import INCOMPLETE, best_runs, spread, ways_of, whole_children
+from layout.children import INCOMPLETE, all_runs, best_runs, spread, ways_of, whole_children
 from layout.location import Level, Program, Solution, solve, sparse_rows
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
@@ -359,39 +359,75 @@ def _order(solution: Solution) -> list[float]:
 
 
 def _searched_classes(flows: _Flows, seats: Sequence[_Seats], standards: Standards, seed: int) -> list[_Seats]:
-    """Move classes between grades where a school has a room for each.
+    """Move classes between grades, and cut mixed grades anew, as far as that places more children or places them within the limit.
 
     The fewest moves that give the fewest children without a place and, among those, the fewest beyond the limit.
     """
-    own = [k for k, s in enumerate(flows.schools) if not s.incomplete or s.rooms >= len(s.grades)]
-    kept = [group for group in seats if group.school not in own]
+    mixed = [k for k, s in enumerate(flows.schools) if s.incomplete and 0 < s.rooms < len(s.grades)]
+    own = [k for k, s in enumerate(flows.schools) if k not in mixed and s.rooms > 0]
+    kept = [group for group in seats if group.school not in own and group.school not in mixed]
     moved = [group for group in seats if group.school in own]
     size = np.array([standards.class_size(s.grades[0], incomplete=flows.schools[s.school].incomplete) for s in moved], float)
     given = np.array([s.seats for s in moved]) / size
-    base = _program(flows, [*kept, *(replace(s, seats=0.0) for s in moved)])
+    # schools with mixed classes are bound by the rows of their cuts alone
+    free = [_Seats(k, flows.schools[k].grades, np.inf, {}) for k in mixed]
+    base = _program(flows, [*kept, *(replace(s, seats=0.0) for s in moved), *free])
+    cuts = [(k, cut) for k in mixed for cut in _cuts(flows.schools[k], k, seats, standards)]
     rows, count = base.matrix.shape
     many, first = len(moved), len(flows.schools) + len(kept)
     n, line = np.arange(many), {k: i for i, k in enumerate(own)}
     room = np.array([line[s.school] for s in moved], int)
-    # columns: shares, classes, by how many classes a grade differs; rows below: rooms, difference either way
+    # columns: shares, classes, by how many classes a grade differs, cuts; rows below: rooms, difference either way, cuts
+    below = rows + len(own) + 2 * many
+    entries, low, high = _cut_rows(flows, cuts, mixed, below, count + 2 * many)
+    height, width = below + len(low), count + 2 * many + len(cuts)
     added = sparse_rows(
-        rows + len(own) + 2 * many, 2 * many, (first + n, n, -size), (rows + room, n, 1.0), (rows + len(own) + n, n, 1.0),
-        (rows + len(own) + n, many + n, -1.0), (rows + len(own) + many + n, n, -1.0), (rows + len(own) + many + n, many + n, -1.0),
+        height, width, (first + n, count + n, -size), (rows + room, count + n, 1.0), (rows + len(own) + n, count + n, 1.0),
+        (rows + len(own) + n, count + many + n, -1.0), (rows + len(own) + many + n, count + n, -1.0),
+        (rows + len(own) + many + n, count + many + n, -1.0), *entries,
     )  # fmt: skip
-    shares = sparse.vstack([base.matrix, sparse.csr_matrix((len(own) + 2 * many, count))], format="csr")
+    shares = sparse.csr_matrix((base.matrix.data, base.matrix.indices, np.append(base.matrix.indptr, np.full(height - rows, base.matrix.nnz))))
+    shares.resize(height, width)
     rooms = np.array([flows.schools[k].rooms for k in own], float)
-    width = count + 2 * many
+    place = np.arange(width)
     program = Program(
-        np.zeros(width), np.full(width, np.inf), (np.arange(width) >= count) & (np.arange(width) < count + many),
-        sparse.hstack([shares, added], format="csr"), np.concatenate([base.row_lower, np.full(len(own) + 2 * many, -np.inf)]),
-        np.concatenate([base.row_upper, rooms, given, -given]),
+        np.zeros(width), np.full(width, np.inf), ((place >= count) & (place < count + many)) | (place >= count + 2 * many),
+        shares + added, np.concatenate([base.row_lower, np.full(below - rows, -np.inf), low]),
+        np.concatenate([base.row_upper, rooms, given, -given, high]),
     )  # fmt: skip
-    levels = {name: np.concatenate([c, np.zeros(2 * many)]) for name, c in _levels(flows).items() if name in ("without_place", "beyond_limit")}
-    levels["moved_classes"] = (np.arange(width) >= count + many).astype(float)
-    gaps = dict.fromkeys(levels, 1 - _SAME)
-    found = solve(program, levels, absolute_gaps=gaps, work_limit=_NODES, seed=seed)
+    levels = {name: np.concatenate([c, np.zeros(width - count)]) for name, c in _levels(flows).items() if name in ("without_place", "beyond_limit")}
+    anew = np.array([float(i > 0 and cuts[i - 1][0] == k) for i, (k, _) in enumerate(cuts)])
+    levels["moved_classes"] = np.concatenate([np.zeros(count + many), np.ones(many), anew])
+    found = solve(program, levels, absolute_gaps=dict.fromkeys(levels, 1 - _SAME), work_limit=_NODES, seed=seed)
     counts = np.round(found.values[count : count + many])
-    return [*kept, *(replace(s, seats=float(c * z)) for s, c, z in zip(moved, counts, size, strict=True))]
+    chosen = [cut for (_, cut), z in zip(cuts, found.values[count + 2 * many :], strict=True) if z > 0.5]
+    return [*kept, *(replace(s, seats=float(c * z)) for s, c, z in zip(moved, counts, size, strict=True)), *(s for cut in chosen for s in cut)]
+
+
+def _cuts(school: _School, number: int, seats: Sequence[_Seats], standards: Standards) -> list[list[_Seats]]:
+    # the cut at hand first, then every other
+    most = standards["class_size.mixed.max_pupils"]
+    at_hand = [group for group in seats if group.school == number]
+    others = [[_Seats(number, run, most, {}) for run in runs] for runs in all_runs(school.grades, school.rooms, standards)]
+    same = {(group.grades, group.seats) for group in at_hand}
+    return [at_hand, *(cut for cut in others if {(group.grades, group.seats) for group in cut} != same)]
+
+
+def _cut_rows(
+    flows: _Flows, cuts: Sequence[tuple[int, list[_Seats]]], mixed: Sequence[int], top: int, left: int
+) -> tuple[list[tuple[np.ndarray, np.ndarray, np.ndarray | float]], np.ndarray, np.ndarray]:
+    """Write one cut a school, and for every run of some cut: its pupils fit the classes of the chosen cut that touch it."""
+    row = {k: top + i for i, k in enumerate(mixed)}
+    school, grade = flows.columns["school"].to_numpy(int), flows.grade
+    picks = [(row[k], left + i, 1.0) for i, (k, _) in enumerate(cuts)]
+    runs = sorted({(k, group.grades) for k, cut in cuts for group in cut})
+    for i, (k, run) in enumerate(runs, start=top + len(mixed)):
+        picks += [(i, int(j), 1.0) for j in np.flatnonzero((school == k) & np.isin(grade, run))]
+        picks += [(i, left + j, -sum(group.seats for group in cut if set(group.grades) & set(run))) for j, (s, cut) in enumerate(cuts) if s == k]
+    entries: list[tuple[np.ndarray, np.ndarray, np.ndarray | float]] = [
+        (np.array([p[0] for p in picks], int), np.array([p[1] for p in picks], int), np.array([p[2] for p in picks], float))
+    ]
+    return entries, np.concatenate([np.ones(len(mixed)), np.full(len(runs), -np.inf)]), np.concatenate([np.ones(len(mixed)), np.zeros(len(runs))])
 
 
 def _program(flows: _Flows, seats: Sequence[_Seats]) -> Program:

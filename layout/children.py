@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -65,17 +65,42 @@ def best_runs(pupils: Mapping[int, float], rooms: int, standards: Standards) -> 
     >>> best_runs({1: 10, 2: 12, 3: 25}, 2, read_standards())
     ((1, 2), (3,))
     """
-    grades = sorted(pupils)
     most = int(standards["class_size.mixed.max_pupils"])
-    longest = max(int(standards["class_size.mixed.max_grades"]), -(-len(grades) // rooms))
-    cuts = ((0, *inner, len(grades)) for inner in combinations(range(1, len(grades)), rooms - 1))
-    found = (tuple(tuple(grades[a:b]) for a, b in pairwise(cut)) for cut in cuts)
 
     def burden(runs: tuple[tuple[int, ...], ...]) -> tuple[float, float]:
         totals = [sum(pupils[g] for g in run) for run in runs]
         return round(sum(max(n - most, 0) for n in totals), 6), round(max(totals), 6)
 
-    return min((runs for runs in found if max(len(run) for run in runs) <= longest), key=burden)
+    return min(all_runs(sorted(pupils), rooms, standards), key=burden)
+
+
+def all_runs(grades: Sequence[int], rooms: int, standards: Standards) -> list[tuple[tuple[int, ...], ...]]:
+    """List every cut of grades into runs of neighbours, one a room.
+
+    Parameters
+    ----------
+    grades
+        Grades taught, rising.
+    rooms
+        Rooms, at most as many as grades, at least one.
+    standards
+        ``class_size.mixed.max_grades``; where the rooms are too few for it, runs are as short as the rooms allow.
+
+    Returns
+    -------
+    list of tuple
+        Cuts, the earlier first.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> all_runs([1, 2, 3], 2, read_standards())
+    [((1,), (2, 3)), ((1, 2), (3,))]
+    """
+    longest = max(int(standards["class_size.mixed.max_grades"]), -(-len(grades) // rooms))
+    cuts = ((0, *inner, len(grades)) for inner in combinations(range(1, len(grades)), rooms - 1))
+    found = [tuple(tuple(grades[a:b]) for a, b in pairwise(cut)) for cut in cuts]
+    return [runs for runs in found if max(len(run) for run in runs) <= longest]
 
 
 def ways_of(times: pd.DataFrame, standards: Standards) -> pd.DataFrame:

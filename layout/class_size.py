@@ -137,7 +137,8 @@ def class_sizes(
     """
     known = _schools(schools, school_years)
     in_base = base_year is not None and bool((assignment["year"] == base_year).any())
-    kept = rosters if in_base else rosters.iloc[:0]
+    closed = schools[(schools["kind"] == "special") | (schools["status"] != "open")] if {"kind", "status"} <= set(schools) else schools.iloc[:0]
+    kept = rosters[~rosters["school_id"].isin(closed["school_id"])] if in_base else rosters.iloc[:0]
     real: dict[str, dict[int, list[int]]] = {}
     for name, grade, n in zip(kept["school_id"], kept["grade"], kept["pupils"], strict=True):
         if n > 0:

@@ -176,6 +176,8 @@ def propose(
     year = _last_year(pupils, years)
     found = candidates if candidates is not None else candidate_sites(county, pupils, standards)
     children = whole_children(pupils[pupils["year"] == year])
+    if not children["attends"].isin(["home", "county_seat"]).any():
+        return _empty(county)
     ways = ways_of(times, standards)
     model = build(children, ways, sites_of(county, found.sites, children, ways, standards), standards)
     if not len(model.demands):

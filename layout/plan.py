@@ -145,15 +145,18 @@ def make_plan(
     ((2025, 2026), ['planned', 'today', 'today'])
     """
     standards = read_standards(county.standards_path) if standards is None else standards
-    planned_years = tuple(years) if years is not None else (to,)
+    planned_years = tuple(int(year) for year in (years if years is not None else (to,)))
     if len(planned_years) != 1 or planned_years[0] <= county.base_year:
         raise ValueError(f"give one plan year after the base year {county.base_year}, not {planned_years}")
     all_years = (county.base_year, *planned_years)
     step = _steps(progress)
     step("pupils")
     pupils = project_pupils(county, standards, years=all_years)
+    if set(pupils["year"]) != set(all_years):
+        raise CountyDataError([Problem("nobody_of_school_age", sheet=schemas()["population"].zh)])
     # what the projection assumed belongs beside what the door left unread
-    county = replace(county, notes=(*county.notes, *population_notes(county, standards), *_far_from_roads(county, standards)))
+    found = (*population_notes(county, standards), *_far_from_roads(county, standards), *_against_the_roll(county, pupils))
+    county = replace(county, notes=(*county.notes, *found))
     step("candidates")
     sites = candidate_sites(county, pupils, standards)
     step("minutes")
@@ -345,6 +348,14 @@ def _far_from_roads(county: County, standards: Standards) -> list[tuple[str, Map
                 (f"note.far_{key.split('_')[0]}", {"count": len(far), "radius": f"{standards['travel.join_radius'] / 1000:g}", "places": places})
             )
     return notes
+
+
+def _against_the_roll(county: County, pupils: pd.DataFrame) -> list[tuple[str, Mapping[str, object]]]:
+    if not len(county.rosters):
+        return []
+    here = pupils[(pupils["year"] == county.base_year) & (pupils["attends"] != "away")]
+    roll, residents = int(county.rosters["pupils"].sum()), round(float(here["pupils"].sum()))
+    return [("note.roll", {"year": county.base_year, "roll": f"{roll:,}", "residents": f"{residents:,}", "difference": f"{roll - residents:+,}"})]
 
 
 @dataclass(frozen=True)

@@ -287,3 +287,12 @@ def test_shuffled_rows_give_the_same_classes(paper):
     table = assigned(*[("S1", y, g, 10 * g + y % 7) for y in (2026, 2027) for g in range(1, 7)])
     shuffled = table.sample(frac=1, random_state=3)
     assert_frame_equal(*(class_sizes(t, paper.schools, paper.rosters, STANDARDS) for t in (table, shuffled)))
+
+
+@pytest.mark.parametrize("columns", [{"status": "closed"}, {"kind": "special"}])
+def test_rosters_of_schools_that_take_no_part_do_not_count(paper, columns):
+    """S2 holds the three classes of 56; once it takes no part, today has none, as every later year has."""
+    schools = paper.schools.assign(**{c: [paper.schools[c].iloc[0], v] for c, v in columns.items()})
+    pupils = pd.DataFrame({"school_id": ["S1"], "year": [2025], "grade": [1], "status": ["served"], "pupils": [30]})
+    found = class_sizes(pupils, schools, paper.rosters, read_standards(), base_year=2025)
+    assert set(found["school_id"]) == {"S1"} and found["oversized_classes"].sum() == 0

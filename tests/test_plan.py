@@ -242,3 +242,55 @@ def test_a_new_school_never_makes_anybodys_place_worse(paper):
         return bad["pupils"].sum()
 
     assert judged(richer) < judged(paper)
+
+
+def altered(paper, **columns):
+    """The paper county with some columns of S1 changed."""
+    schools = paper.schools.copy()
+    for column, value in columns.items():
+        schools.loc[0, column] = value
+    return dataclasses.replace(paper, schools=schools, rosters=paper.rosters[paper.rosters["school_id"] != "S1"])
+
+
+@pytest.mark.parametrize("columns", [{"status": "candidate"}, {"kind": "teaching_point", "last_grade": 4, "rooms": 2}])
+def test_who_goes_where_is_as_good_as_the_search_for_proposals(paper, columns):
+    """Grades taught together are cut as the proposals cut them: nobody is late whom the search could serve."""
+    plan = make_plan(altered(paper, **columns), to=2026)
+    levels = {level["name"]: level["objective"] for level in plan.manifest["solve"]["levels"]}
+    planned = plan.summary.query("view == 'planned'").iloc[0]
+    assert planned[["no_seat", "no_bed", "no_route"]].sum() == levels["without_place"]
+    assert planned["beyond_limit"] == levels["beyond_limit"] == 0
+
+
+def test_a_site_never_takes_the_id_of_a_school(paper):
+    other = paper.schools.iloc[[0]].assign(school_id="C-E", kind="teaching_point", last_grade=3, rooms=1)
+    other = other.set_geometry(gpd.GeoSeries([at(3.5)], index=other.index, crs=paper.crs))
+    schools = check("schools", gpd.GeoDataFrame(pd.concat([paper.schools, other], ignore_index=True), geometry="geometry", crs=paper.crs))
+    plan = make_plan(dataclasses.replace(paper, schools=schools), to=2026)
+    assert "CC-E" in plan.candidates["school_id"].tolist() and "C-E" not in plan.candidates["school_id"].tolist()
+    assert plan.summary.query("view == 'planned'")["lower_out_of_limit"].iloc[0] == 0
+
+
+def test_a_county_all_of_whose_children_study_elsewhere_has_nothing_to_propose(paper):
+    rows = [(t, b, "out_of_county", 1.0) for t in ("T1", "T2") for b in ("lower", "upper", "junior")]
+    away = check("attendance", pd.DataFrame(rows, columns=["township_id", "band", "place", "share"]))
+    plan = make_plan(dataclasses.replace(paper, attendance=away), to=2026)
+    assert len(plan.proposals) == 0 and (plan.summary["away"] == plan.summary["pupils"]).all()
+
+
+def test_a_county_without_children_is_told_so(paper):
+    with pytest.raises(CountyDataError, match="没有学龄人口"):
+        make_plan(dataclasses.replace(paper, population=paper.population.assign(persons=0.0)), to=2026)
+
+
+def test_years_of_any_whole_kind_can_be_saved(paper, tmp_path):
+    import numpy as np
+
+    make_plan(paper, years=np.array([2026])).save(tmp_path)
+    assert read_plan(tmp_path).years == (2025, 2026)
+
+
+def test_the_roll_is_held_against_the_residents(plan):
+    # 30 x 6 + 26 x 6 + 56 x 3 = 504 on the roll; 56 children in each of nine grades
+    note = dict(plan.county.notes)["note.roll"]
+    assert (note["roll"], note["residents"], note["difference"]) == ("504", "504", "+0")
