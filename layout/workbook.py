@@ -228,7 +228,10 @@ def _assumptions(plan: Plan, lang: str) -> list[str]:
         column = table.columns.get(row["column"]) if table else None
         if lang == "zh":
             row |= {"table": table.zh if table else row["table"], "column": column.zh if column else row["column"]}
-        out.append(messages.text("workbook.assumption", lang, **row))
+        halves = str(row["note"]).split(" / ")
+        # a note written in both languages says each in its own
+        note = halves[lang == "en"] if len(halves) == len(messages.LANGUAGES) else row["note"]
+        out.append(messages.text("workbook.assumption", lang, **{**row, "note": note}))
     return out
 
 
