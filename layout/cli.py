@@ -13,7 +13,7 @@ import sys
 import tempfile
 import tomllib
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -122,11 +122,16 @@ def new(
 def check(folder: CountyFolder, lang: Lang = "zh") -> None:
     """List everything that is wrong with a county folder."""
     from layout.county import read_county
+    from layout.plan import plan_notes
+    from layout.standards import read_standards
 
     with _exits(lang, stream=sys.stdout):
         county = read_county(folder)
+        # what only a stage can see is looked at too: moves larger than their village, places far from any road
+        notes = plan_notes(county, read_standards(county.standards_path))
         _say("cli.no_problems", lang)
         _describe(county, lang)
+        _say_notes(notes, lang)
 
 
 @app.command(help=_help("plan"))
@@ -218,18 +223,23 @@ def _plan(county: County, *, to: int | None, out: Path | None, lang: str, audien
     with _working("cli.writing", lang):
         paths = write_plan(made, home, lang=lang, audience=audience)
     _list_files(list(paths.values()), lang)
+    _say_notes(made.county.notes[len(county.notes) :], lang)
     _console().print(summary_sentence(made, lang=lang, audience=audience))
 
 
-def _describe(county: County, lang: str) -> None:
+def _say_notes(notes: Iterable[tuple[str, Mapping[str, object]]], lang: str) -> None:
     from layout.sheets import describe
 
+    for sentence in describe(notes, lang):
+        _say("cli.note", lang, text=_shown(sentence))
+
+
+def _describe(county: County, lang: str) -> None:
     _say("cli.county", lang, name=_shown(county.name), base=county.base_year, settlements=len(county.settlements), schools=len(county.schools),
          rosters=len(county.rosters), persons=f"{county.population['persons'].sum():,.0f}")  # fmt: skip
-    for sentence in describe(county.notes, lang):
-        _say("cli.note", lang, text=_shown(sentence))
+    _say_notes(county.notes, lang)
     for row in county.assumptions.to_dict("records"):
-        _say("cli.assumption", lang, **{str(name): _shown(str(value)) for name, value in row.items()})
+        _say("cli.assumption", lang, **{str(name): _shown(messages.in_language(str(value), lang)) for name, value in row.items()})
 
 
 def _list_files(paths: Sequence[Path], lang: str) -> None:

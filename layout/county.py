@@ -250,7 +250,7 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
         out["coordinates"] = "wgs84"
     out["coordinates"] = str(out["coordinates"]).lower()
     if not isinstance(out["base_year"], int) or not 1990 <= out["base_year"] <= 2100:
-        problems.append(Problem("bad_setting", path.name, column="base_year", value=str(out["base_year"]), fields={"wanted": "2025"}))
+        problems.append(Problem("bad_setting", path.name, column="base_year", value=str(out["base_year"]), fields={"wanted": "2025, 2026 …"}))
     elif not out["base_date"]:
         out["base_date"] = dt.date(out["base_year"], 8, 31)
     if _date(out["base_date"]) is None:

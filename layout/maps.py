@@ -442,17 +442,12 @@ def _assumptions(plan: Plan) -> list[dict[str, Any]]:
         rule = plan.standards.rules.get(r.basis)
         names = {"zh": (table.zh if table else r.table, column.zh if column else r.column), "en": (r.table, r.column)}
         out.append({
-            each: messages.text("maps.assumption", each, table=names[each][0], column=names[each][1], rows=r.rows, note=_half(r.note, each),
+            each: messages.text("maps.assumption", each, table=names[each][0], column=names[each][1], rows=r.rows,
+                                note=messages.in_language(r.note, each),
                                 basis=rule.cite(each) if rule else r.basis)
             for each in messages.LANGUAGES
         } | {"column": {each: " ".join(names[each]) for each in messages.LANGUAGES}})  # fmt: skip
     return out
-
-
-def _half(note: str, lang: str) -> str:
-    # a note that stands in both languages is written "Chinese / English"
-    halves = note.split(" / ")
-    return halves[messages.LANGUAGES.index(lang)] if len(halves) == len(messages.LANGUAGES) else note
 
 
 def _ground(plan: Plan, places: gpd.GeoSeries, audience: str) -> dict[str, Any]:

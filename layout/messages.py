@@ -72,6 +72,30 @@ def text(key: str, lang: str = "zh", **fields: object) -> str:
     return catalogue(lang)[key].format(**fields)
 
 
+def in_language(note: str, lang: str) -> str:
+    """Return the half of a note that is written in both languages.
+
+    Parameters
+    ----------
+    note
+        ``Chinese / English``, or a note in one language only.
+    lang
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        The half; the whole note where it has no two halves.
+
+    Examples
+    --------
+    >>> in_language("未知 / unknown", "en")
+    'unknown'
+    """
+    halves = note.split(" / ")
+    return halves[LANGUAGES.index(lang)] if len(halves) == len(LANGUAGES) else note
+
+
 def _flatten(node: Mapping[str, object], prefix: str, out: dict[str, str]) -> None:
     for name, value in node.items():
         key = f"{prefix}{name}"

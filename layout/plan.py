@@ -155,8 +155,7 @@ def make_plan(
     if set(pupils["year"]) != set(all_years):
         raise CountyDataError([Problem("nobody_of_school_age", sheet=schemas()["population"].zh)])
     # what the projection assumed belongs beside what the door left unread
-    found = (*population_notes(county, standards), *_far_from_roads(county, standards), *_against_the_roll(county, pupils))
-    county = replace(county, notes=(*county.notes, *found))
+    county = replace(county, notes=(*county.notes, *plan_notes(county, standards), *_against_the_roll(county, pupils)))
     step("candidates")
     sites = candidate_sites(county, pupils, standards)
     step("minutes")
@@ -230,6 +229,32 @@ def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDat
             if len(to) and not (mode == "week" and not any(standards.may_board(g) for g in BANDS[band])):
                 parts.append(travel_times(roads, county.settlements, to, mode=mode, band=band, terrain=county.terrain, standards=standards))
     return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
+
+
+def plan_notes(county: County, standards: Standards) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """Say what a plan of this county will have to assume or leave out: about its people, and places far from any road.
+
+    Parameters
+    ----------
+    county, standards
+        What a plan would be made from.
+
+    Returns
+    -------
+    tuple
+        Message keys with their fields, in the form of ``County.notes``.
+
+    Raises
+    ------
+    CountyDataError
+        If the people cannot be projected, such as a move larger than its village.
+
+    Examples
+    --------
+    >>> [key for key, _ in plan_notes(paper, read_standards())]
+    ['population.note.no_mothers']
+    """
+    return (*population_notes(county, standards), *_far_from_roads(county, standards))
 
 
 def seat_schools(county: County) -> list[str]:

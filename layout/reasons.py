@@ -49,6 +49,11 @@ class _Site:
     beds: int
     flags: str
 
+    @property
+    def place(self) -> str:
+        """Name of the school with its township, unless it says so itself."""
+        return self.name if not self.township or self.name.startswith(self.township.rstrip("乡镇街道")) else self.township + self.name
+
 
 _Part = tuple[str, Mapping[str, object]]
 # action, parts of its reason, clauses, gates, yuan
@@ -168,7 +173,7 @@ def _opened(there: _Site, served: Served, standards: Standards, assumed: set[str
     home = there.flows[there.flows["mode"] != "seat"]
     pupils, seat = _count(home), _count(there.flows[there.flows["mode"] == "seat"])
     parts: list[_Part] = [("open.what", {
-        "township": there.township, "name": there.name, "first": there.form.grades[0], "last": there.form.grades[-1], "rooms": there.rooms,
+        "place": there.place, "first": there.form.grades[0], "last": there.form.grades[-1], "rooms": there.rooms,
         "year": served.year, "role": there.form.role,
     })]  # fmt: skip
     if pupils:
@@ -197,7 +202,7 @@ def _expanded(there: _Site, served: Served, standards: Standards, assumed: set[s
     pupils = _count(there.flows)
     sizes = sorted({standards.class_size(g, incomplete=there.form.incomplete) for g in there.form.grades})
     parts: list[_Part] = [("expand.what", {
-        "township": there.township, "name": there.name, "year": served.year, "pupils": pupils, "rooms": there.site.rooms,
+        "place": there.place, "year": served.year, "pupils": pupils, "rooms": there.site.rooms,
         "needed": there.site.rooms + there.rooms, "more": there.rooms, "standard": "/".join(str(s) for s in sizes),
     })]  # fmt: skip
     home = there.flows[there.flows["mode"] != "seat"]
@@ -209,8 +214,10 @@ def _expanded(there: _Site, served: Served, standards: Standards, assumed: set[s
 
 def _boarding(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
     board = there.flows[there.flows["mode"] == "board"]
+    grades = [g for g in there.form.grades if standards.may_board(g) and band_of(g) in set(board["band"])] or list(there.form.grades)
     parts: list[_Part] = [("beds.what", {
-        "township": there.township, "name": there.name, "year": served.year, "have": there.site.beds, "beds": there.beds,
+        "first": grades[0], "last": grades[-1],
+        "place": there.place, "year": served.year, "have": there.site.beds, "beds": there.beds,
         "boarders": _count(board), "villages": board["settlement_id"].nunique(), "week": round(float(board["minutes"].max())) if len(board) else 0,
     })]  # fmt: skip
     late = _count(board[board["late"]])

@@ -74,6 +74,7 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
     for file, title, cells in _raw_sheets(folder, workbook, problems):
         table = names.get(fold(title))
         if table is None:
+            _refuse_register(file, title, cells, problems)
             if workbook is not None and file == workbook.name and fold(title) not in {fold("说明"), "readme"}:
                 notes.append(("note.sheet_unread", {"file": file, "sheet": title}))
             continue
@@ -129,13 +130,15 @@ def _unmet_ids(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
         if name not in sheets or target not in sheets or column not in sheets[name].frame or key not in sheets[target].frame:
             continue
         known = set(sheets[target].frame[key])
-        spelled: dict[str, str] = {}
+        rows: dict[str, list[int]] = {}
         for value, row in zip(sheets[name].frame[column], sheets[name].rows, strict=True):
             if value and value not in known:
-                near = spelled.setdefault(value, ", ".join(difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0)))
-                fields = {"target": schemas()[target].zh, "near": near}
-                heading = schemas()[name].columns[column].zh
-                yield Problem("unknown_id", sheets[name].file, sheets[name].sheet, row, heading, value, fields)
+                rows.setdefault(value, []).append(row)
+        for value, found in rows.items():
+            near = ", ".join(difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0))
+            fields = {"target": schemas()[target].zh, "near": near, "count": len(found)}
+            heading = schemas()[name].columns[column].zh
+            yield Problem("unknown_id", sheets[name].file, sheets[name].sheet, found[0], heading, value, fields)
 
 
 def _grade_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
@@ -318,6 +321,14 @@ def _raw_sheets(folder: Path, workbook: Path | None, problems: list[Problem]) ->
         yield path.name, path.stem, [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
 
 
+def _refuse_register(file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem]) -> None:
+    # a register of pupils must not lie in the folder, whatever its sheet is called
+    for i, row in enumerate(cells):
+        if any(is_id_number(_clean(c)) for c in row) or any(PERSONAL.search(_clean(c)) and len(_clean(c)) < 20 for c in row if i < 5):
+            problems.append(Problem("personal", file, title, i + 1))
+            return
+
+
 def _decoded(raw: bytes) -> str | None:
     for encoding in ("utf-8-sig", "gb18030"):
         try:
@@ -367,7 +378,9 @@ def _typed(
     rows = filled[1:]
     data = {}
     for name, j in place.items():
-        column = table.columns.get(name) or Column(name, "float", True, True, "degrees", {"lon": "经度", "lat": "纬度"}[name], name, (), {}, "", "")
+        column = table.columns.get(name) or Column(
+            name, "float", True, True, "degrees", {"lon": "经度", "lat": "纬度"}[name], name, (), {}, {}, "", ""
+        )
         values = [_clean(cells[i][j]) if j < len(cells[i]) else "" for i in rows]
         data[name] = _column(column, values, file, title, [i + 1 for i in rows], problems)
     return Sheet(table.name, file, title, pd.DataFrame(data), tuple(i + 1 for i in rows))
@@ -404,7 +417,7 @@ def _column(column: Column, values: list[str], file: str, sheet: str, rows: list
         return pd.Series([fold(v) in _YES for v in values], dtype=bool)
     if column.dtype == "str":
         out = []
-        codes = {fold(code): code for code in column.values} | {fold(zh): code for code, zh in column.values.items()}
+        codes = {fold(code): code for code in column.values} | {fold(word): code for word, code in column.synonyms.items()}
         for i, value in enumerate(values):
             if column.values:
                 out.append(codes.get(fold(value), value))

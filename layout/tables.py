@@ -34,6 +34,7 @@ class Column:
     en: str
     aliases: tuple[str, ...]
     values: Mapping[str, str]
+    synonyms: Mapping[str, str]
     meaning_zh: str
     meaning_en: str
 
@@ -132,10 +133,13 @@ def schemas() -> Mapping[str, Table]:
         if not row["column"]:
             heads[name], columns[name], keys[name] = row, {}, []
             continue
-        values = dict(pair.split("=", 1) for pair in row["values"].split("|") if pair)
+        # code=word/other words: the first is shown, all are understood
+        words = {code: text.split("/") for code, text in (pair.split("=", 1) for pair in row["values"].split("|") if pair)}
+        values = {code: text[0] for code, text in words.items()}
+        synonyms = {word: code for code, text in words.items() for word in text}
         columns[name][row["column"]] = Column(
             name=row["column"], dtype=row["dtype"], required=row["required"] != "no", filled=row["required"] == "yes", unit=row["unit"],
-            zh=row["zh"], en=row["en"], aliases=tuple(a for a in row["aliases"].split("|") if a), values=values,
+            zh=row["zh"], en=row["en"], aliases=tuple(a for a in row["aliases"].split("|") if a), values=values, synonyms=synonyms,
             meaning_zh=row["meaning_zh"], meaning_en=row["meaning_en"],
         )  # fmt: skip
         if row["key"]:

@@ -137,7 +137,9 @@ def _summary(plan: Plan, lang: str, marks: Marks) -> str:
         "workbook.summary", lang, name=plan.county.name, base=base, year=last, pupils=shown("", last, "pupils", idle["pupils"]),
         before=shown("today", base, "beyond_limit", before["beyond_limit"]), idle=shown("today", last, "beyond_limit", idle["beyond_limit"]),
         after=shown("planned", last, "beyond_limit", after["beyond_limit"]),
-        without=shown("planned", last, "without", sum(after[m] for m in WITHOUT)), big_before=int(before["oversized_classes"]),
+        **{name: shown(view, year, "without", sum(row[m] for m in WITHOUT)) for name, view, year, row in (
+            ("lost_before", "today", base, before), ("lost_idle", "today", last, idle), ("lost_after", "planned", last, after))},
+        big_before=int(before["oversized_classes"]),
         big_idle=int(idle["oversized_classes"]), big_after=int(after["oversized_classes"]), proposals=int((plan.proposals["action"] != "keep").sum()),
     )  # fmt: skip
 
@@ -228,10 +230,7 @@ def _assumptions(plan: Plan, lang: str) -> list[str]:
         column = table.columns.get(row["column"]) if table else None
         if lang == "zh":
             row |= {"table": table.zh if table else row["table"], "column": column.zh if column else row["column"]}
-        halves = str(row["note"]).split(" / ")
-        # a note written in both languages says each in its own
-        note = halves[lang == "en"] if len(halves) == len(messages.LANGUAGES) else row["note"]
-        out.append(messages.text("workbook.assumption", lang, **{**row, "note": note}))
+        out.append(messages.text("workbook.assumption", lang, **{**row, "note": messages.in_language(str(row["note"]), lang)}))
     return out
 
 

@@ -335,3 +335,31 @@ def test_headings_fold_and_id_numbers_are_checked():
 def test_exports_are_cgcs2000_in_china_and_wgs84_elsewhere(paper):
     assert export_crs(paper) == "EPSG:4490"
     assert export_crs(dataclasses.replace(paper, crs="EPSG:32738")) == "EPSG:4326"
+
+
+@pytest.mark.parametrize("rows", [[["姓名", "身份证号", "年级"], ["某某", "x", 3]], [["备注"], ["11010519491231002X"]]])
+def test_a_register_on_a_sheet_of_its_own_is_refused_too(folder, rows):
+    rewrite(folder, sheets_of(folder) | {"学生名册": rows})
+    with pytest.raises(CountyDataError, match="一人一行") as error:
+        read_county(folder)
+    assert [(p.key, p.sheet) for p in error.value.problems] == [("personal", "学生名册")] and "1101051949" not in str(error.value)
+
+
+def test_an_unknown_id_is_said_once_with_its_rows(folder):
+    sheets = sheets_of(folder)
+    for row in sheets["人口"][1:16]:
+        row[0] = "Z"
+    rewrite(folder, sheets)
+    with pytest.raises(CountyDataError, match="本表共 15 行") as error:
+        read_county(folder)
+    assert [(p.key, p.row, p.value) for p in error.value.problems] == [("unknown_id", 2, "Z")]
+
+
+def test_words_of_official_forms_are_understood(folder):
+    sheets = sheets_of(folder)
+    head = sheets["学校"][0]
+    for word, column in (("完全小学", "办学类型"), ("农村", "城乡类型"), ("教育部门和集体办", "办别")):
+        sheets["学校"][1][head.index(column)] = word
+    rewrite(folder, sheets)
+    school = read_county(folder).schools.iloc[0]
+    assert (school["kind"], school["urban_rural"], school["owner"]) == ("primary", "village", "public")
