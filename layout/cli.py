@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from layout.tables import CountyDataError
 
 DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
+# draws behind the ranges of a plan: a tenth is then known to about two in a hundred
+DRAWS = 200
 # output that goes to a file is not folded at the width of a screen
 _PIPED_WIDTH = 220
 # places outside the outermost settlements whose roads children may use
@@ -50,6 +52,7 @@ app = typer.Typer(name="layout", help=_help("layout"), no_args_is_help=True, add
 
 Lang = Annotated[Literal["zh", "en"], typer.Option("--lang", envvar="LAYOUT_LANG", help=_help("lang"))]
 Audience = Annotated[Literal["internal", "public"], typer.Option("--audience", help=_help("audience"))]
+Draws = Annotated[int, typer.Option("--draws", min=0, max=10_000, help=_help("draws"))]
 Out = Annotated[Path | None, typer.Option("--out", file_okay=False, help=_help("out"))]
 CountyFolder = Annotated[Path, typer.Argument(metavar="DIR", help=_help("dir"))]
 
@@ -81,7 +84,7 @@ def demo(out: Out = None, lang: Lang = "zh") -> None:
 
             _say("cli.making", lang)
             county = make_sample_county(seed=0)
-        _plan(county, to=None, out=out, lang=lang, audience="internal")
+        _plan(county, to=None, scenario=None, draws=DRAWS, out=out, lang=lang, audience="internal")
 
 
 @app.command(help=_help("new"))
@@ -141,13 +144,15 @@ def plan(
     lang: Lang = "zh",
     audience: Audience = "internal",
     out: Out = None,
+    scenario: Annotated[Path | None, typer.Option("--scenario", dir_okay=False, help=_help("scenario"))] = None,
+    draws: Draws = DRAWS,
 ) -> None:
     """Plan a county and write map, workbook, tables and manifest."""
     from layout.county import read_county
 
     with _exits(lang):
         _say("cli.reading", lang, folder=folder)
-        _plan(read_county(folder), to=to, out=out, lang=lang, audience=audience)
+        _plan(read_county(folder), to=to, scenario=scenario, draws=draws, out=out, lang=lang, audience=audience)
 
 
 @app.command("map", help=_help("map"))
@@ -206,9 +211,10 @@ def doctor(lang: Lang = "zh") -> None:
         raise typer.Exit(DATA_PROBLEMS)
 
 
-def _plan(county: County, *, to: int | None, out: Path | None, lang: str, audience: str) -> None:
+def _plan(county: County, *, to: int | None, scenario: Path | None, draws: int, out: Path | None, lang: str, audience: str) -> None:
     from layout.outputs import plan_folder, write_plan
     from layout.plan import make_plan
+    from layout.scenario import read_scenario
     from layout.workbook import summary_sentence
 
     _describe(county, lang)
@@ -218,8 +224,10 @@ def _plan(county: County, *, to: int | None, out: Path | None, lang: str, audien
     if home is None:
         # a public edition never takes the place of the plan itself
         home = plan_folder("maps", county.name) / ("public" if audience == "public" else "")
+    supposed = None if scenario is None else read_scenario(scenario)
     with _progress(lang) as progress:
-        made: Plan = make_plan(county, progress=progress) if to is None else make_plan(county, to=to, progress=progress)
+        last = {} if to is None else {"to": to}
+        made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, **last)  # type: ignore[arg-type]
     with _working("cli.writing", lang):
         paths = write_plan(made, home, lang=lang, audience=audience)
     _list_files(list(paths.values()), lang)

@@ -18,15 +18,18 @@ import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
 from layout import messages
+from layout.age_split import split_population
 from layout.coordinates import SYSTEMS, to_wgs84
 from layout.roads import Roads, metric_crs, read_roads, write_roads
 from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
 from layout.standards import read_standards
-from layout.tables import CountyDataError, Problem, empty, inspect, schemas
+from layout.tables import CountyDataError, Problem, check, empty, inspect, schemas
 from layout.terrain import Terrain, elevation_at, read_terrain, write_terrain
 
 FORMAT = 1
-_TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note"}
+_TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note", "sources"}
+#: Where a county's ages and births come from; each has its bias (``source.*`` in the messages).
+SOURCES = ("census", "hukou", "roll", "immunisation", "township_roster", "relocation_roster", "birth_register", "raster")
 _FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "standards"}
 # a place this far outside the county's own ground cannot belong to it
 _MARGIN_DEG = 0.3
@@ -48,6 +51,10 @@ class County:
         Metric coordinate system of every geometry, e.g. ``EPSG:4545``.
     settlements, townships, schools, rosters, population, births, rates, moves, attendance, zones, exclusions, history, assumptions
         Tables of the data dictionary; without rows where the county has none.
+    township_totals, pyramid, controls, grade_ages, move_ages, incoming, residence
+        More tables of the data dictionary, which few counties have.
+    sources
+        Where the people come from, by table (population, births, pyramid): one of ``SOURCES``.
     roads, terrain
         None where the county has none: nothing can then be reached, or the ground counts as flat, and outputs say so.
     boundary
@@ -78,6 +85,14 @@ class County:
     exclusions: gpd.GeoDataFrame
     history: pd.DataFrame
     assumptions: pd.DataFrame
+    township_totals: pd.DataFrame = field(default_factory=lambda: empty("township_totals"))
+    pyramid: pd.DataFrame = field(default_factory=lambda: empty("pyramid"))
+    controls: pd.DataFrame = field(default_factory=lambda: empty("controls"))
+    grade_ages: pd.DataFrame = field(default_factory=lambda: empty("grade_ages"))
+    move_ages: pd.DataFrame = field(default_factory=lambda: empty("move_ages"))
+    incoming: pd.DataFrame = field(default_factory=lambda: empty("incoming"))
+    residence: pd.DataFrame = field(default_factory=lambda: empty("residence"))
+    sources: Mapping[str, str] = field(default_factory=dict)
     roads: Roads | None = None
     terrain: Terrain | None = None
     boundary: BaseGeometry | None = None
@@ -143,6 +158,11 @@ def read_county(folder: str | Path) -> County:
         tables[name] = _table(name, sheets.get(name), str(settings["coordinates"]), crs, ground, problems)
     problems += cross_check(sheets)
     problems += _uncovered(terrain, tables, crs)
+    if not problems and not len(tables["population"]) and len(tables["pyramid"]):
+        split, problems = _collect(lambda: split_population(tables["settlements"], tables["township_totals"], tables["pyramid"]))
+        if split is not None:
+            tables["population"], assumed = split
+            tables["assumptions"] = check("assumptions", pd.concat([tables["assumptions"], assumed], ignore_index=True))
     if problems:
         raise CountyDataError(problems)
     notes = _kept_notes(settings) + notes
@@ -156,6 +176,7 @@ def read_county(folder: str | Path) -> County:
         name=str(settings["name"]), code=str(settings["code"]), base_year=int(str(settings["base_year"])),
         base_date=_date(settings["base_date"]), crs=crs, **tables,
         exclusions=empty("exclusions", crs) if exclusions is None else exclusions,
+        sources={str(k): str(v) for k, v in settings["sources"].items()},  # type: ignore[attr-defined]
         roads=roads, terrain=terrain, boundary=boundary, standards_path=standards_path,
         inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
     )  # fmt: skip
@@ -227,7 +248,7 @@ def export_crs(county: County) -> str:
 
 
 def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
-    out: dict[str, object] = {"coordinates": "wgs84", "name": folder.name, "code": "", "base_year": 0, "base_date": "", "files": {}}
+    out: dict[str, object] = {"coordinates": "wgs84", "name": folder.name, "code": "", "base_year": 0, "base_date": "", "files": {}, "sources": {}}
     path = folder / "county.toml"
     if not path.is_file():
         problems.append(Problem("no_settings", path.name))
@@ -253,6 +274,12 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
         problems.append(Problem("bad_setting", path.name, column="base_year", value=str(out["base_year"]), fields={"wanted": "2025, 2026 …"}))
     elif not out["base_date"]:
         out["base_date"] = dt.date(out["base_year"], 8, 31)
+    sources = out["sources"] if isinstance(out["sources"], Mapping) else {"sources": out["sources"]}
+    for table, source in sources.items():
+        if table not in ("population", "births", "pyramid") or source not in SOURCES:
+            wanted = ", ".join(SOURCES)
+            problems.append(Problem("bad_setting", path.name, column=f"sources.{table}", value=str(source), fields={"wanted": wanted}))
+    out["sources"] = sources
     if _date(out["base_date"]) is None:
         problems.append(Problem("bad_setting", path.name, column="base_date", value=str(out["base_date"]), fields={"wanted": "2025-11-01"}))
     return out
@@ -512,6 +539,11 @@ def _settings_text(county: County | None) -> str:
     lines = [messages.text("county_toml.head", "zh"), messages.text("county_toml.head", "en"), f"format = {FORMAT}"]
     lines += [f"name = {quoted(today[0])}", f"code = {quoted(today[1])}", f"base_year = {today[2]}", f"base_date = {today[3]}"]
     lines += ['coordinates = "wgs84"'] + ([] if county is None else [f"crs = {quoted(county.crs)}"])
+    if county is None:
+        # what a planner may fill in
+        lines += ["", f"# [sources]  # {', '.join(SOURCES)}", '# population = "hukou"', '# births = "birth_register"']
+    elif county.sources:
+        lines += ["", "[sources]", *(f"{table} = {quoted(source)}" for table, source in sorted(county.sources.items()))]
     for key, fields in () if county is None else county.notes:
         # what the reader should know about these data travels with them
         lines += ["", "[[note]]", f"key = {quoted(key)}"]

@@ -10,7 +10,7 @@ import platform
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,14 @@ import pandas as pd
 from layout.catchment import assign, headline
 from layout.class_size import class_sizes
 from layout.county import County, export_crs
+from layout.draws import PupilDraws, draw_pupils, split_ranges
+from layout.forecast import forecast, forecast_notes, school_forecast
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
-from layout.population import population_notes, project_pupils
+from layout.plausibility import population_notes
+from layout.population import project_people, project_pupils
+from layout.relocation import site_notes, site_pupils
 from layout.roads import Roads, empty_roads
+from layout.scenario import Scenario, check_scenario
 from layout.sheets import SHEETS
 from layout.standards import Rule, Standards, read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
@@ -33,7 +38,7 @@ from layout.travel import travel_times, unjoined
 FORMAT = 1
 STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
 # tables of the plan itself, beside those of the county and of the two outcomes
-_PLAN_TABLES = ("pupils", "candidates", "rejected", "must_stay", "proposals", "summary")
+_PLAN_TABLES = ("pupils", "forecast", "site_pupils", "candidates", "rejected", "must_stay", "proposals", "summary")
 _OUTCOME_TABLES = ("school_years", "times", "assignment", "classes", "headline")
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "highspy", "rasterio", "osmium", "folium")
 Progress = Callable[[str, int, int], None]
@@ -69,8 +74,10 @@ class Plan:
         What the plan was made from.
     years
         Base year and plan year.
-    pupils, candidates, rejected, must_stay, proposals, summary
-        Tables of the data dictionary.
+    scenario
+        What was supposed beyond the data.
+    pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, summary
+        Tables of the data dictionary; ``forecast`` has every year up to the last.
     schools
         Table ``schools`` with the sites that the plan opens added, their kind, grades and rooms as opened.
     today, planned
@@ -82,7 +89,10 @@ class Plan:
     county: County
     standards: Standards
     years: tuple[int, ...]
+    scenario: Scenario
     pupils: pd.DataFrame
+    forecast: pd.DataFrame
+    site_pupils: pd.DataFrame
     schools: gpd.GeoDataFrame
     candidates: gpd.GeoDataFrame
     rejected: gpd.GeoDataFrame
@@ -104,6 +114,9 @@ def make_plan(
     *,
     to: int = 2035,
     years: Sequence[int] | None = None,
+    scenario: Scenario | None = None,
+    draws: int = 0,
+    seed: int = 0,
     gap: float = 0.01,
     work_limit: int | None = None,
     time_limit: float = 300,
@@ -121,6 +134,10 @@ def make_plan(
         The plan year: the school year that starts in it.
     years
         Instead of ``to``: exactly one year after the base year; this version plans one year beside the base year.
+    scenario
+        What is supposed beyond the data; None: residents, shares of attendance as they are, middle path.
+    draws, seed
+        Draws behind the ranges of the pupils; none without draws.
     gap, work_limit, time_limit
         Where the search for proposals may stop, as in :func:`layout.propose`.
     progress
@@ -151,11 +168,21 @@ def make_plan(
     all_years = (county.base_year, *planned_years)
     step = _steps(progress)
     step("pupils")
-    pupils = project_pupils(county, standards, years=all_years)
+    scenario = check_scenario(scenario)
+    every_year = range(county.base_year, max(all_years) + 1)
+    every_pupil = project_pupils(county, standards, years=every_year, scenario=scenario)
+    pupils = every_pupil[every_pupil["year"].isin(all_years)].reset_index(drop=True)
+    drawn = draw_pupils(county, standards, years=every_year, draws=draws, seed=seed, scenario=scenario) if draws else None
+    if drawn is not None:
+        pupils = split_ranges(pupils, drawn)
+    course = forecast(county, standards, years=every_year, scenario=scenario, draws=drawn, pupils=every_pupil)
+    people = project_people(county, standards, years=all_years, scenario=scenario)
     if set(pupils["year"]) != set(all_years):
         raise CountyDataError([Problem("nobody_of_school_age", sheet=schemas()["population"].zh)])
     # what the projection assumed belongs beside what the door left unread
-    county = replace(county, notes=(*county.notes, *plan_notes(county, standards), *_against_the_roll(county, pupils)))
+    notes = (*plan_notes(county, standards, scenario), *forecast_notes(every_pupil, course, drawn), *_against_the_roll(county, pupils))
+    sites_checked = site_pupils(county, standards, people, pupils)
+    county = replace(county, notes=(*county.notes, *notes, *site_notes(sites_checked)))
     step("candidates")
     sites = candidate_sites(county, pupils, standards)
     step("minutes")
@@ -186,10 +213,14 @@ def make_plan(
     # beds that nobody uses are taken back after the children are placed, so the schools are those of the proposals returned
     standing = replace(stood[-1], school_years=apply_proposals(county.schools, proposals, years=planned_years))
     schools, planned = standing.schools, _judged("planned", county, standing, standards, None)
+    # today's schools in the base year, those of the plan in the plan year
+    sent = [assignment[assignment["year"] == county.base_year], standing.assignment]
+    course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn) for a in sent)], ignore_index=True))
     return Plan(
-        county=county, standards=standards, years=all_years, pupils=pupils, schools=schools, candidates=sites.sites, rejected=sites.rejected,
+        county=county, standards=standards, years=all_years, scenario=scenario, pupils=pupils, forecast=course, site_pupils=sites_checked,
+        schools=schools, candidates=sites.sites, rejected=sites.rejected,
         must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
-        manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {}), (today, planned)),
+        manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {}), (today, planned), scenario, drawn),
     )  # fmt: skip
 
 
@@ -231,12 +262,12 @@ def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDat
     return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
 
 
-def plan_notes(county: County, standards: Standards) -> tuple[tuple[str, Mapping[str, object]], ...]:
+def plan_notes(county: County, standards: Standards, scenario: Scenario | None = None) -> tuple[tuple[str, Mapping[str, object]], ...]:
     """Say what a plan of this county will have to assume or leave out: about its people, and places far from any road.
 
     Parameters
     ----------
-    county, standards
+    county, standards, scenario
         What a plan would be made from.
 
     Returns
@@ -254,7 +285,7 @@ def plan_notes(county: County, standards: Standards) -> tuple[tuple[str, Mapping
     >>> [key for key, _ in plan_notes(paper, read_standards())]
     ['population.note.no_mothers']
     """
-    return (*population_notes(county, standards), *_far_from_roads(county, standards))
+    return (*population_notes(county, standards, scenario), *_far_from_roads(county, standards))
 
 
 def seat_schools(county: County) -> list[str]:
@@ -428,7 +459,8 @@ def _summary(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def _manifest(
-    county: County, standards: Standards, years: Sequence[int], solve: Mapping[str, object], outcomes: Sequence[Outcome]
+    county: County, standards: Standards, years: Sequence[int], solve: Mapping[str, object], outcomes: Sequence[Outcome],
+    scenario: Scenario, drawn: PupilDraws | None,
 ) -> dict[str, object]:  # fmt: skip
     versions = {}
     for package in _PACKAGES:
@@ -442,12 +474,14 @@ def _manifest(
             "name": county.name, "code": county.code, "base_year": county.base_year, "base_date": county.base_date.isoformat(), "crs": county.crs,
             "roads": dict(county.roads.source) if county.roads is not None else None,
             "terrain": list(county.terrain.source) if county.terrain is not None else None,
-            "notes": [[key, dict(fields)] for key, fields in county.notes],
+            "notes": [[key, dict(fields)] for key, fields in county.notes], "sources": dict(county.sources),
         },
         "years": list(years), "inputs": dict(county.inputs), "versions": {"python": platform.python_version(), **versions},
         "standards": {key: rule.value for key, rule in standards.rules.items()},
         "unverified": [key for key, rule in standards.rules.items() if rule.verified == "U"],
         "assumed": [f"{a.table}.{a.column}" for a in county.assumptions.itertuples()], "solve": dict(solve),
+        "scenario": asdict(scenario),
+        "draws": None if drawn is None else {"draws": len(drawn.pupils), "seed": drawn.seed, **{k: round(v, 6) for k, v in drawn.drifts.items()}},
         "assignment": {o.view: _gaps(o.assignment.attrs.get("gap", {})) for o in outcomes},
     }  # fmt: skip
 
@@ -542,7 +576,7 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         **tables, roads=roads,
         terrain=_unpacked(dict(raw("terrain").iloc[0]), about["terrain"] or ()) if "terrain" in layers else None,
         boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None, inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
-        notes=tuple((key, fields) for key, fields in about["notes"]),
+        notes=tuple((key, fields) for key, fields in about["notes"]), sources=dict(about.get("sources", {})),
     )  # fmt: skip
     rules = raw("standards").fillna("")
     in_force: dict[str, Rule] = {}
@@ -552,6 +586,7 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
     standards = Standards(in_force)
     outcomes = {view: Outcome(view, **{n: table(f"{view}_{n}", n) for n in _OUTCOME_TABLES}) for view in ("today", "planned")}
     return Plan(
-        county=county, standards=standards, years=tuple(manifest["years"]), schools=table("schools", "schools"),  # type: ignore[arg-type]
+        county=county, standards=standards, years=tuple(manifest["years"]), scenario=Scenario(**manifest.get("scenario", {})),  # type: ignore[arg-type]
+        schools=table("schools", "schools"),  # type: ignore[arg-type]
         **{name: table(name, name) for name in _PLAN_TABLES}, **outcomes, manifest=manifest,  # type: ignore[arg-type]
     )  # fmt: skip

@@ -16,14 +16,16 @@ import numpy as np
 import pandas as pd
 
 from layout import messages
-from layout.tables import GRADES, Column, Problem, Table, schemas
+from layout.tables import GRADES, Column, Problem, Table, age_span, schemas
 
 #: Tables that a county folder may hold as sheets, and those without which there is no plan.
 SHEETS = (
-    "settlements", "townships", "schools", "rosters", "population", "births", "rates", "moves", "attendance", "zones",
-    "history", "assumptions",
+    "settlements", "townships", "schools", "rosters", "population", "township_totals", "pyramid", "controls", "births", "grade_ages", "rates",
+    "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
 )  # fmt: skip
 NEEDED = ("settlements", "townships", "schools", "population")
+#: Tables that together stand in for the ages by settlement.
+INSTEAD_OF_AGES = ("township_totals", "pyramid")
 # a table with such a heading has one row a pupil and is refused whole (personal information law, articles 28 and 31)
 PERSONAL = re.compile(
     r"身份证|证件号|出生日期|出生年月日|监护人|家长|学籍号|学籍辅号|学号|学生姓名|birth_?date|id_?number|guardian|pupil_?name", re.I
@@ -84,8 +86,18 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
         sheet = _typed(schemas()[table], file, title, cells, problems, notes)
         if sheet is not None:
             sheets[table] = sheet
+    if all(name in sheets and len(sheets[name].frame) for name in INSTEAD_OF_AGES) and not (
+        "population" in sheets and len(sheets["population"].frame)
+    ):
+        # ages by settlement are split from the totals: an empty sheet of the template is no fault
+        sheets.pop("population", None)
+        own = {schemas()["population"].zh, "population"}
+        problems = [p for p in problems if not (p.key == "empty_sheet" and p.sheet in own)]
+        needed = tuple(name for name in NEEDED if name != "population")
+    else:
+        needed = NEEDED
     seen = {p.sheet for p in problems if p.key in ("personal", "empty_sheet", "no_headings")}
-    for name in NEEDED:
+    for name in needed:
         zh = schemas()[name].zh
         if name not in sheets and not seen & {zh, name}:
             where = workbook.name if workbook is not None else "county.xlsx"
@@ -96,7 +108,9 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
 _MEETS = (
     ("settlements", "township_id", "townships"), ("schools", "township_id", "townships"), ("rosters", "school_id", "schools"),
     ("population", "settlement_id", "settlements"), ("births", "township_id", "townships"), ("moves", "from_id", "settlements"),
-    ("moves", "to_id", "settlements"), ("attendance", "township_id", "townships"), ("zones", "settlement_id", "settlements"),
+    ("moves", "to_id", "settlements"), ("move_ages", "from_id", "settlements"), ("move_ages", "to_id", "settlements"),
+    ("attendance", "township_id", "townships"), ("township_totals", "township_id", "townships"), ("incoming", "township_id", "townships"),
+    ("residence", "school_id", "schools"), ("zones", "settlement_id", "settlements"),
     ("zones", "school_id", "schools"), ("history", "school_id", "schools"),
 )  # fmt: skip
 
@@ -121,7 +135,7 @@ def cross_check(sheets: Mapping[str, Sheet]) -> list[Problem]:
     >>> [(p.key, p.row, p.value) for p in cross_check({"schools": schools, "rosters": rosters})]
     [('unknown_id', 3, 'S9')]
     """
-    return [*_unmet_ids(sheets), *_grade_problems(sheets), *_share_problems(sheets)]
+    return [*_unmet_ids(sheets), *_grade_problems(sheets), *_share_problems(sheets), *_age_group_problems(sheets), *_residence_problems(sheets)]
 
 
 def _unmet_ids(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
@@ -173,10 +187,30 @@ def _share_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
     if sheet is None or not {"township_id", "band", "share"} <= set(sheet.frame):
         return
     shares = pd.to_numeric(sheet.frame["share"], errors="coerce")
-    sums = shares.groupby([sheet.frame["township_id"], sheet.frame["band"]]).sum().rename("total").reset_index()
+    keys = [sheet.frame["township_id"], sheet.frame["band"], *([sheet.frame["year"].fillna(0)] if "year" in sheet.frame else [])]
+    sums = shares.groupby(keys).sum().rename("total").reset_index()
     for township, band, total in zip(sums["township_id"], sums["band"], sums["total"], strict=True):
         if abs(total - 1) > 1e-6:
             yield Problem("shares_not_one", sheet.file, sheet.sheet, None, "比例", f"{total:g}", {"township": township, "band": band})
+
+
+def _age_group_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
+    for name in ("township_totals", "pyramid", "controls"):
+        if name in sheets and "age_group" in sheets[name].frame:
+            for value, row in zip(sheets[name].frame["age_group"], sheets[name].rows, strict=True):
+                if value and age_span(value) is None:
+                    yield Problem("not_an_age_group", sheets[name].file, sheets[name].sheet, row, "年龄段", str(value))
+
+
+def _residence_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
+    sheet = sheets.get("residence")
+    if sheet is None or "residence_id" not in sheet.frame:
+        return
+    keys = (("settlements", "settlement_id"), ("townships", "township_id"))
+    known = {str(v) for name, key in keys if name in sheets and key in sheets[name].frame for v in sheets[name].frame[key]}
+    for value, row in zip(sheet.frame["residence_id"], sheet.rows, strict=True):
+        if value and known and value not in known:
+            yield Problem("unknown_residence", sheet.file, sheet.sheet, row, "居住地编码", str(value))
 
 
 def fold(text: object) -> str:

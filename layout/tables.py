@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import functools
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -209,6 +211,35 @@ def band_of(grade: int) -> str:
         if grade in grades:
             return band
     raise ValueError(f"grade must be 1 to 9, not {grade}")
+
+
+def age_span(text: object) -> tuple[int, int | None] | None:
+    """Return the ages that an age group means.
+
+    Parameters
+    ----------
+    text
+        ``0-14``, ``60+``, ``85岁及以上``, a single age, or the total (合计, total).
+
+    Returns
+    -------
+    tuple or None
+        First and last age, the last None for an open group; None for what is no age group.
+
+    Examples
+    --------
+    >>> age_span("5—9岁"), age_span("85岁及以上"), age_span("3"), age_span("合计"), age_span("young")
+    ((5, 9), (85, None), (3, 3), (0, None), None)
+    """
+    plain = re.sub(r"[\s岁周]|years?|yrs?", "", unicodedata.normalize("NFKC", str(text)).lower()).removesuffix(".0")
+    if plain in ("", "合计", "总计", "全部", "总人口", "total", "all"):
+        return 0, None
+    if found := re.fullmatch(r"(\d{1,3})(\+|及以上|以上|andover|andabove)", plain):
+        return int(found[1]), None
+    if found := re.fullmatch(r"(\d{1,3})(?:(?:[-–—~～到至]+|to)(\d{1,3}))?", plain):
+        low, high = int(found[1]), int(found[2] or found[1])
+        return (low, high) if low <= high else None
+    return None
 
 
 def check(name: str, frame: pd.DataFrame, *, file: str = "", sheet: str = "", rows: Sequence[int] | None = None) -> pd.DataFrame:
@@ -419,7 +450,11 @@ def _inspect_column(out: pd.DataFrame, column: Column, blame) -> None:  # type: 
         kinds = ("Point",) if column.dtype == "point" else ("Polygon", "MultiPolygon")
         blame("wrong_geometry", (~shapes.geom_type.isin(kinds) & ~shapes.isna()).to_numpy(), column, expected=kinds[0])
         return
-    gone = values.isna().to_numpy() | (values.astype("str").str.strip() == "").to_numpy()
+    gone = values.isna().to_numpy()
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        # distinct values are few where rows are millions
+        codes, distinct = pd.factorize(values.astype("str"))
+        gone = gone | np.append(np.array([str(v).strip() == "" for v in distinct], bool), False)[codes]
     if column.filled:
         blame("missing_value", gone, column)
     if column.dtype == "str":
@@ -434,7 +469,7 @@ def _inspect_column(out: pd.DataFrame, column: Column, blame) -> None:  # type: 
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
     blame("not_a_number", ~gone & ~np.isfinite(numbers), column)
     # only a net rate (of migration) may be below zero
-    blame("negative", np.isfinite(numbers) & (numbers < 0) & (column.name != "value"), column)
+    blame("negative", np.isfinite(numbers) & (numbers < 0) & (column.name not in ("value", "difference")), column)
     if column.dtype == "int":
         blame("not_whole", np.isfinite(numbers) & (numbers >= 0) & (numbers != np.round(numbers)), column)
     if column.dtype == "int" and column.required and np.isfinite(numbers).all():

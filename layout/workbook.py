@@ -89,7 +89,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     marks = hidden_counts(plan) if audience == "public" else {}
     makers: list[Callable[[Plan, str, Marks], _Page]]
-    makers = [_townships, _schools, _classes, _villages, _proposals, _must_stay, _sites, _standards, _sources]
+    makers = [_townships, _forecast, _schools, _classes, _villages, _proposals, _must_stay, _sites, _standards, _sources]
     pages = [_guide(plan, lang, audience, marks), *(make(plan, lang, marks) for make in makers)]
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -258,6 +258,29 @@ def _townships(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("townships", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
+def _forecast(plan: Plan, lang: str, marks: Marks) -> _Page:
+    table = plan.forecast[plan.forecast["level"].isin(["county"] if marks else ["county", "township"])]
+    names = {"": messages.text("workbook.whole_county", lang)} | _township_names(plan)
+    order = {group: i for i, group in enumerate(("all", "primary", *BANDS))}
+    table = table[table["group"].isin(order)]
+    table = table.assign(rank=table["group"].map(order)).sort_values(["area_id", "rank", "year"], ignore_index=True)
+    columns = ("pupils", "low", "middle", "high", "registered")
+    frame = pd.DataFrame({"township": table["area_id"].map(names).fillna(table["area_id"]), "group": [
+        label("forecast", "group", group, lang) for group in table["group"]], "year": table["year"]})  # fmt: skip
+    for column in columns:
+        frame[column] = table[column].round()
+    if marks:
+        # a sum of the whole county that is itself small
+        frame = frame[(table["pupils"] >= plan.standards["privacy.small_count"]).to_numpy()].reset_index(drop=True)
+    else:
+        frame["noise"] = [messages.text("workbook.yes", lang) if noise else "" for noise in table["noise"]]
+    fields = [_Field("township", _head(plan, lang, "townships", "name")), _Field("group", _head(plan, lang, "forecast", "group"))]
+    fields += [_Field("year", _head(plan, lang, "forecast", "year"), "year")]
+    fields += [_Field(c, _head(plan, lang, "forecast", c), "int") for c in columns if table[c].notna().any()]
+    fields += [] if marks else [_Field("noise", _head(plan, lang, "forecast", "noise"))]
+    return _Page("forecast", tuple(fields), frame[[f.name for f in fields]], 3)
+
+
 def _schools(plan: Plan, lang: str, marks: Marks) -> _Page:
     county, base, last = plan.county, plan.county.base_year, max(plan.years)
     plain = ["school_id", "name", "kind", "urban_rural", "owner", "status"]
@@ -422,6 +445,14 @@ def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
         prefix = messages.text(f"workbook.scheme.{view}", lang)
         fields.append(_Field(f"school_{view}", prefix + messages.text("workbook.head.nearest_school", lang)))
         fields.append(_Field(f"minutes_{view}", prefix + messages.text("workbook.head.nearest_minutes", lang), "minutes"))
+    # ratios to persons that are shown would give a hidden count away
+    checked = plan.site_pupils[plan.site_pupils["year"] == max(plan.years)]
+    for stage in () if marks else sorted(set(checked["stage"]), reverse=True):
+        rows = checked[checked["stage"] == stage].set_index("settlement_id")
+        for column in ("per_thousand", "prior_low", "prior_high", "difference"):
+            frame[f"{stage}.{column}"] = frame["settlement_id"].map(rows[column])
+            prefix = label("site_pupils", "stage", stage, lang) + (" " if lang == "en" else "")
+            fields.append(_Field(f"{stage}.{column}", _head(plan, lang, "site_pupils", column, prefix), "minutes"))
     return _Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
 
 

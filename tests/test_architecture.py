@@ -9,9 +9,9 @@ import pytest
 
 # a module imports only from rooms above its own; the stages never import each other
 ROOMS = [
-    ["messages"], ["tables"], ["standards", "coordinates", "sheets", "road_tags"], ["terrain"], ["roads"], ["county"], ["location"],
-    ["network", "children", "candidates"], ["siting"], ["buildings"], ["reasons"], ["population", "travel", "catchment", "class_size", "placement"],
-    ["sample_ground", "sample_schools", "open_schools"], ["sample", "open_data"], ["plan"], ["privacy", "ground"], ["maps"],
+    ["messages"], ["tables"], ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment"], ["terrain"], ["roads"],
+    ["county"], ["location"], ["network", "children", "candidates", "grades", "attendance", "relocation"], ["age_list"], ["siting"], ["buildings"],
+    ["reasons"], ["population", "travel", "catchment", "class_size", "placement"], ["plausibility", "draws"], ["forecast"], ["sample_ground", "sample_schools", "open_schools"], ["sample", "open_data"], ["plan"], ["privacy", "ground"], ["maps"],
     ["workbook"], ["outputs"], ["cli"], ["__init__", "__main__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}

@@ -301,7 +301,7 @@ def test_the_template_is_empty_and_says_what_is_missing(tmp_path):
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["county.toml", "county.xlsx"]
     sheets = sheets_of(tmp_path / "new")
     assert list(sheets) == ["说明", *(schemas()[n].zh for n in SHEETS)]
-    assert sheets["村寨"][0] == ["村寨编码", "村寨名称", "乡镇编码", "类型", "经度", "纬度"]
+    assert sheets["村寨"][0] == ["村寨编码", "村寨名称", "乡镇编码", "类型", "总人口", "经度", "纬度"]
     with pytest.raises(CountyDataError, match="工作表是空的") as error:
         read_county(tmp_path / "new")
     assert [p.sheet for p in error.value.problems if p.key == "empty_sheet"] == ["村寨", "乡镇", "学校", "人口"]

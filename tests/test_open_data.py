@@ -125,7 +125,7 @@ def test_settlements_are_places_where_people_live_on_their_own(tiny):
     expected = pd.DataFrame(
         {
             "settlement_id": ["n1", "n2", "n3"], "name": ["甲城", "乙村", "n3"], "township_id": "n1",
-            "kind": ["county_seat", "village", "hamlet"],
+            "kind": ["county_seat", "village", "hamlet"], "persons": np.nan,
         }
     )  # fmt: skip
     assert_frame_equal(pd.DataFrame(settlements.drop(columns="geometry")), expected)

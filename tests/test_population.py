@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from conftest import VILLAGES, make_paper
-from layout.population import birth_factor, population_notes, project_people, project_pupils
+from layout.plausibility import population_notes
+from layout.population import birth_factor, project_people, project_pupils
 from layout.standards import read_standards
 from layout.tables import CountyDataError, check
 
@@ -165,7 +166,8 @@ def test_registered_births_are_multiplied_by_the_factor(paper):
     assert persons(people, year=2026, age=0, settlement_id="D") == pytest.approx(20)
     # cohort 2027 needs births of 2027, which nobody has registered
     assert persons(people, year=2027, age=0, settlement_id="A") == pytest.approx(10)
-    assert ("population.note.factor", {"factor": f"{factor:.2f}", "cohorts": 5}) in population_notes(county, STANDARDS)
+    fields = {"factor": f"{factor:.2f}", "least": f"{factor:.2f}", "most": f"{factor:.2f}", "cohorts": 5}
+    assert ("population.note.factor", fields) in population_notes(county, STANDARDS)
 
 
 def test_youngest_ages_that_the_list_lacks_come_from_births(paper):
@@ -384,13 +386,20 @@ def naive_people(county, years):
         earlier = county.births[(county.births.township_id == r.township_id) & (county.births.year == r.year - 1)].births
         if len(earlier):
             cohort_births[r.township_id, r.year] = earlier.iloc[0] * 122 / 365 + r.births * 243 / 365
-    expected = children = 0.0
+    expected, children = {}, {}
     for (t, y), b in cohort_births.items():
         age = cutoff.year - y
         if 0 <= age <= min(top, 14):
-            expected += b * left(age)
-            children += sum(now[v, s, age] for v in villages if township[v] == t for s in srb)
-    factor = children / expected if expected else 1.0
+            expected[t] = expected.get(t, 0.0) + b * left(age)
+            children[t] = children.get(t, 0.0) + sum(now[v, s, age] for v in villages if township[v] == t for s in srb)
+    mean = sum(children.values()) / sum(expected.values()) if expected else None
+    factor = {t: mean for t in set(township.values())}
+    if len(expected) > 1:
+        # the share of the variance between townships that is not chance
+        spread = sum(e * (children[t] / e - mean) ** 2 for t, e in expected.items()) / sum(expected.values())
+        between = max(spread - mean / (sum(expected.values()) / len(expected)), 0.0)
+        for t, e in expected.items():
+            factor[t] = mean + between / (between + mean / e) * (children[t] / e - mean)
     young = {v: sum(now[v, s, a] for s in srb for a in range(3)) for v in villages}
     listed = {v: sum(now[v, s, a] for s in srb for a in range(15)) for v in villages}
     constant = {}
@@ -419,8 +428,8 @@ def naive_people(county, years):
             births = {v: level * sum(fertility(a) * (then[v, "female", a] + now[v, "female", a]) / 2 for a in range(1, last + 1)) for v in villages}
         for t in set(township.values()):
             weight = sum(births[v] for v in villages if township[v] == t)
-            if (t, year) in cohort_births and weight:
-                births = {v: b * factor * cohort_births[t, year] / weight if township[v] == t else b for v, b in births.items()}
+            if (t, year) in cohort_births and weight and mean is not None:
+                births = {v: b * factor[t] * cohort_births[t, year] / weight if township[v] == t else b for v, b in births.items()}
         for v in villages:
             for s in srb:
                 now[v, s, 0] = births[v] * srb[s]

@@ -1,0 +1,121 @@
+"""A scenario: what a plan supposes beyond the data."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from layout.tables import CountyDataError, Problem, schemas
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a projection supposes beyond the data; see the table ``scenario`` of the data dictionary.
+
+    Parameters
+    ----------
+    name
+        Shown with every result.
+    attendance
+        ``frozen``: shares of attendance stay; ``trend``: they go on as their years did; ``halved``: from the year after the base year
+        half as many leave their township.
+    variant
+        ``medium``; ``low`` and ``high``: births and migration on the 10 % and 90 % path of their drift.
+    demand
+        ``resident`` children (义务教育法 §15), ``registered`` (hukou) ones, or residents at the level of the school ``roll``.
+    """
+
+    name: str = ""
+    attendance: str = "frozen"
+    variant: str = "medium"
+    demand: str = "resident"
+
+
+def read_scenario(path: str | Path) -> Scenario:
+    """Read a scenario from TOML (written by people) or JSON (saved by the map).
+
+    Parameters
+    ----------
+    path
+        The file: ``format = 1`` and any of the settings of :class:`Scenario`.
+
+    Returns
+    -------
+    Scenario
+        Its name is that of the file where it gives none.
+
+    Raises
+    ------
+    CountyDataError
+        A file that cannot be read, a newer format, unknown settings or values: all at once.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_scenario("no such file.toml")
+    ... except CountyDataError as error:
+    ...     error.problems[0].key
+    'no_scenario'
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        given = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise CountyDataError([Problem("no_scenario", path.name)]) from error
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CountyDataError([Problem("not_toml", path.name, fields={"error": str(error)})]) from error
+    given = given if isinstance(given, dict) else {}
+    problems = []
+    if given.pop("format", FORMAT) != FORMAT:
+        problems.append(Problem("newer_format", path.name, column="format", fields={"known": FORMAT}))
+    settings = asdict(Scenario(name=path.stem)) | given
+    problems += _problems(settings, path.name)
+    if problems:
+        raise CountyDataError(problems)
+    return Scenario(**settings)
+
+
+def check_scenario(scenario: Scenario | None) -> Scenario:
+    """Return the scenario, the plain one for None.
+
+    Parameters
+    ----------
+    scenario
+        What was asked for.
+
+    Returns
+    -------
+    Scenario
+        The same.
+
+    Raises
+    ------
+    CountyDataError
+        If a setting has a value that is not known.
+
+    Examples
+    --------
+    >>> check_scenario(None)
+    Scenario(name='', attendance='frozen', variant='medium', demand='resident')
+    """
+    scenario = Scenario() if scenario is None else scenario
+    problems = _problems(asdict(scenario), "")
+    if problems:
+        raise CountyDataError(problems)
+    return scenario
+
+
+def _problems(settings: dict[str, object], file: str) -> list[Problem]:
+    columns = schemas()["scenario"].columns
+    problems = []
+    for key, value in settings.items():
+        if key not in columns:
+            problems.append(Problem("bad_setting", file, column=key, value=str(value), fields={"wanted": ", ".join(columns)}))
+        elif not isinstance(value, str) or (columns[key].values and value not in columns[key].values):
+            problems.append(Problem("bad_setting", file, column=key, value=str(value), fields={"wanted": ", ".join(columns[key].values)}))
+    return problems
