@@ -58,8 +58,8 @@ class AgeList:
         Births per woman; the level of the schedule (0 without mothers); births a year of a settlement without known mothers.
     registered, factor
         Registered births of a cohort by township (nan where unknown), and what they are multiplied by (nan: not used).
-    listed
-        Children under 15 of each settlement: what its birth rate rests on.
+    evidence
+        Children on whose number the birth rate of each settlement rests.
     """
 
     ids: tuple[str, ...]
@@ -85,7 +85,7 @@ class AgeList:
     factor: np.ndarray
     level: float = 0.0
     constant: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    listed: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    evidence: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 def age_list(county: County, standards: Standards, scenario: Scenario) -> AgeList:
@@ -159,7 +159,8 @@ def age_list(county: County, standards: Standards, scenario: Scenario) -> AgeLis
     net, to_seat, leaving = (_by_area(county, rate, area, np.zeros((2, ages)))[township] for rate in ("migration", "to_seat", "out_of_county"))
     found = AgeList(
         ids, townships, township, cutoff.year, shift, top, youngest, late, repeat, sexes, counted, persons, shift * counted[:, :, 0], survival,
-        np.maximum(alive, TOLERANCE), net, to_seat, leaving, _fertility(county, standards, area, ages)[township], _registered(county, townships, early), np.full(len(townships), np.nan),
+        np.maximum(alive, TOLERANCE), net, to_seat, leaving, _fertility(county, standards, area, ages)[township],
+        _registered(county, townships, early), np.full(len(townships), np.nan),
     )  # fmt: skip
     if scenario.demand == "roll":
         found = _at_the_roll(found, county, scenario)
@@ -400,8 +401,10 @@ def _with_births(base: AgeList) -> AgeList:
         past[-1][:, :, :-1] = past[-2][:, :, 1:] * base.alive[:, :, :-1] / base.alive[:, :, 1:]
     borne = sum(births_to(base, past[back + 1], past[back]).sum() for back in range(YOUNGEST))
     level = float((young / base.alive[:, :, :YOUNGEST]).sum() / borne) if base.top > MOTHERS_END and borne > 0 else 0.0
-    listed = persons[:, :, : OLDEST_PUPIL + 1].sum(axis=(1, 2))
-    return replace(base, level=level, constant=_pooled(base, young.sum(axis=(1, 2)) / YOUNGEST), listed=listed)
+    # a mean of ages 0-2 rests on these children, a share of the township or of its mothers on all of the settlement's
+    counted, listed = young.sum(axis=(1, 2)), persons[:, :, : OLDEST_PUPIL + 1].sum(axis=(1, 2))
+    evidence = np.where((counted < POOL_BELOW) | (level > 0), listed, counted)
+    return replace(base, level=level, constant=_pooled(base, counted / YOUNGEST), evidence=evidence)
 
 
 def _pooled(base: AgeList, mean: np.ndarray) -> np.ndarray:

@@ -340,7 +340,7 @@ def _overdrawn(grid: _Grid, year: int, ages: Sequence[int], exposed: np.ndarray,
     # the first group holds nobody before the births, so its early half of the migrants may be negative
     low = (end < -TOLERANCE) | (np.arange(len(ages)) > 0) & (exposed < -TOLERANCE)
     for area, sex, age in np.argwhere(low)[:5]:
-        fields = {"area": grid.areas[area], "year": year, "sex": SEXES[sex], "age": ages[age]}
+        fields = {"area": grid.areas[area] or "—", "year": year, "sex": SEXES[sex], "age": ages[age]}
         yield Problem("cohorts_overdrawn", sheet="migration", column="migrants", value=f"{min(end[area, sex, age], 0.0):.1f}", fields=fields)
 
 

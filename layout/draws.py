@@ -299,7 +299,8 @@ def _draw_block(plan: _Plan, rng: np.random.Generator, draws: int) -> np.ndarray
         out[:, :, plan.years.index(base.year)] = _in_grades(plan, rng, state)
     level = np.zeros((draws, 1)), np.zeros((draws, len(base.townships)))
     # a settlement's own level of births is known as well as its children are many
-    own = rng.gamma(np.maximum(base.listed, 1.0), 1 / np.maximum(base.listed, 1.0), (draws, len(base.ids)))
+    evidence = np.maximum(base.evidence, 1.0)
+    own = rng.gamma(evidence, 1 / evidence, (draws, len(base.ids)))
     spread = _factor_spread(plan)
     for year in range(base.year + 1, plan.years[-1] + 1):
         step, before = steps[year], steps[year - 1].state

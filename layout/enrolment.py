@@ -85,7 +85,7 @@ def project_enrolment(history: pd.DataFrame, *, years: Sequence[int], window: in
     >>> project_enrolment(history, years=[2026]).pupils.round(1).tolist()  # grade 1 stays, the others moved up by 22/21 and 23/22
     [21.0, 22.0, 23.0]
     """
-    past = _read(history, years, window)
+    past = _read(history, years, window, births)
     ahead = max(int(y) for y in years) - past.years[-1]
     entry = _entries(past, births, ahead, window)
     forecast, closed = _forecast(past, ahead, window, entry)
@@ -135,7 +135,7 @@ def back_test(history: pd.DataFrame, *, window: int = 3, births: pd.DataFrame | 
     >>> back_test_errors(test)[["ahead", "kind", "level", "forecast"]].values.tolist()[:2]
     [[1, 'entry', 'county', 0.0], [1, 'entry', 'school', 0.0]]
     """
-    past = _read(history, [], window)
+    past = _read(history, [], window, births)
     errors = _errors(past, window, births)
     if first is not None:
         errors = errors[errors["base"] >= first]
@@ -175,13 +175,15 @@ def back_test_errors(test: pd.DataFrame) -> pd.DataFrame:
     return groups[names].median().assign(forecasts=groups.size()).reset_index()[["ahead", "kind", "level", "forecasts", *names]]
 
 
-def _read(history: pd.DataFrame, years: Sequence[int], window: int) -> _History:
+def _read(history: pd.DataFrame, years: Sequence[int], window: int, births: pd.DataFrame | None) -> _History:
     if window < 1:
         raise ValueError(f"window must be at least 1, not {window}")
-    missing = [c for c in ("school_id", "year", "grade", "pupils") if c not in history]
-    if missing:
-        raise CountyDataError([Problem("cohorts_column", sheet="history", column=c) for c in missing])
-    problems: list[Problem] = []
+    problems = [Problem("cohorts_column", sheet="history", column=c) for c in ("school_id", "year", "grade", "pupils") if c not in history]
+    problems += [Problem("cohorts_column", sheet="births", column=c) for c in ("year", "births") if births is not None and c not in births]
+    if problems:
+        raise CountyDataError(problems)
+    if births is not None and (lost := ~(births["births"] >= 0)).any():
+        problems.append(Problem("forecast_negative", sheet="births", column="births", fields={"count": int(lost.sum())}))
     table = history.assign(school_id=history["school_id"].astype("str"))
     pupils = pd.to_numeric(table["pupils"], errors="coerce")
     wrong = ~(np.isfinite(pupils) & (pupils >= 0))
@@ -210,6 +212,11 @@ def _read(history: pd.DataFrame, years: Sequence[int], window: int) -> _History:
     if late:
         fields = {"years": ", ".join(str(y) for y in late), "last": there[-1]}
         problems.append(Problem("history_years", sheet="history", column="year", value=str(late[0]), fields=fields))
+    if births is not None:
+        known, age = set(births["year"]), found[0] + _AGE_BEFORE_GRADE
+        last = max([there[-1], *(int(y) for y in years)])
+        for year in sorted({y for t in range(there[-1] + 1, last + 1) for y in (t - age - 1, t - age)} - known):
+            problems.append(Problem("history_births", sheet="births", column="year", value=str(year), fields={"year": year}))
     if problems:
         raise CountyDataError(problems)
     schools = sorted(set(table["school_id"]))
@@ -234,10 +241,9 @@ def _entries(past: _History, births: pd.DataFrame | None, ahead: int, window: in
     def cohort(year: int) -> float:
         return (1 - _EARLY) * by_year.get(year - age - 1, np.nan) + _EARLY * by_year.get(year - age, np.nan)
 
-    lacking = [y for y in range(last + 1, last + ahead + 1) if not np.isfinite(cohort(y))]
-    if lacking:
-        needed = min(y for t in lacking for y in (t - age - 1, t - age) if not np.isfinite(by_year.get(y, np.nan)))
-        raise CountyDataError([Problem("history_births", sheet="births", column="year", value=str(needed), fields={"year": needed})])
+    if not all(np.isfinite(cohort(last + h)) for h in range(1, ahead + 1)):
+        # a forecast from an earlier year to which the births do not reach back is made without them
+        return None
     seen = [(np.nansum(past.pupils[:, i, 0]), cohort(y)) for i, y in enumerate(past.years) if y > last - window and np.isfinite(cohort(y))]
     born = sum(b for _, b in seen)
     ratio = sum(n for n, _ in seen) / born if born > 0 else 1.0
@@ -338,12 +344,7 @@ def _errors(past: _History, window: int, births: pd.DataFrame | None) -> pd.Data
     rows: list[tuple[object, ...]] = []
     for cut in range(window + 1, len(past.years)):
         earlier, left = _cut(past, cut), len(past.years) - cut
-        try:
-            entry = _entries(earlier, births, left, window)
-        except CountyDataError:
-            # births do not reach so far back: this year is judged without them
-            entry = None
-        forecast, _ = _forecast(earlier, left, window, entry)
+        forecast, _ = _forecast(earlier, left, window, _entries(earlier, births, left, window))
         for h in range(1, left + 1):
             actual, last = past.pupils[:, cut - 1 + h], past.pupils[:, cut - 1]
             for i, j in zip(*np.nonzero(np.isfinite(actual) & np.isfinite(forecast[:, h - 1])), strict=True):
@@ -365,7 +366,10 @@ def _widths(errors: pd.DataFrame, ahead: int) -> Mapping[tuple[str, int], tuple[
             if len(own) >= _LEAST_ERRORS and own["base"].nunique() > 1:
                 n = own["forecast"].to_numpy(float)
                 # squared errors in units of pupils; the parts cannot be negative
-                chance, drift = _two_parts((own["actual"].to_numpy(float) - n) ** 2 / n, n)
+                found, typical = _two_parts((own["actual"].to_numpy(float) - n) ** 2 / n, n), float(np.median(n))
+                # nobody is surer of a later year
+                if not reach or found[0] + found[1] * typical > chance + drift * typical:
+                    chance, drift = found
                 reach = h
                 out[kind, h] = chance, drift
             else:

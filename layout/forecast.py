@@ -19,7 +19,7 @@ from layout.tables import CountyDataError, check, empty
 _SETTLEMENT_GROUPS = ("lower", "upper", "junior", "primary", "all")
 
 
-def forecast(
+def forecast_pupils(
     county: County,
     standards: Standards,
     *,
@@ -50,7 +50,7 @@ def forecast(
 
     Examples
     --------
-    >>> found = forecast(paper, layout.read_standards(), years=[2025])
+    >>> found = forecast_pupils(paper, layout.read_standards(), years=[2025])
     >>> found[found.level == "county"][["group", "pupils", "registered"]].values.tolist()[-1]
     ['upper', 168.0, 168.0]
     """

@@ -22,7 +22,7 @@ from layout.catchment import assign, headline
 from layout.class_size import class_sizes
 from layout.county import County, export_crs
 from layout.draws import PupilDraws, draw_pupils, split_ranges
-from layout.forecast import forecast, forecast_notes, school_forecast
+from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
 from layout.plausibility import population_notes
 from layout.population import project_people, project_pupils
@@ -175,7 +175,7 @@ def make_plan(
     drawn = draw_pupils(county, standards, years=every_year, draws=draws, seed=seed, scenario=scenario) if draws else None
     if drawn is not None:
         pupils = split_ranges(pupils, drawn)
-    course = forecast(county, standards, years=every_year, scenario=scenario, draws=drawn, pupils=every_pupil)
+    course = forecast_pupils(county, standards, years=every_year, scenario=scenario, draws=drawn, pupils=every_pupil)
     people = project_people(county, standards, years=all_years, scenario=scenario)
     if set(pupils["year"]) != set(all_years):
         raise CountyDataError([Problem("nobody_of_school_age", sheet=schemas()["population"].zh)])

@@ -152,7 +152,7 @@ def peak_years(pupils: pd.DataFrame) -> pd.DataFrame:
     for group in sorted(table.columns):
         # years that differ by rounding are one plateau: its first year
         values = table[group].round(6)
-        year = int(values.idxmax())
+        year = int(str(values.idxmax()))
         rows.append(
             (group, year, float(values[year]), int(str(table.index[0])), float(values.iloc[0]), int(str(table.index[-1])), float(values.iloc[-1]))
         )
@@ -177,6 +177,7 @@ def peak_notes(pupils: pd.DataFrame, ranges: pd.DataFrame) -> tuple[Note, ...]:
     Examples
     --------
     >>> pupils = layout.project_pupils(paper, layout.read_standards(), years=[2025, 2031])
+    >>> from layout.tables import empty
     >>> layout.describe(peak_notes(pupils, empty("forecast")), "en")[0][:61]
     'Primary pupils are most in 2025 (336) and 335 in 2031; junior'
     """
@@ -189,7 +190,7 @@ def peak_notes(pupils: pd.DataFrame, ranges: pd.DataFrame) -> tuple[Note, ...]:
     for name in ("primary", "junior"):
         # years that differ by rounding are one plateau: its first year
         values = sums[name].round(6) if name in sums else pd.Series(0.0, index=sums.index)
-        fields |= {f"{name}_year": int(values.idxmax()), f"{name}_most": f"{values.max():,.0f}", f"{name}_last": f"{values.iloc[-1]:,.0f}"}
+        fields |= {f"{name}_year": int(str(values.idxmax())), f"{name}_most": f"{values.max():,.0f}", f"{name}_last": f"{values.iloc[-1]:,.0f}"}
     notes: list[Note] = [("population.say.peak", fields)]
     county = ranges[(ranges["level"] == "county") & (ranges["group"] == "all") & (ranges["year"] == last) & ranges["low"].notna()]
     for low, high in zip(county["low"], county["high"], strict=True):
