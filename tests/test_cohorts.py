@@ -22,7 +22,9 @@ SEXES = ("female", "male")
 def frame(column, values, ages=(0, 1, 2), years=(2025,)):
     """One value for each year, sex and age, from a nested list or a number."""
     rows = [(y, s, a) for y in years for s in SEXES for a in ages]
-    return pd.DataFrame(rows, columns=["year", "sex", "age"]).assign(**{column: np.broadcast_to(values, len(rows)) if np.ndim(values) == 0 else values})
+    return pd.DataFrame(rows, columns=["year", "sex", "age"]).assign(
+        **{column: np.broadcast_to(values, len(rows)) if np.ndim(values) == 0 else values}
+    )
 
 
 def people(*female_male):

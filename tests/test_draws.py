@@ -64,7 +64,12 @@ def mean_and_expected(county, years, *, draws=4000, standards=STANDARDS, scenari
 def everything(paper):
     """The paper county with all ages, counted in November, with births, migration, movers to the seat and two moves."""
     county = people_of(paper, *[(v, range(61), sex, n) for v, (_, n) in VILLAGES.items() for sex in ("female", "male")])
-    rates = [("migration", "", 4, "both", 0.05), ("migration", "T1", 9, "both", -0.1), ("to_seat", "", 7, "both", 0.1), ("out_of_county", "", 8, "both", 0.08)]
+    rates = [
+        ("migration", "", 4, "both", 0.05),
+        ("migration", "T1", 9, "both", -0.1),
+        ("to_seat", "", 7, "both", 0.1),
+        ("out_of_county", "", 8, "both", 0.08),
+    ]
     births = [(t, y, b) for t, b in (("T1", 48.0), ("T2", 40.0)) for y in range(2015, 2028)]
     return dataclasses.replace(
         county,
@@ -191,7 +196,9 @@ def test_forecast_adds_up_and_flags_noise(paper):
     drawn = draw_pupils(paper, STANDARDS, years=[2025, 2031], draws=50)
     table = forecast_pupils(paper, STANDARDS, years=[2025, 2031], draws=drawn)
     wide = table[table.group == "all"].pivot_table(index="year", columns="level", values="pupils", aggfunc="sum")
-    assert wide["county"].to_numpy() == pytest.approx(wide["township"].to_numpy()) and wide["county"].to_numpy() == pytest.approx(wide["settlement"].to_numpy())
+    assert wide["county"].to_numpy() == pytest.approx(wide["township"].to_numpy()) and wide["county"].to_numpy() == pytest.approx(
+        wide["settlement"].to_numpy()
+    )
     whole = table[(table.level == "county") & (table.year == 2031)].set_index("group")
     assert whole.pupils["primary"] == pytest.approx(whole.pupils["lower"] + whole.pupils["upper"])
     assert (whole.low <= whole.middle).all() and (whole.middle <= whole.high).all()
@@ -200,8 +207,12 @@ def test_forecast_adds_up_and_flags_noise(paper):
     township = table[(table.level == "township") & (table.year == 2025) & table.group.isin(["1", "all"])]
     assert township.noise.tolist() == [False] * 4
     # E has 6 children a grade: a band of 18 is no noise, fewer than ten are
-    schools = school_forecast(pd.DataFrame({"settlement_id": ["E"], "year": 2025, "grade": 1, "school_id": "S2", "pupils": [6]}), STANDARDS, draws=drawn)
-    assert schools[["group", "pupils", "low", "high", "noise"]].to_numpy().tolist() == [[g, 6.0, 6.0, 6.0, True] for g in ("1", "all", "lower", "primary")]
+    schools = school_forecast(
+        pd.DataFrame({"settlement_id": ["E"], "year": 2025, "grade": 1, "school_id": "S2", "pupils": [6]}), STANDARDS, draws=drawn
+    )
+    assert schools[["group", "pupils", "low", "high", "noise"]].to_numpy().tolist() == [
+        [g, 6.0, 6.0, 6.0, True] for g in ("1", "all", "lower", "primary")
+    ]
 
 
 # where the widths come from
