@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def naive(population, survival, fertility, srb, years, migration, step, timing):
         there = {k: n + early[k] for k, n in now.items()}
         then = {}
         for s in SEXES:
-            for below, age in zip(ages, ages[1:], strict=False):
+            for below, age in pairwise(ages):
                 then[s, age] = there[s, below] * alive[s, age]
             then[s, ages[-1]] += there[s, ages[-1]] * alive[s, ages[-1]]
             then[s, 0] = 0.0

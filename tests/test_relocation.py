@@ -137,7 +137,7 @@ def test_sites_are_compared_with_the_prior_and_the_difference_is_said():
     # in 2032 no primary pupil was alive at the survey; junior pupils were 0-2
     assert list(table.index) == [(2026, "junior"), (2026, "primary"), (2032, "junior")]
     sentences = describe(site_notes(table.reset_index()), "en")
-    assert "1 have more" not in sentences[0] and "primary" in sentences[1] and "1 have more" in sentences[1]
+    assert "junior" in sentences[0] and "1 have more (9)" in sentences[0] and "primary" in sentences[1] and "1 have more" in sentences[1]
 
 
 def test_a_site_of_children_only_is_measured_by_those_who_moved_there(paper):
