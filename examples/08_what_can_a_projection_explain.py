@@ -46,5 +46,6 @@ print(counties.groupby("age")["ratio"].describe(percentiles=[0.1, 0.5, 0.9]).rou
 # %% The answer.
 whole = ratio[ratio["area_id"] == PROVINCE].set_index("age")["ratio"]
 share = (counties["ratio"].sub(1).abs() <= 0.1).groupby(counties["age"]).mean()
-print(f"Aged 0-4 in 2010, the province has {whole[10]:.2f} times as many at 10-14 in 2020 as survival explains, and {whole[15]:.2f} times for those "
-      f"aged 5-9; within a tenth of survival alone lie {share[10]:.0%} and {share[15]:.0%} of its counties: the rest is migration and under-count.")  # fmt: skip
+print(f"Of those aged 0-4 in 2010 the province has {whole[10]:.2f} times as many at 10-14 in 2020 as survival explains, of those aged 5-9 "
+      f"{whole[15]:.2f} times; within a tenth of survival alone lie {share[10]:.0%} and {share[15]:.0%} of its counties: "
+      "the rest is migration and under-count.")  # fmt: skip

@@ -21,6 +21,7 @@ import pandas as pd
 from layout import messages
 from layout.ground import TOLERANCE_M, degrees, folded, road_lines, shaded_ground
 from layout.plan import Outcome, Plan
+from layout.privacy import shown_notes
 from layout.sheets import describe
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, label, schemas
@@ -226,7 +227,7 @@ def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, A
         "situations": [_view(key, plan, outcome, year, villages, schools, least) for key, outcome, year in situations],
         "must_stay": [[schools[r.school_id], r.year, _published(r.pupils, least), _number(r.next_minutes)] for r in _rows(plan.must_stay)],
         "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
-        **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan),
+        **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan, audience),
     }  # fmt: skip
 
 
@@ -236,8 +237,8 @@ def _credits(plan: Plan) -> list[str]:
     return [credit] if credit else []
 
 
-def _notes(plan: Plan) -> list[dict[str, str]]:
-    said = [describe(plan.county.notes, each) for each in messages.LANGUAGES]
+def _notes(plan: Plan, audience: str) -> list[dict[str, str]]:
+    said = [describe(shown_notes(plan, audience), each) for each in messages.LANGUAGES]
     return [dict(zip(messages.LANGUAGES, pair, strict=True)) for pair in zip(*said, strict=True)]
 
 

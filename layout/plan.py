@@ -10,7 +10,7 @@ import platform
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,7 @@ class Plan:
     county: County
     standards: Standards
     years: tuple[int, ...]
-    scenario: Scenario
     pupils: pd.DataFrame
-    forecast: pd.DataFrame
-    site_pupils: pd.DataFrame
     schools: gpd.GeoDataFrame
     candidates: gpd.GeoDataFrame
     rejected: gpd.GeoDataFrame
@@ -102,6 +99,9 @@ class Plan:
     planned: Outcome
     summary: pd.DataFrame
     manifest: Mapping[str, object]
+    scenario: Scenario = field(default_factory=Scenario)
+    forecast: pd.DataFrame = field(default_factory=lambda: empty("forecast"))
+    site_pupils: pd.DataFrame = field(default_factory=lambda: empty("site_pupils"))
 
     def save(self, folder: str | Path) -> None:
         """Write ``plan.gpkg`` (every table) and ``manifest.json`` into a folder; see :func:`read_plan`."""

@@ -25,6 +25,9 @@ _AMBIGUITY = 3
 _PASSES, _NOTHING = 30, 1e-7
 _PUSHES = 12
 
+# notes that tell the pupils of single places, or perhaps of a few children
+_OF_PLACES = ("population.note.sites_primary", "population.note.sites_junior", "population.note.residence")
+
 Cell = tuple[object, ...]
 Line = Sequence[tuple[int, Cell]]
 Marks = Mapping[Cell, str]
@@ -114,6 +117,29 @@ def published_counts(plan: Plan) -> tuple[dict[Cell, int], list[Line]]:
     lines += _county_lines(plan, counts, groups)
     # a sum that does not hold in the figures tells nobody anything
     return counts, [line for line in lines if sum(sign * counts[cell] for sign, cell in line) == 0]
+
+
+def shown_notes(plan: Plan, audience: str) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """Return the notes of a plan's county that an edition may show.
+
+    Parameters
+    ----------
+    plan
+        What is shown.
+    audience
+        In ``public``, notes that count the pupils of single places are left out.
+
+    Returns
+    -------
+    tuple
+        Message keys with their fields.
+
+    Examples
+    --------
+    >>> shown_notes(plan, "public")  # doctest: +SKIP
+    """
+    notes = plan.county.notes
+    return notes if audience == "internal" else tuple(n for n in notes if n[0] not in _OF_PLACES)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -327,7 +353,10 @@ def relocation_sites(plan: Plan) -> pd.DataFrame:
     county = plan.county
     sites = county.settlements[(county.settlements["kind"] == "relocation") | county.settlements["settlement_id"].isin(county.moves["to_id"])]
     residents = county.population.groupby("settlement_id")["persons"].sum()
-    moves = county.moves.assign(persons=county.moves["persons"].fillna(county.moves["from_id"].map(residents)).fillna(0.0))
+    moves = county.moves
+    # households are persons where the village does not move whole
+    counted = moves["persons"].fillna((moves["households"] * plan.standards["household.size"]).where(~moves["whole_village"]))
+    moves = moves.assign(persons=counted.fillna(moves["from_id"].map(residents)).fillna(0.0))
     pupils = plan.pupils.groupby(["settlement_id", "year"], observed=True)["pupils"].sum()
     rows = []
     for site in records(sites[["settlement_id", "name", "township_id"]]):

@@ -24,6 +24,7 @@ from layout.privacy import (
     records,
     relocation_sites,
     round_people,
+    shown_notes,
     site_cells,
     unserved_villages,
 )  # fmt: skip
@@ -200,7 +201,7 @@ def _guide(plan: Plan, lang: str, audience: str, marks: Marks) -> _Page:
     rows += [("solve", sentence) for sentence in sentences or [messages.text("workbook.no_solve", lang)]]
     if audience == "public":
         rows.append(("privacy", messages.text("workbook.privacy", lang, least=int(plan.standards["privacy.small_count"]))))
-    rows += [("notes", sentence) for sentence in describe(county.notes, lang)]
+    rows += [("notes", sentence) for sentence in describe(shown_notes(plan, audience), lang)]
     rows += [("assumption", sentence) for sentence in _assumptions(plan, lang)] or [("assumption", messages.text("workbook.no_assumptions", lang))]
     unverified = [rule for rule in plan.standards.rules.values() if rule.verified == "U"]
     rows += [("unverified", f"{rule.zh if lang == 'zh' else rule.en}: {_plain(rule.value)} {rule.unit} ({rule.key})") for rule in unverified]
@@ -475,7 +476,8 @@ def _sources(plan: Plan, lang: str, marks: Marks) -> _Page:
         rows += [(messages.text("workbook.source.roads", lang), county.roads.source.get("attribution", ""), county.roads.source.get("sha256", ""))]
     if county.terrain is not None:
         rows += [(messages.text("workbook.source.terrain", lang), name, "") for name in county.terrain.source]
-    rows += [(messages.text("workbook.source.note", lang), sentence, "") for sentence in describe(county.notes, lang)]
+    notes = shown_notes(plan, "public" if marks else "internal")
+    rows += [(messages.text("workbook.source.note", lang), sentence, "") for sentence in describe(notes, lang)]
     rows += [(messages.text("workbook.source.assumption", lang), sentence, "") for sentence in _assumptions(plan, lang)]
     versions = plan.manifest.get("versions")
     if isinstance(versions, Mapping):

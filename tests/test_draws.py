@@ -333,6 +333,14 @@ def test_ranges_hold_what_a_child_by_child_simulator_makes():
 
 
 @pytest.mark.slow
+def test_chance_alone_is_not_enough(monkeypatch):
+    monkeypatch.setitem(globals(), "STANDARDS", CALM)
+    broad, fine, _ = coverage(40)
+    sys.stdout.write(f"without drift and turnover: {broad:.3f} and {fine:.3f}\n")
+    assert broad < 0.6 and fine < 0.6
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("years", [3, 7])
 def test_ranges_hold_at_other_horizons(years):
     broad, fine, _ = coverage(120, years=years)

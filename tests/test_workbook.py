@@ -22,10 +22,18 @@ from layout.standards import read_standards
 from layout.tables import band_of, check, empty
 from layout.workbook import summary_sentence, write_workbook
 
-SHEETS = ["说明", "乡镇", "学校现状", "班额", "超时村寨", "布局建议", "应留学校", "安置点", "依据", "数据来源"]
+SHEETS = ["说明", "乡镇", "学生预测", "学校现状", "班额", "超时村寨", "布局建议", "应留学校", "安置点", "依据", "数据来源"]
 BASE, LAST = 2025, 2035
 # children of each grade: the paper county's in 2025, fewer in A and E in 2035
 EACH = {BASE: {v: n for v, (_, n) in VILLAGES.items()}, LAST: {"A": 3, "B": 8, "C": 12, "D": 20, "E": 2}}
+_OF = {"level": "township", "area_id": "T1", "group": "all", "low": 250.4, "middle": 270.0, "high": 290.0, "registered": 300.0, "noise": False}
+FORECAST = [
+    {**_OF, "year": BASE, "pupils": 270.0}, {**_OF, "year": LAST, "pupils": 7.2, "low": 3.0, "middle": 7.0, "high": 12.0, "noise": True},
+    {**_OF, "level": "county", "area_id": "", "year": BASE, "pupils": 504.0}, {**_OF, "level": "settlement", "area_id": "A", "year": BASE, "pupils": 90.0},
+    {**_OF, "year": BASE, "group": "1", "pupils": 30.0},
+]  # fmt: skip
+SITE_PUPILS = [{"settlement_id": "D", "year": LAST, "stage": "primary", "persons": 1500.0, "pupils": 120.0, "per_thousand": 80.0, "prior_low": 85.0,
+                "prior_high": 110.0, "difference": -7.5}]  # fmt: skip
 STATUSES = ["served", "beyond_limit", "no_seat", "no_bed", "no_route", "away"]
 
 
@@ -128,7 +136,8 @@ def hand_plan(name="S1小学"):
         county=county, standards=read_standards(), years=(BASE, LAST), pupils=check("pupils", pupils), schools=check("schools", joined),
         candidates=candidates,
         rejected=empty("rejected", CRS), must_stay=check("must_stay", stay), proposals=check("proposals", proposals), today=today, planned=planned,
-        summary=check("summary", pd.DataFrame(summary)), manifest=manifest,
+        summary=check("summary", pd.DataFrame(summary)), manifest=manifest, forecast=check("forecast", pd.DataFrame(FORECAST)),
+        site_pupils=check("site_pupils", pd.DataFrame(SITE_PUPILS)),
     )  # fmt: skip
 
 
@@ -174,6 +183,21 @@ def test_townships_add_up(written):
         parts = [c for c in table.columns if c.startswith(f"{scheme}·")]
         filled = table.dropna(subset=parts)
         assert len(parts) == 5 and (filled[parts].sum(axis=1) + filled["县外（人）"] == filled["学生数（人）"]).all()
+
+
+def test_forecast_by_hand(written):
+    table = sheets_of(written)["学生预测"]
+    # the county and its townships by band, not by grade nor by village; whole numbers, and where they are noise
+    assert table.columns.tolist() == [
+        "乡镇名称", "年级组", "学年", "学生数（人）", "低值（10%）（人）", "中值（50%）（人）", "高值（90%）（人）", "户籍学生数（人）", "小数慎用"
+    ]  # fmt: skip
+    assert table.astype(object).where(table.notna(), None).to_numpy().tolist() == [
+        ["全县", "合计", BASE, 504, 250, 270, 290, 300, None],
+        ["甲乡", "合计", BASE, 270, 250, 270, 290, 300, None],
+        ["甲乡", "合计", LAST, 7, 3, 7, 12, 300, "是"],
+    ]
+    site = sheets_of(written)["安置点"].set_index("村寨编码").loc["D"]
+    assert [site[f"小学{c}"] for c in ("每千人学生数", "参照低值", "参照高值", "差额（人）")] == [80, 85, 110, -7.5]
 
 
 def test_schools_and_classes_by_hand(written):
@@ -260,7 +284,7 @@ def test_english_edition(tmp_path):
     path = tmp_path / "plan.xlsx"
     write_workbook(hand_plan(), path, lang="en")
     sheets = sheets_of(path)
-    assert list(sheets)[:3] == ["about", "townships", "schools today"]
+    assert list(sheets)[:4] == ["about", "townships", "forecast of pupils", "schools today"]
     assert "rooms (assumed)" in sheets["schools today"].columns
     assert sheets["proposals"].iloc[0]["action"] == "open"
 
@@ -311,6 +335,18 @@ def test_public_edition_shows_no_small_count(tmp_path):
     assert "<10名1—3年级学生到S2步行37分钟，超过30分钟" in sheets["布局建议"].iloc[0]["理由"]
     guide = sheets["说明"].groupby("项目")["内容"].apply(list)
     assert guide["求解"] == ["已达到要求的精度"], "levels count children"
+    # the forecast of the county alone, without ratios that would give a site's pupils away
+    assert sheets["学生预测"]["乡镇名称"].unique().tolist() == ["全县"] and not any("每千人" in c for c in sheets["安置点"])
+
+
+def test_notes_on_single_places_stay_inside(tmp_path):
+    plan = hand_plan()
+    fields = {"year": 2026, "sites": 1, "below": 1, "above": 0, "short": "7", "over": "0", "low": "80", "high": "110"}
+    county = dataclasses.replace(plan.county, notes=(*plan.county.notes, ("population.note.sites_primary", fields)))
+    for audience, there in (("internal", True), ("public", False)):
+        write_workbook(dataclasses.replace(plan, county=county), tmp_path / "plan.xlsx", audience=audience)
+        text = " ".join(str(v) for sheet in load_workbook(tmp_path / "plan.xlsx") for row in sheet.values for v in row)
+        assert ("共少 7 人" in text) is there
 
 
 def test_public_edition_hides_a_few_beds_and_what_they_cost(tmp_path):
