@@ -274,7 +274,7 @@ class _Grid:
         if by_year:
             # rates of years that nobody asked for are not wrong
             frame = frame[frame["year"].isin(self.years)]
-        values = frame[column].to_numpy(float)
+        values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float)
         given = {
             "area_id": (frame["area_id"] if "area_id" in frame else pd.Series([""] * len(frame))).to_numpy(object), "age": frame["age"].to_numpy(),
             "sex": frame["sex"].to_numpy(object) if by_sex else np.array(["female"] * len(frame), object),
@@ -327,6 +327,8 @@ def _srb(srb: float | pd.DataFrame, years: Sequence[int], problems: list[Problem
         if missing:
             problems += [Problem("cohorts_column", sheet="srb", column=c) for c in missing]
             return np.ones(len(years))
+        if (twice := srb["year"].duplicated()).any():
+            problems.append(Problem("cohorts_twice", sheet="srb", fields={"count": int(twice.sum())}))
         values = srb.drop_duplicates("year").set_index("year")["srb"].reindex(list(years)).to_numpy(float)
     else:
         values = np.full(len(years), float(srb))

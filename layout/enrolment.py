@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from layout.tables import CountyDataError, Problem, check
+from layout.tables import CountyDataError, Problem, check, empty
 
 # the 10 % quantile of a normal distribution
 TENTH = 1.2815515655446004
@@ -42,7 +42,8 @@ def project_enrolment(history: pd.DataFrame, *, years: Sequence[int], window: in
     The lowest grade is the entry. Without ``births`` it stays at the school's mean of the last ``window`` years. With them the
     county's entry is the births of the cohort times the ratio of past entries to past cohorts, shared out as in the last years:
     K(T) = 122/365 B(T-7) + 243/365 B(T-6) for grade 1 (a year less for every grade below it). A grade whose lower grade the school
-    does not teach follows the county's grade at the school's share of it.
+    does not teach follows the county's grade at the school's share of it; a grade that a school does not teach in the last year is not
+    projected there.
 
     The range comes from the errors of this method in the history itself: forecasts from every earlier year are compared with what
     came, and their variance is fitted as a part that grows with the pupils and one that grows with their square, for each number
@@ -86,6 +87,8 @@ def project_enrolment(history: pd.DataFrame, *, years: Sequence[int], window: in
     [21.0, 22.0, 23.0]
     """
     past = _read(history, years, window, births)
+    if not len(years):
+        return empty("enrolment")
     ahead = max(int(y) for y in years) - past.years[-1]
     entry = _entries(past, births, ahead, window)
     forecast, closed = _forecast(past, ahead, window, entry)
@@ -186,9 +189,10 @@ def _read(history: pd.DataFrame, years: Sequence[int], window: int, births: pd.D
         problems.append(Problem("forecast_negative", sheet="births", column="births", fields={"count": int(lost.sum())}))
     table = history.assign(school_id=history["school_id"].astype("str"))
     pupils = pd.to_numeric(table["pupils"], errors="coerce")
-    wrong = ~(np.isfinite(pupils) & (pupils >= 0))
-    if wrong.any():
-        problems.append(Problem("forecast_negative", sheet="history", column="pupils", fields={"count": int(wrong.sum())}))
+    when = pd.to_numeric(table["year"], errors="coerce")
+    for column, wrong in (("pupils", ~(np.isfinite(pupils) & (pupils >= 0))), ("year", ~(np.isfinite(when) & (when == when.round())))):
+        if wrong.any():
+            problems.append(Problem("forecast_negative", sheet="history", column=column, fields={"count": int(wrong.sum())}))
     grades = pd.to_numeric(table["grade"], errors="coerce")
     whole = np.isfinite(grades) & (grades == grades.round())
     found = sorted({int(g) for g in grades[whole]})
@@ -295,7 +299,7 @@ def _county_ratio(past: _History, window: int) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         yearly = np.where(a > 0, b / a, np.nan)
         recent = np.nansum(b[-window:], axis=0) / np.nansum(a[-window:], axis=0)
-        mean = np.nanmean(yearly, axis=0) if len(yearly) else recent
+        mean = np.nansum(yearly, axis=0) / np.isfinite(yearly).sum(axis=0)
     recent = np.where(np.isfinite(recent), recent, 1.0)
     mean = np.where(np.isfinite(mean), mean, 1.0)
     seen = np.isfinite(yearly).sum(axis=0)

@@ -242,6 +242,8 @@ def test_everything_wrong_is_said_at_once():
         (lambda a: a.update(srb=pd.DataFrame({"year": [2024], "srb": [1.1]})), "cohorts_srb"),
         (lambda a: a.update(migration=frame("migrants", [0.0, -500.0, 0.0] * 2)), "cohorts_overdrawn"),
         (lambda a: a.update(years=[]), "cohorts_years"),
+        (lambda a: a.update(population=a["population"].astype({"persons": object}).replace({"persons": {100.0: "many"}})), "cohorts_missing"),
+        (lambda a: a.update(srb=pd.DataFrame({"year": [2025, 2025], "srb": [1.1, 1.2]})), "cohorts_twice"),
     ],
 )  # fmt: skip
 def test_each_fault_has_its_remedy(change, key):

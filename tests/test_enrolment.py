@@ -133,11 +133,26 @@ def test_everything_wrong_with_a_history_is_said_at_once():
         (history(("A", 2024, 5, None, 5), ("A", 2025, 5, None, 5)), "consecutive whole numbers"),
         (pd.concat([history(("A", 2024, 5), ("A", 2025, 5))] * 2), "rows repeat"),
         (history(("A", 2024, 5), ("A", 2025, 5)).drop(columns="pupils"), "this column is missing"),
+        (history(("A", 2024, 5), ("A", np.nan, 5)), "column 'year': 1 numbers are negative or missing"),
     ],
 )
 def test_each_fault_is_refused(past, message):
     with pytest.raises(CountyDataError, match=message):
         project_enrolment(past, years=[2026])
+
+
+def test_central_schools_take_the_leavers_of_teaching_points():
+    # three points teach grades 1-3 with 10 children each, the central school 30 in grades 1-3 and 60 in grades 4-6
+    rows = [(p, y, 10, 10, 10) for y in range(2012, 2026) for p in ("P1", "P2", "P3")]
+    rows += [("C", y, 30, 30, 30, 60, 60, 60) for y in range(2012, 2026)]
+    done = project_enrolment(history(*rows), years=[2026, 2029])
+    for year in (2026, 2029):
+        assert numbers(done, school_id="C", year=year) == pytest.approx([30, 30, 30, 60, 60, 60])
+
+
+def test_no_years_give_an_empty_table():
+    done = project_enrolment(history(("A", 2024, 5), ("A", 2025, 5)), years=[])
+    assert len(done) == 0 and list(done) == ["school_id", "year", "grade", "pupils", "low", "high"]
 
 
 def test_a_window_must_be_a_year():
