@@ -139,8 +139,8 @@ def ways_of(times: pd.DataFrame, standards: Standards) -> pd.DataFrame:
     })  # fmt: skip
     known = frame["mode"].isin(["walk", "bus", "week"])
     frame = frame[known].sort_values(["settlement_id", "school_id", "band", "mode"], kind="stable", ignore_index=True)
-    limits = {(m, b): standards.limit(m, b) for m in ("walk", "bus", "week") for b in BANDS}
-    frame["limit"] = [limits[m, b] for m, b in zip(frame["mode"], frame["band"], strict=True)]
+    limits = {f"{m} {b}": standards.limit(m, b) for m in ("walk", "bus", "week") for b in BANDS}
+    frame["limit"] = (frame["mode"] + " " + frame["band"]).map(limits).astype(float)
     week = frame[(frame["mode"] == "week") & (frame["minutes"] <= frame["limit"])].assign(mode="board", beyond=False, excess=0.0)
     may_board = {band: any(standards.may_board(g) for g in grades) for band, grades in BANDS.items()}
     week = week[[may_board[b] for b in week["band"]]]
