@@ -197,7 +197,7 @@ def pupil_ranges(draws: PupilDraws, *, areas: Mapping[str, str] | None = None) -
     return _ranges(sums, names, draws.years, "area_id")
 
 
-def school_ranges(draws: PupilDraws, assignment: pd.DataFrame) -> pd.DataFrame:
+def school_ranges(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: bool = False) -> pd.DataFrame:
     """Return the range of the pupils of every school, if the children of each settlement go where the assignment sends them.
 
     Parameters
@@ -205,8 +205,10 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame) -> pd.DataFrame:
     draws
         From :func:`draw_pupils`.
     assignment
-        Table ``assignment``: the shares of a settlement's children of a year and grade who go to each school. Those without a school
-        count in their settlement and in no school.
+        Table ``assignment``: the shares of a settlement's children of a year and grade who go to each school. Where rounding left a
+        settlement without a child of a grade, its band or its other children tell. Those without a school count in no school.
+    whole_county
+        Whether the assignment is of everybody: settlements that it does not name at all then go where their grade goes.
 
     Returns
     -------
@@ -221,22 +223,28 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame) -> pd.DataFrame:
     >>> found[found.group == "1"].values.tolist()
     [['S1', 2025, '1', 18.0, 18, 18, 18]]
     """
-    rows = assignment[assignment["year"].isin(draws.years) & assignment["settlement_id"].isin(draws.settlement_ids)]
-    keys = ["settlement_id", "year", "grade"]
-    total = rows.groupby(keys, observed=True)["pupils"].transform("sum").to_numpy(float)
-    share = np.divide(rows["pupils"].to_numpy(float), total, out=np.zeros(len(rows)), where=total > 0)
-    seated = (rows["school_id"].astype("str") != "").to_numpy() & (share > 0)
-    rows, share = rows[seated], share[seated]
-    names = sorted(set(rows["school_id"].astype("str")))
+    rows = assignment[assignment["year"].isin(draws.years) & assignment["settlement_id"].isin(draws.settlement_ids) & (assignment["pupils"] > 0)]
+    schools = rows["school_id"].astype("str")
+    names = sorted(set(schools) - {""})
+    place = pd.Index(draws.settlement_ids).get_indexer(pd.Index(rows["settlement_id"].astype("str")))
+    year, grade = pd.Index(draws.years).get_indexer(pd.Index(rows["year"])), rows["grade"].to_numpy(int) - 1
+    # the last column is for those without a school
+    school = np.where(schools == "", len(names), pd.Index(names).get_indexer(pd.Index(schools)))
     sums = np.zeros((len(draws.pupils), len(names), len(draws.years), len(GRADES)))
-    place, school = (
-        pd.Index(draws.settlement_ids).get_indexer(rows["settlement_id"].astype("str")),
-        pd.Index(names).get_indexer(rows["school_id"].astype("str")),
-    )
-    year, grade = pd.Index(draws.years).get_indexer(rows["year"]), rows["grade"].to_numpy(int) - 1
-    for s, i, y, g, part in zip(school, place, year, grade, share, strict=True):
-        sums[:, s, y, g] += draws.pupils[:, i, y, g] * part
-    return _ranges(np.round(sums).astype(np.int64), names, draws.years, "school_id")
+    bands = np.repeat(np.arange(len(BANDS)), [len(grades) for grades in BANDS.values()])
+    for y in sorted(set(year)):
+        sent = np.zeros((len(draws.settlement_ids), len(GRADES), len(names) + 1))
+        mine = year == y
+        np.add.at(sent, (place[mine], grade[mine], school[mine]), rows["pupils"].to_numpy(float)[mine])
+        by_band = np.stack([sent[:, bands == band].sum(axis=1) for band in range(len(BANDS))], axis=1)[:, bands]
+        # rounding leaves many small settlements without a child of a grade: they go where their band, their children, or the grade goes
+        for other in (by_band, np.broadcast_to(sent.sum(axis=1, keepdims=True), sent.shape), sent.sum(axis=0) * float(whole_county)):
+            sent = np.where(sent.sum(axis=2, keepdims=True) > 0, sent, other)
+        share = sent / np.maximum(sent.sum(axis=2, keepdims=True), 1e-12)
+        for g in range(len(GRADES)):
+            sums[:, :, y, g] = draws.pupils[:, :, y, g].astype(float) @ share[:, g, : len(names)]
+    found = _ranges(np.round(sums).astype(np.int64), names, draws.years, "school_id")
+    return found[found["year"].isin(set(rows["year"]))].reset_index(drop=True)
 
 
 def split_ranges(pupils: pd.DataFrame, draws: PupilDraws) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def forecast_pupils(
     return table
 
 
-def school_forecast(assignment: pd.DataFrame, standards: Standards, *, draws: PupilDraws | None = None) -> pd.DataFrame:
+def school_forecast(assignment: pd.DataFrame, standards: Standards, *, draws: PupilDraws | None = None, whole_county: bool = False) -> pd.DataFrame:
     """Sum an assignment up by school, with ranges.
 
     Parameters
@@ -91,6 +91,8 @@ def school_forecast(assignment: pd.DataFrame, standards: Standards, *, draws: Pu
         ``forecast.noise``.
     draws
         From :func:`layout.draw_pupils`, holding the years; None: no ranges.
+    whole_county
+        As in :func:`layout.school_ranges`.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def school_forecast(assignment: pd.DataFrame, standards: Standards, *, draws: Pu
     out = _grouped(sums, GROUPS, "pupils").assign(level="school")
     out = out[out["pupils"] > 0]
     if draws is not None:
-        ranges = school_ranges(draws, assignment).rename(columns={"school_id": "area_id"})
+        ranges = school_ranges(draws, assignment, whole_county=whole_county).rename(columns={"school_id": "area_id"})
         out = out.merge(ranges.drop(columns="mean"), on=["area_id", "year", "group"], how="left")
     return check("forecast", out.assign(noise=out["pupils"] < standards["forecast.noise"], pupils=out["pupils"].astype(float)))
 

@@ -215,7 +215,7 @@ def make_plan(
     schools, planned = standing.schools, _judged("planned", county, standing, standards, None)
     # today's schools in the base year, those of the plan in the plan year
     sent = [assignment[assignment["year"] == county.base_year], standing.assignment]
-    course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn) for a in sent)], ignore_index=True))
+    course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn, whole_county=True) for a in sent)], ignore_index=True))
     return Plan(
         county=county, standards=standards, years=all_years, scenario=scenario, pupils=pupils, forecast=course, site_pupils=sites_checked,
         schools=schools, candidates=sites.sites, rejected=sites.rejected,

@@ -181,6 +181,20 @@ def test_schools_take_their_shares_within_a_draw():
     assert set(found.school_id) == {"S", "R"}
 
 
+def test_settlements_rounded_to_no_child_still_count_in_their_school():
+    # the assignment names only A in grade 1; B's children of grade 1 go where its grade 2 goes, or with the county where it is whole
+    rows = pd.DataFrame({"settlement_id": ["A"], "year": 2030, "grade": 1, "school_id": "S", "pupils": [5]})
+    more = pd.concat([rows, pd.DataFrame({"settlement_id": ["B"], "year": 2030, "grade": 2, "school_id": "R", "pupils": [1]})], ignore_index=True)
+    alone, whole, own = (
+        school_ranges(drawn_by_hand(), rows),
+        school_ranges(drawn_by_hand(), rows, whole_county=True),
+        school_ranges(drawn_by_hand(), more),
+    )
+    assert alone[alone.group == "1"][["low", "high"]].to_numpy().tolist() == [[1, 9]]
+    assert whole[whole.group == "1"][["low", "high"]].to_numpy().tolist() == [[3, 27]]
+    assert own[own.group == "1"].set_index("school_id")[["low", "high"]].to_numpy().tolist() == [[2, 18], [1, 9]]
+
+
 def test_places_of_study_share_a_draw(paper):
     shares = [("T1", "junior", "home", 0.5), ("T1", "junior", "county_seat", 0.5)]
     county = dataclasses.replace(paper, attendance=check("attendance", pd.DataFrame(shares, columns=["township_id", "band", "place", "share"])))
