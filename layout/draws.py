@@ -205,10 +205,11 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: 
     draws
         From :func:`draw_pupils`.
     assignment
-        Table ``assignment``: the shares of a settlement's children of a year and grade who go to each school. Where rounding left a
-        settlement without a child of a grade, its band or its other children tell. Those without a school count in no school.
+        Table ``assignment``: the shares of a settlement's children of a year and grade who go to each school. Those without a school
+        count in no school.
     whole_county
-        Whether the assignment is of everybody: settlements that it does not name at all then go where their grade goes.
+        Whether the assignment is of everybody: the children of a settlement that rounding left without a child of a grade then go where
+        its band goes, else its other children, else the grade in the county.
 
     Returns
     -------
@@ -238,7 +239,8 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: 
         np.add.at(sent, (place[mine], grade[mine], school[mine]), rows["pupils"].to_numpy(float)[mine])
         by_band = np.stack([sent[:, bands == band].sum(axis=1) for band in range(len(BANDS))], axis=1)[:, bands]
         # rounding leaves many small settlements without a child of a grade: they go where their band, their children, or the grade goes
-        for other in (by_band, np.broadcast_to(sent.sum(axis=1, keepdims=True), sent.shape), sent.sum(axis=0) * float(whole_county)):
+        everywhere = (by_band, np.broadcast_to(sent.sum(axis=1, keepdims=True), sent.shape), np.broadcast_to(sent.sum(axis=0), sent.shape))
+        for other in everywhere if whole_county else ():
             sent = np.where(sent.sum(axis=2, keepdims=True) > 0, sent, other)
         share = sent / np.maximum(sent.sum(axis=2, keepdims=True), 1e-12)
         for g in range(len(GRADES)):
