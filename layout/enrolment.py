@@ -37,13 +37,14 @@ def project_enrolment(history: pd.DataFrame, *, years: Sequence[int], window: in
 
     A ratio is pupils of grade g in a year over those of grade g-1 a year before, summed over the last ``window`` pairs of years. It
     is shrunk twice, each time by the share of its variance that is chance (James-Stein): the county's ratio of a grade towards 1,
-    and a school's towards the county's. So a large steady county keeps its ratio and a small school moves its cohorts up.
+    and a school's towards the county's. So a large steady county keeps its ratio and a small school moves its cohorts up. Where some
+    schools stop at the grade below (teaching points), their children go to the schools that had more pupils than their own cohort
+    before, in that proportion.
 
     The lowest grade is the entry. Without ``births`` it stays at the school's mean of the last ``window`` years. With them the
     county's entry is the births of the cohort times the ratio of past entries to past cohorts, shared out as in the last years:
-    K(T) = 122/365 B(T-7) + 243/365 B(T-6) for grade 1 (a year less for every grade below it). A grade whose lower grade the school
-    does not teach follows the county's grade at the school's share of it; a grade that a school does not teach in the last year is not
-    projected there.
+    K(T) = 122/365 B(T-7) + 243/365 B(T-6) for grade 1 (a year less for every grade below it); where no past cohort tells the
+    ratio, births are not used. A grade that a school does not teach in the last year is not projected there.
 
     The range comes from the errors of this method in the history itself: forecasts from every earlier year are compared with what
     came, and their variance is fitted as a part that grows with the pupils and one that grows with their square, for each number
@@ -250,7 +251,9 @@ def _entries(past: _History, births: pd.DataFrame | None, ahead: int, window: in
         return None
     seen = [(np.nansum(past.pupils[:, i, 0]), cohort(y)) for i, y in enumerate(past.years) if y > last - window and np.isfinite(cohort(y))]
     born = sum(b for _, b in seen)
-    ratio = sum(n for n, _ in seen) / born if born > 0 else 1.0
+    if born <= 0:
+        return None
+    ratio = sum(n for n, _ in seen) / born
     return ratio * np.array([cohort(last + h) for h in range(1, ahead + 1)])
 
 
@@ -258,8 +261,7 @@ def _forecast(past: _History, ahead: int, window: int, entry: np.ndarray | None)
     """Return pupils by school, year ahead and grade (nan where nothing is taught), and the schools that have closed."""
     now = past.pupils[:, -1]
     open_now = np.isfinite(now).any(axis=1)
-    ratio, on = _progression(past, window), _county_ratio(past, window)
-    newcomers = np.isfinite(now[:, 1:]) & ~np.isfinite(now[:, :-1])
+    ratio, arrive, leaving = _progression(past, window), *_arrivals(past, window)
     recent = past.pupils[:, -window:]
     county = np.nansum(recent, axis=0)
     # a school's share of its grade in the county over the last years, for entries and for grades without a lower one in the school
@@ -274,20 +276,41 @@ def _forecast(past: _History, ahead: int, window: int, entry: np.ndarray | None)
     for h in range(ahead):
         year = np.full_like(now, np.nan)
         year[:, 0] = mean[:, 0] if entry is None else np.where(np.isfinite(now[:, 0]), entry[h] * share[:, 0], np.nan)
-        total = np.nansum(before, axis=0)
         year[:, 1:] = before[:, :-1] * ratio
-        # the children of other schools who come to a grade of this one
-        year[:, 1:] = np.where(newcomers, share[:, 1:] * total[:-1] * on, year[:, 1:])
+        # who leaves a school that stops at the grade below goes to the schools that took such children before
+        gone = np.nansum(np.where(leaving, before[:, :-1], 0.0), axis=0)
+        year[:, 1:] = np.maximum(np.nan_to_num(year[:, 1:]) + arrive * gone, 0.0)
         year[:, 1:][~np.isfinite(now[:, 1:])] = np.nan
         out[:, h] = before = year
     return out, [s for s, there in zip(past.schools, open_now, strict=True) if not there]
+
+
+def _arrivals(past: _History, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of the leavers of a grade whom each school takes, and which schools they leave.
+
+    A school that teaches a grade but not the next one sends its children on. What a school has in a grade beyond its own cohort of the
+    year before it took from them.
+    """
+    now = past.pupils[:, -1]
+    leaving = np.isfinite(now[:, :-1]) & ~np.isfinite(now[:, 1:])
+    lower, upper = past.pupils[:, :-1, :-1][:, -window:], past.pupils[:, 1:, 1:][:, -window:]
+    there = np.isfinite(past.pupils[:, 1:]).any(axis=2)[:, -window:, None]
+    gone = np.nansum(np.where(np.isfinite(lower) & ~np.isfinite(upper) & there, lower, 0.0), axis=(0, 1))
+    taken = np.where(np.isfinite(upper), np.nan_to_num(upper) - np.nan_to_num(lower), 0.0).sum(axis=1)
+    # a school that lost pupils takes a little less than none: so the sum of all schools is right
+    taken = np.where(np.isfinite(now[:, 1:]), taken, 0.0)
+    return np.divide(taken, gone, out=np.zeros_like(taken), where=gone > 0), leaving
 
 
 def _pairs(past: _History) -> tuple[np.ndarray, np.ndarray]:
     """Return pupils of a grade and of the next one a year later, by school, year and grade; nan where one of both is missing."""
     lower, upper = past.pupils[:, :-1, :-1], past.pupils[:, 1:, 1:]
     both = np.isfinite(lower) & np.isfinite(upper)
-    return np.where(both, lower, np.nan), np.where(both, upper, np.nan)
+    there = np.isfinite(past.pupils[:, 1:]).any(axis=2)[:, :, None]
+    # where children come from schools that stop a grade below, a school's cohort moves up and the difference are arrivals
+    mixed = (np.isfinite(lower) & ~np.isfinite(upper) & there).any(axis=(0, 1))
+    own = np.where(mixed, lower, upper)
+    return np.where(both, lower, np.nan), np.where(both, own, np.nan)
 
 
 def _county_ratio(past: _History, window: int) -> np.ndarray:
@@ -363,8 +386,7 @@ def _widths(errors: pd.DataFrame, ahead: int) -> Mapping[tuple[str, int], tuple[
     """Fit the variance of past errors as chance * pupils + drift * pupils^2, by kind and years ahead."""
     out: dict[tuple[str, int], tuple[float, float]] = {}
     for kind in ("entry", "school"):
-        chance, drift = _POISSON, 0.0
-        reach = 0
+        before, reach = (0.0, 0.0), 0
         for h in range(1, ahead + 1):
             own = errors[(errors["kind"] == kind) & (errors["ahead"] == h) & (errors["forecast"] > 0)]
             if len(own) >= _LEAST_ERRORS and own["base"].nunique() > 1:
@@ -372,12 +394,14 @@ def _widths(errors: pd.DataFrame, ahead: int) -> Mapping[tuple[str, int], tuple[
                 # squared errors in units of pupils; the parts cannot be negative
                 found, typical = _two_parts((own["actual"].to_numpy(float) - n) ** 2 / n, n), float(np.median(n))
                 # nobody is surer of a later year
-                if not reach or found[0] + found[1] * typical > chance + drift * typical:
-                    chance, drift = found
+                before = max(before, found, key=lambda parts: parts[0] + parts[1] * typical)
                 reach = h
-                out[kind, h] = chance, drift
+            elif reach:
+                at_reach = out[kind, reach]
+                before = at_reach[0] * h / reach, at_reach[1] * h / reach
             else:
-                out[kind, h] = (chance * h / reach, drift * h / reach) if reach else (_POISSON, 0.0)
+                before = _POISSON * h, 0.0
+            out[kind, h] = before
     return out
 
 

@@ -188,7 +188,7 @@ def test_settlements_rounded_to_no_child_still_count_in_their_school():
     alone, whole, own = (
         school_ranges(drawn_by_hand(), rows),
         school_ranges(drawn_by_hand(), rows, whole_county=True),
-        school_ranges(drawn_by_hand(), more),
+        school_ranges(drawn_by_hand(), more, whole_county=True),
     )
     assert alone[alone.group == "1"][["low", "high"]].to_numpy().tolist() == [[1, 9]]
     assert whole[whole.group == "1"][["low", "high"]].to_numpy().tolist() == [[3, 27]]

@@ -150,6 +150,22 @@ def test_central_schools_take_the_leavers_of_teaching_points():
         assert numbers(done, school_id="C", year=year) == pytest.approx([30, 30, 30, 60, 60, 60])
 
 
+def test_a_wave_of_the_teaching_points_arrives_once():
+    # P1 and P2 teach grades 1-3 (10 each), P3 20; C teaches 1-6 with 20 of its own, D only 4-6; sixty children in every cohort
+    rows = [(p, y, n, n, n) for y in range(2015, 2025) for p, n in (("P1", 10), ("P2", 10), ("P3", 20))]
+    rows += [("C", y, 20, 20, 20, 40, 40, 40) for y in range(2015, 2026)] + [("D", y, None, None, None, 20, 20, 20) for y in range(2015, 2026)]
+    steady = rows + [(p, 2025, n, n, n) for p, n in (("P1", 10), ("P2", 10), ("P3", 20))]
+    done = project_enrolment(history(*steady), years=[2026])
+    assert numbers(done, school_id="C", grade=4) == pytest.approx([40]) and numbers(done, school_id="D", grade=4) == pytest.approx([20])
+    wave = [*rows, ("P1", 2025, 10, 10, 30), ("P2", 2025, 10, 10, 30), ("P3", 2025, 20, 20, 20)]
+    done = project_enrolment(history(*wave), years=[2026, 2027])
+    # forty more leave the points; C and D took twenty each of forty before
+    assert numbers(done, school_id="C", grade=4, year=2026) == pytest.approx([60]) and numbers(
+        done, school_id="D", grade=4, year=2026
+    ) == pytest.approx([40])
+    assert done[(done.grade == 4) & (done.year == 2027)].pupils.sum() == pytest.approx(60, rel=0.02)
+
+
 def test_no_years_give_an_empty_table():
     done = project_enrolment(history(("A", 2024, 5), ("A", 2025, 5)), years=[])
     assert len(done) == 0 and list(done) == ["school_id", "year", "grade", "pupils", "low", "high"]
