@@ -26,6 +26,8 @@ MOTHERS = (10, 59)
 YOUNGEST = 3
 # below this many children of the youngest ages a settlement's own mean is noise (about one part in three) and is pooled
 POOL_BELOW = 10.0
+# so many times the ages before it at the end of a list of children are an open group, several ages in one
+OPEN_GROUP = 3.0
 # fewer boys per 100 girls than this are a ratio of another unit
 SRB_LEAST = 10.0
 # residents of this age are in the last grade
@@ -157,6 +159,11 @@ def age_list(county: County, standards: Standards, scenario: Scenario) -> AgeLis
     # days of a plain year up to the cut-off day: the children of a calendar year that belong to its cohort
     early = cutoff.replace(year=2001).timetuple().tm_yday / DAYS
     net, to_seat, leaving = (_by_area(county, rate, area, np.zeros((2, ages)))[township] for rate in ("migration", "to_seat", "out_of_county"))
+    if (to_seat + leaving > 1 + TOLERANCE).any():
+        place = int(np.argmax((to_seat + leaving).max(axis=(1, 2))))
+        age = int(np.argmax((to_seat + leaving)[place].max(axis=0)))
+        fields = {"area": townships[township[place]], "age": age}
+        raise CountyDataError([people_problem("rate_leaving", "rates", "value", f"{(to_seat + leaving)[place].max():g}", fields)])
     found = AgeList(
         ids, townships, township, cutoff.year, shift, top, youngest, late, repeat, sexes, counted, persons, shift * counted[:, :, 0], survival,
         np.maximum(alive, TOLERANCE), net, to_seat, leaving, _fertility(county, standards, area, ages)[township],
@@ -526,6 +533,9 @@ def _refuse(county: County, scenario: Scenario) -> None:
         column = {"rate_area": "area_id", "rate_age": "age"}.get(key, "value")
         for area, age, cell in zip(*(rates.loc[mask, c] for c in ("area_id", "age", column)), strict=True):
             problems.append(people_problem(key, "rates", column, cell, {"area": area or county.code, "age": int(age)}))
+    ages = table.groupby("age")["persons"].sum()
+    if len(ages) > 3 and OLDEST_PUPIL <= (top := int(ages.index[-1])) <= MOTHERS_END and ages.iloc[-1] > OPEN_GROUP * ages.iloc[-4:-1].max() > 0:
+        problems.append(people_problem("age_open_young", "population", "age", top, {"age": top, "persons": f"{ages.iloc[-1]:,.0f}"}))
     if scenario.demand == "registered" and (lacking := sorted(set(table.loc[table["registered"].isna(), "settlement_id"]))):
         fields = {"count": len(lacking), "names": ", ".join(lacking[:5])}
         problems.append(people_problem("registered_missing", "population", "registered", len(lacking), fields))

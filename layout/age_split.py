@@ -12,6 +12,8 @@ from layout import messages
 from layout.tables import CountyDataError, Problem, age_span, check, empty, schemas
 
 _TOLERANCE, _ROUNDS = 1e-10, 2000
+# an open group from this age or below holds mothers and children, and no age can be read from it
+_ADULTS_FROM = 49
 # totals and the groups that make them up may differ by rounding
 _ROUNDING = 0.005
 
@@ -22,7 +24,8 @@ def split_population(settlements: pd.DataFrame, township_totals: pd.DataFrame, p
     The pyramid's groups become single ages by a monotone spline of the cumulated people (no age below zero, every group kept). The
     seed is a settlement's share of its township's people times that structure; it is fitted in turn to the county's structure
     (scaled to the townships' sums) and to each township's totals by age group, until both hold. So every township has its own
-    age structure as far as its groups tell, and the settlements of a township share one.
+    age structure as far as its groups tell, and the settlements of a township share one. An open last group from 49 or below holds
+    several ages of children or mothers: its people are left out, and what remains is a list of children.
 
     Parameters
     ----------
@@ -54,8 +57,8 @@ def split_population(settlements: pd.DataFrame, township_totals: pd.DataFrame, p
     >>> totals = pd.DataFrame({"township_id": ["T1", "T2"], "age_group": "total", "persons": [300.0, 260.0]})
     >>> pyramid = pd.DataFrame({"age_group": ["0-4", "5-14", "15+"], "sex": "both", "persons": [25.0, 75.0, 100.0]})
     >>> people, assumed = split_population(paper.settlements, totals, pyramid)
-    >>> people.groupby("settlement_id").persons.sum().round(6).tolist()  # three settlements share T1, two share T2
-    [100.0, 100.0, 100.0, 130.0, 130.0]
+    >>> people.groupby("settlement_id").persons.sum().round(6).tolist()  # half are below 15; three share T1, two share T2
+    [50.0, 50.0, 50.0, 65.0, 65.0]
     >>> round(float(people[people.age <= 4].persons.sum()), 6)  # an eighth of 560
     70.0
     """
@@ -81,6 +84,9 @@ def split_population(settlements: pd.DataFrame, township_totals: pd.DataFrame, p
     local = (town[place] * len(spans) + part[age]).reshape(-1)
     cell = np.broadcast_to(np.arange(scaled.size).reshape(scaled.shape), seed.shape).reshape(-1)
     fitted = rake(seed.reshape(-1), [(cell, scaled.reshape(-1)), (local, wanted.reshape(-1))]).reshape(seed.shape)
+    if structure.shape[1] - 1 <= _ADULTS_FROM:
+        # an open group of "15+" is nobody's age: what is left is a list of children
+        fitted = fitted[:, :, :-1]
     where, sex, age = np.nonzero(fitted > 0)
     frame = pd.DataFrame({
         "settlement_id": settlements["settlement_id"].to_numpy()[where], "age": age, "sex": np.array(sexes, object)[sex],

@@ -329,17 +329,19 @@ def _draw_block(plan: _Plan, rng: np.random.Generator, draws: int) -> np.ndarray
         shock = rng.normal(0.0, widths["migration_county"], (draws, 1)) + rng.normal(0.0, widths["migration_township"], level[1].shape)
         variance = widths["migration_county"] ** 2 + widths["migration_township"] ** 2
         moving = np.exp(shock[:, base.township] - variance / 2)
-        infants = _mean_over_sexes(base, before, 1 + base.migration, 0) * step.migration * (1 - _going(plan, before, 0))
+        infants = _mean_over_sexes(base, before, 1 + base.migration, 0) * step.migration * (1 - _going(plan, step.arrived, 0))
         first = year == base.year + 1 and not base.youngest
         births = rng.poisson(step.births * fertile * (1 - base.shift if first else 1.0) * infants)
         keep = np.stack([_mean_over_sexes(base, before, base.survival, a) for a in range(ages - 1)], axis=1)
         keep = keep * np.stack([_mean_over_sexes(base, before, 1 + base.migration, a + 1, at=a) for a in range(ages - 1)], axis=1) * step.migration
         grown = _carried(rng, state[:, :, :-1], keep, moving, widths["turnover"])
         state = np.concatenate([(births + (newborn if first else 0))[:, :, None], grown], axis=2)
-        state = _to_the_seat(plan, rng, before, state)
-        state = _moved(rng, step, state, before)
+        state = _to_the_seat(plan, rng, step.arrived, state)
+        state = _moved(rng, step, state)
         if (step.control[:ages] != 1).any():
-            state = rng.poisson(state * step.control[:ages])
+            # children leave or are added one by one: a factor near one adds hardly any chance
+            less = np.minimum(step.control[:ages], 1.0)
+            state = rng.binomial(state, less) + rng.poisson(state * (step.control[:ages] - less))
         if year in plan.years:
             out[:, :, plan.years.index(year)] = _in_grades(plan, rng, state)
     return out
@@ -390,22 +392,22 @@ def _mean_over_sexes(base: AgeList, before: np.ndarray, rate: np.ndarray, age: i
     return (weight * rate[:, :, age]).sum(axis=1)
 
 
-def _going(plan: _Plan, before: np.ndarray, age: int) -> np.ndarray:
+def _going(plan: _Plan, arrived: np.ndarray, age: int) -> np.ndarray:
     # infants who leave with their parents; those who go to the seat are drawn with the others
-    return _mean_over_sexes(plan.base, before, plan.base.leaving, age)
+    return _mean_over_sexes(plan.base, arrived, plan.base.leaving, age)
 
 
-def _to_the_seat(plan: _Plan, rng: np.random.Generator, before: np.ndarray, state: np.ndarray) -> np.ndarray:
+def _to_the_seat(plan: _Plan, rng: np.random.Generator, arrived: np.ndarray, state: np.ndarray) -> np.ndarray:
     base = plan.base
     if not base.to_seat.any() and not base.leaving.any():
         return state
     ages = state.shape[2]
     seat = plan.county.townships.loc[plan.county.townships["is_county_seat"], "township_id"]
     inside = np.isin(np.array(base.townships, object), list(seat))[base.township]
-    leaving = np.stack([_mean_over_sexes(base, before, base.leaving, a) for a in range(ages)], axis=1)
+    leaving = np.stack([_mean_over_sexes(base, arrived, base.leaving, a) for a in range(ages)], axis=1)
     leaving[:, 0] = 0.0
-    going = np.stack([_mean_over_sexes(base, before, base.to_seat, a) for a in range(ages)], axis=1)
-    people = np.where(inside, before.sum(axis=(1, 2)), 0.0)
+    going = np.stack([_mean_over_sexes(base, arrived, base.to_seat, a) for a in range(ages)], axis=1)
+    people = np.where(inside, arrived.sum(axis=(1, 2)), 0.0)
     going = np.where(inside[:, None] | (people.sum() <= 0), 0.0, going)
     gone = rng.binomial(state, np.minimum(leaving + going, 1.0))
     share = np.divide(going, leaving + going, out=np.zeros_like(going), where=leaving + going > 0)
@@ -418,13 +420,13 @@ def _to_the_seat(plan: _Plan, rng: np.random.Generator, before: np.ndarray, stat
     return out
 
 
-def _moved(rng: np.random.Generator, step: Step, state: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _moved(rng: np.random.Generator, step: Step, state: np.ndarray) -> np.ndarray:
     if not step.flows:
         return state
     out, ages = state.copy(), state.shape[2]
     left: dict[int, np.ndarray] = {}
     for origin, site, share in step.flows:
-        people = before[origin, :, :ages]
+        people = step.moving[origin, :, :ages]
         total = people.sum(axis=0)
         weight = np.where(total > 0, people / np.where(total > 0, total, 1.0), 0.5)
         part = (share[:, :ages] * weight).sum(axis=0)
@@ -491,16 +493,17 @@ def _seen(county: County) -> dict[str, np.ndarray]:
         first, last = entry[:, :-1], entry[:, 1:]
         change = np.log(last / first)
         common = np.log(last.sum(axis=0) / first.sum(axis=0))
+        common = np.where(np.isfinite(common), common, np.nan)
     turnover = misfit[np.isfinite(misfit)]
     chance = float(np.clip(np.median(turnover) / 0.4549, 0.0, 1.0)) if len(turnover) else 1.0
     # taking a mean off leaves a share of the variance behind
     free = len(whole_county) / max(len(whole_county) - 1, 1)
     big = np.isfinite(beside) & (a > 0) & (b > 0)
-    grown = np.isfinite(change) & (first > 0) & (last > 0)
+    grown = np.isfinite(change) & np.isfinite(common) & (first > 0) & (last > 0)
     return {
         "migration_county": (np.log(whole_county / usual)) ** 2 * free - chance / np.maximum(a.sum(axis=0), 1.0),
         "migration_township": (beside**2 * free - chance / np.maximum(a, 1.0))[big],
-        "births_county": common**2 - (1 / first.sum(axis=0) + 1 / last.sum(axis=0)),
+        "births_county": (common**2 - (1 / np.maximum(first.sum(axis=0), 1.0) + 1 / np.maximum(last.sum(axis=0), 1.0)))[np.isfinite(common)],
         "births_township": ((change - common) ** 2 - (1 / np.maximum(first, 1.0) + 1 / np.maximum(last, 1.0)))[grown],
         "turnover": np.array([chance]),
     }

@@ -226,6 +226,8 @@ class Step:
         Children expected of the cohort by settlement, before migration.
     migration
         Factor of the scenario's path on everybody.
+    arrived, moving
+        People after survival, births and net migration, and after movers to the seat and out of the county: those who may move.
     flows
         Moves of the year, see :func:`layout.relocation.move_flows`.
     control
@@ -237,6 +239,8 @@ class Step:
     year: int
     births: np.ndarray
     migration: float
+    arrived: np.ndarray
+    moving: np.ndarray
     flows: tuple[Flow, ...]
     control: np.ndarray
     state: np.ndarray
@@ -275,21 +279,21 @@ def carry_on(base: AgeList, county: County, standards: Standards, *, last: int, 
     """
     problems = move_problems(county, last=last)
     constant = base.constant
-    steps = {base.year: Step(base.year, np.zeros(len(base.ids)), 1.0, (), np.ones(base.persons.shape[2]), base.persons)}
+    steps = {base.year: Step(base.year, np.zeros(len(base.ids)), 1.0, base.persons, base.persons, (), np.ones(base.persons.shape[2]), base.persons)}
     drift = {"low": -TENTH, "medium": 0.0, "high": TENTH}[scenario.variant]
     for year in range(base.year + 1, last + 1):
         # the 10 % path of a random walk is as far out as the root of the years; a net rate changes by the step between two years
         root, before = np.sqrt(year - base.year), np.sqrt(year - base.year - 1)
         births = float(np.exp(drift * standards["uncertainty.births.county"] * root))
         migration = float(np.exp(drift * standards["uncertainty.migration.county"] * (root - before)))
-        state, cohort = _next_year(base, steps[year - 1].state, constant, year, births=births, migration=migration)
-        state = _to_the_seat(base, county, state)
+        arrived, cohort = _next_year(base, steps[year - 1].state, constant, year, births=births, migration=migration)
+        moving = state = _to_the_seat(base, county, arrived)
         flows, found = move_flows(county, standards, state, base.ids, year=year, all_ages=base.top > MOTHERS_END)
         problems += found
         constant = _with_people(constant, state, flows)
         state = moved(state, flows)
         control = control_factor(county, year, state, problems) if year != county.base_year else np.ones(state.shape[2])
-        steps[year] = Step(year, cohort, migration, tuple(flows), control, state * control)
+        steps[year] = Step(year, cohort, migration, arrived, moving, tuple(flows), control, state * control)
     if problems:
         raise CountyDataError(problems)
     return steps

@@ -30,7 +30,7 @@ def pyramid(groups, sex="both"):
     return pd.DataFrame({"age_group": list(groups), "sex": sex, "persons": [float(n) for n in groups.values()]})
 
 
-LEVEL = pyramid({"0-4": 50, "5-9": 50, "10-14": 50, "15+": 350})
+LEVEL = pyramid({"0-4": 50, "5-9": 50, "10-14": 50, "15-59": 250, "60+": 100})
 
 
 def settlements(**persons):
@@ -49,9 +49,19 @@ def test_a_flat_pyramid_is_split_evenly():
     # T1 has A, B, C; T2 has D and E. 500 people of whom a tenth of 500 / 500 is of each age below 15
     people, assumed = split_population(settlements(), totals(("T1", "合计", 300), ("T2", "total", 200)), LEVEL)
     assert by(people, "settlement_id").round(9).to_dict() == {"A": 100.0, "B": 100.0, "C": 100.0, "D": 100.0, "E": 100.0}
-    assert by(people, "age").round(9).to_dict() == {**dict.fromkeys(range(15), 10.0), 15: 350.0}
+    children = by(people[people.age < 10], "age")
+    assert children.round(9).to_dict() == dict.fromkeys(range(10), 10.0) and by(people, "age")[60] == pytest.approx(100)
     assert people[(people.settlement_id == "E") & (people.age == 7)].persons.tolist() == pytest.approx([2.0])
     assert assumed.column.tolist() == ["age", "persons", "sex"] and "迭代比例拟合" not in assumed.note[0] and "没有总人口" in assumed.note[0]
+
+
+def test_an_open_group_of_the_young_is_left_out():
+    open_young = pyramid({"0-4": 50, "5-9": 50, "10-14": 50, "15+": 350})
+    people, _ = split_population(settlements(), totals(("T1", "total", 300), ("T2", "total", 200)), open_young)
+    # the 350 of fifteen and above have no age: 150 children are left, and nobody is taken for a pupil of grade 9
+    assert people.age.max() == 14 and people.persons.sum() == pytest.approx(150)
+    county = dataclasses.replace(make_paper(), population=people, base_date=pd.Timestamp("2025-11-01").date())
+    assert project_pupils(county, STANDARDS, years=[2025]).groupby("grade").pupils.sum().max() < 11
 
 
 def test_totals_of_settlements_share_the_township_out():

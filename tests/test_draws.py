@@ -86,6 +86,41 @@ def test_mean_of_the_draws_is_the_expected_projection(paper):
     assert (np.abs(mean - expected) <= 4.5 * spread + 0.005 * expected + 1e-9).all()
 
 
+def test_mean_holds_where_the_sexes_go_their_own_ways(paper):
+    # E has girls at even and boys at odd ages, who all move by their own ages; movers to the seat differ by sex
+    rows = [("E", a, "female" if a % 2 == 0 else "male", 6.0) for a in range(15)]
+    rows += [(v, a, s, float(3 + (a * 7 + len(s)) % 9)) for v in "ABCD" for a in range(15) for s in ("female", "male")]
+    own = [("E", "D", 2027, a, "both", 5.9) for a in range(1, 15)]
+    rates = [("to_seat", "T1", a, s, v) for a in range(15) for s, v in (("female", 0.08), ("male", 0.01))]
+    county = dataclasses.replace(
+        paper,
+        population=check("population", pd.DataFrame(rows, columns=["settlement_id", "age", "sex", "persons"])),
+        rates=check("rates", pd.DataFrame(rates, columns=["rate", "area_id", "age", "sex", "value"])),
+        moves=moves(("E", "D", 2027, np.nan, False)),
+        move_ages=check("move_ages", pd.DataFrame(own, columns=["from_id", "to_id", "year", "age", "sex", "persons"])),
+    )
+    mean, expected, spread = mean_and_expected(county, [2026, 2027, 2029])
+    # of 108 in two years
+    assert expected[4, 1:].sum() < 30
+    assert (np.abs(mean - expected) <= 4.5 * spread + 0.005 * expected + 1e-9).all()
+
+
+def test_a_control_near_one_adds_hardly_any_chance(paper):
+    controls = check("controls", pd.DataFrame({"year": range(2026, 2032), "age_group": "0-14", "persons": 839.0}))
+    plain, raked = (
+        draw_pupils(c, CALM, years=[2031], draws=600).pupils[:, 3, 0, 8].std() for c in (paper, dataclasses.replace(paper, controls=controls))
+    )
+    assert raked < plain + 0.5
+
+
+def test_a_year_without_entries_leaves_the_drifts_finite(paper):
+    rows = [("S2", y, g, 0.0 if (y, g) == (2020, 1) else 50.0) for y in range(2014, 2026) for g in range(1, 10)]
+    found = drifts(
+        dataclasses.replace(paper, history=check("history", pd.DataFrame(rows, columns=["school_id", "year", "grade", "pupils"]))), STANDARDS
+    )
+    assert all(np.isfinite(v) for v in found.values())
+
+
 def test_mean_holds_with_late_entry_repeating_and_participation(paper):
     standards = with_rates(entry__late=0.1, entry__repeat=0.05, enrolment__participation=0.9)
     mean, expected, spread = mean_and_expected(paper, [2025, 2030], standards=standards)

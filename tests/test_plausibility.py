@@ -217,6 +217,18 @@ def test_controls_that_cannot_hold_are_refused(paper):
         project_pupils(late, STANDARDS, years=[2030])
 
 
+def test_an_open_group_at_the_end_of_a_list_of_children_is_refused(paper):
+    rows = pd.concat([paper.population, table("population", "settlement_id age sex persons", *[(v, 15, "both", 300.0) for v in "ABCDE"])])
+    with pytest.raises(CountyDataError, match="must be an open group"):
+        project_pupils(dataclasses.replace(paper, population=check("population", rows)), STANDARDS, years=[2025])
+
+
+def test_nobody_can_leave_twice(paper):
+    rates = [("to_seat", "", 7, "both", 0.6), ("out_of_county", "T1", 7, "both", 0.6)]
+    with pytest.raises(CountyDataError, match="in area T1 more than everybody aged 7"):
+        project_people(dataclasses.replace(paper, rates=table("rates", "rate area_id age sex value", *rates)), STANDARDS, years=[2026])
+
+
 # what is said
 
 
