@@ -12,7 +12,7 @@ import pandas as pd
 from layout.attendance import PLACES, incoming_pupils, place_shares, shares_not_one
 from layout.cohorts import SEXES, TOLERANCE
 from layout.county import County
-from layout.grades import MOST_YEARS_BEHIND, entry_shares
+from layout.grades import MOST_YEARS_BEHIND, entry_shares, grade_shares
 from layout.scenario import Scenario
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, CountyDataError, Problem, age_span, schemas
@@ -60,6 +60,8 @@ class AgeList:
         Births per woman; the level of the schedule (0 without mothers); births a year of a settlement without known mothers.
     registered, factor
         Registered births of a cohort by township (nan where unknown), and what they are multiplied by (nan: not used).
+    scaled
+        Whether the people of the cut-off day were brought to a roll, so that the counts no longer say them.
     evidence
         Children on whose number the birth rate of each settlement rests.
     """
@@ -87,6 +89,7 @@ class AgeList:
     factor: np.ndarray
     level: float = 0.0
     constant: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    scaled: bool = False
     evidence: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
@@ -170,8 +173,8 @@ def age_list(county: County, standards: Standards, scenario: Scenario) -> AgeLis
         _registered(county, townships, early), np.full(len(townships), np.nan),
     )  # fmt: skip
     if scenario.demand == "roll":
-        found = _at_the_roll(found, county, scenario)
-    factor = township_factors(found, compared_cohorts(found, county, standards))
+        found = _at_the_roll(found, county, standards, scenario)
+    factor = township_factors(found, compared_cohorts(found, county, standards), pooled=ages_are_assumed(county))
     return _with_births(replace(found, factor=factor))
 
 
@@ -239,7 +242,28 @@ def compared_cohorts(base: AgeList, county: County, standards: Standards) -> pd.
     return pd.DataFrame(rows or grade_one, columns=columns).astype({"births": float, "expected": float, "children": float})
 
 
-def township_factors(base: AgeList, cohorts: pd.DataFrame) -> np.ndarray:
+def ages_are_assumed(county: County) -> bool:
+    """Say whether the ages of the settlements were split or modelled and not counted.
+
+    Parameters
+    ----------
+    county
+        Table assumptions.
+
+    Returns
+    -------
+    bool
+        True where ``population.persons`` is an assumed column.
+
+    Examples
+    --------
+    >>> ages_are_assumed(paper)
+    False
+    """
+    return bool(((county.assumptions["table"] == "population") & (county.assumptions["column"] == "persons")).any())
+
+
+def township_factors(base: AgeList, cohorts: pd.DataFrame, *, pooled: bool = False) -> np.ndarray:
     """Return what registered births of each township are multiplied by: its own ratio, shrunk to the county's.
 
     The ratio of children to expected births of a township is a Poisson rate with the township's expected births as exposure; it is
@@ -251,6 +275,8 @@ def township_factors(base: AgeList, cohorts: pd.DataFrame) -> np.ndarray:
         Townships in order.
     cohorts
         From :func:`compared_cohorts`.
+    pooled
+        The county's ratio for every township: where ages were assumed, a township's own ratio would undo what its births tell.
 
     Returns
     -------
@@ -276,7 +302,7 @@ def township_factors(base: AgeList, cohorts: pd.DataFrame) -> np.ndarray:
     out[:] = mean
     own = cohorts[cohorts["township_id"] != ""].groupby("township_id")[["expected", "children"]].sum()
     own = own[own["expected"] > 0]
-    if len(own) > 1:
+    if len(own) > 1 and not pooled:
         ratio = own["children"] / own["expected"]
         spread = float((own["expected"] * (ratio - mean) ** 2).sum() / own["expected"].sum())
         between = max(spread - mean / float(own["expected"].mean()), 0.0)
@@ -424,28 +450,40 @@ def _pooled(base: AgeList, mean: np.ndarray) -> np.ndarray:
     return np.where(small, children * share[base.township], mean)
 
 
-def _at_the_roll(base: AgeList, county: County, scenario: Scenario) -> AgeList:
-    """Scale the children of each grade to the school roll of the base year, the younger ones as grades 1-3."""
+def _at_the_roll(base: AgeList, county: County, standards: Standards, scenario: Scenario) -> AgeList:
+    """Scale the children of each grade to the school roll of the base year, the younger ones as grades 1-3.
+
+    Grades that the roll does not have keep their children. Children of an age who sit in several grades take the mean of their ratios.
+    """
     roll = _roll(county)
     shares = place_shares(county, base.townships, years=[county.base_year], scenario=scenario)[base.township, 0]
     near, seat = incoming_pupils(county, base.ids, base.persons.sum(axis=(1, 2)))
     outside = (near + seat).sum(axis=0)
-    ratio = np.ones(len(GRADES))
-    for grade in GRADES:
-        band = next(i for i, grades in enumerate(BANDS.values()) if grade in grades)
-        here = float((base.persons[:, :, grade + 5].sum(axis=1) * (1 - shares[:, band, PLACES.index("out_of_county")])).sum())
-        ratio[grade - 1] = max(roll[grade - 1] - outside[grade - 1], 0.0) / here if here > 0 else 1.0
+    beyond = [g for g in GRADES if roll[g - 1] < outside[g - 1]]
+    if beyond:
+        fields = {"grades": ", ".join(str(g) for g in beyond)}
+        raise CountyDataError([people_problem("roll_below_incoming", "incoming", "pupils", "", fields)])
+    # a list of the year before is a year younger than the pupils of the base year
+    younger = county.base_year - base.year
+    first = int(standards["entry.age"]) - younger
+    sitting = grade_shares(base.late, base.repeat)[: min(len(GRADES) + MOST_YEARS_BEHIND, base.persons.shape[2] - first)]
+    ages = slice(first, first + len(sitting))
+    children = (base.persons * (base.survival if younger else 1.0)).sum(axis=1)[:, ages]
+    stay = 1 - np.repeat(shares[:, :, PLACES.index("out_of_county")], [len(grades) for grades in BANDS.values()], axis=1)
+    here = ((children @ sitting) * stay).sum(axis=0) * standards["enrolment.participation"]
+    ratio = np.divide(roll - outside, here, out=np.ones(len(GRADES)), where=np.isfinite(roll) & (here > 0))
     by_age = np.ones(base.persons.shape[2])
-    by_age[6:15] = ratio
-    lower = base.persons[:, :, 6:9].sum(axis=(0, 1))
-    by_age[:6] = float(np.average(ratio[:3], weights=lower)) if lower.sum() > 0 else 1.0
-    by_age[15 : OLDEST_PUPIL + MOST_YEARS_BEHIND + 1] = ratio[-1]
-    return replace(base, persons=base.persons * by_age, counted=base.counted * by_age, newborn=base.newborn * by_age[0])
+    total = sitting.sum(axis=1)
+    by_age[ages] = np.divide(sitting @ ratio, total, out=np.full(len(sitting), ratio[-1]), where=total > 0)
+    lower = (children @ sitting).sum(axis=0)[: len(BANDS["lower"])]
+    by_age[:first] = float(np.average(ratio[: len(BANDS["lower"])], weights=lower)) if lower.sum() > 0 else 1.0
+    return replace(base, persons=base.persons * by_age, counted=base.counted * by_age, newborn=base.newborn * by_age[0], scaled=True)
 
 
 def _roll(county: County) -> np.ndarray:
+    # nan where the roll does not have a grade
     table = county.rosters if len(county.rosters) else county.history[county.history["year"] == county.base_year]
-    return table.groupby("grade")["pupils"].sum().reindex(list(GRADES)).fillna(0.0).to_numpy(float)
+    return table.groupby("grade")["pupils"].sum().reindex(list(GRADES)).to_numpy(float)
 
 
 def control_factor(county: County, year: int, state: np.ndarray, problems: list[Problem]) -> np.ndarray:
@@ -539,7 +577,7 @@ def _refuse(county: County, scenario: Scenario) -> None:
     if scenario.demand == "registered" and (lacking := sorted(set(table.loc[table["registered"].isna(), "settlement_id"]))):
         fields = {"count": len(lacking), "names": ", ".join(lacking[:5])}
         problems.append(people_problem("registered_missing", "population", "registered", len(lacking), fields))
-    if scenario.demand == "roll" and not _roll(county).sum() > 0:
+    if scenario.demand == "roll" and not np.nansum(_roll(county)) > 0:
         problems.append(people_problem("no_roll", "rosters", "pupils", "", {"year": county.base_year}))
     if problems:
         raise CountyDataError(problems)

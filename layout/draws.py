@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from layout.age_list import MOTHERS_END, AgeList, age_list, compared_cohorts
+from layout.age_list import MOTHERS_END, AgeList, age_list, ages_are_assumed, compared_cohorts
 from layout.attendance import incoming_pupils
 from layout.county import County
 from layout.grades import MOST_YEARS_BEHIND, grade_shares
@@ -100,6 +100,8 @@ def draw_pupils(
         raise ValueError(f"draws must be at least 1, not {draws}")
     scenario = check_scenario(scenario)
     wanted = tuple(sorted({int(y) for y in years}))
+    if not wanted:
+        raise ValueError("years must name at least one school year")
     base = age_list(county, standards, scenario)
     # the same complaints as the expected projection
     children_by_grade(base, county, standards, years=wanted, scenario=scenario)
@@ -351,8 +353,10 @@ def _start(plan: _Plan, rng: np.random.Generator, draws: int, ages: int) -> tupl
     """Draw the children on the cut-off day, and the infants born after it."""
     base = plan.base
     expected = base.counted.sum(axis=1)
-    assumed = plan.county.assumptions
-    split = ((assumed["table"] == "population") & (assumed["column"] == "persons")).any()
+    split = ages_are_assumed(plan.county)
+    if base.scaled:
+        # brought to a roll on the cut-off day itself
+        return _rounded(rng, base.persons.sum(axis=1)[:, :ages], draws), _rounded(rng, base.newborn.sum(axis=1), draws)
     shape = (draws, len(base.ids), ages + 1)
     known = np.zeros(shape[1:])
     known[:, : min(expected.shape[1], ages + 1)] = expected[:, : ages + 1]
@@ -360,12 +364,7 @@ def _start(plan: _Plan, rng: np.random.Generator, draws: int, ages: int) -> tupl
     if base.top <= MOTHERS_END and last < ages:
         # beyond a list of children as many as at its last age turn it between the cut-off day and the count
         known[:, last + 1] = known[:, last]
-    if split:
-        counted = rng.poisson(known, shape)
-    else:
-        # fractions of a count are a chance of one more
-        floor = np.floor(known + 1e-9)
-        counted = (floor + (rng.random(shape) < known - floor)).astype(np.int64)
+    counted = rng.poisson(known, shape) if split else _rounded(rng, known, draws)
     late = rng.binomial(counted, base.shift) if base.shift > 0 else np.zeros(shape, np.int64)
     state = counted[:, :, :-1] - late[:, :, :-1] + late[:, :, 1:]
     newborn = late[:, :, 0]
@@ -375,6 +374,12 @@ def _start(plan: _Plan, rng: np.random.Generator, draws: int, ages: int) -> tupl
     if base.top <= MOTHERS_END:
         state[:, :, last + 1 :] = 0
     return state, newborn
+
+
+def _rounded(rng: np.random.Generator, expected: np.ndarray, draws: int) -> np.ndarray:
+    # fractions of a count are a chance of one more
+    floor = np.floor(expected + 1e-9)
+    return (floor + (rng.random((draws, *expected.shape)) < expected - floor)).astype(np.int64)
 
 
 def _carried(rng: np.random.Generator, children: np.ndarray, keep: np.ndarray, moving: np.ndarray, turnover: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from layout.age_list import MOTHERS_END, age_list, compared_cohorts
+from layout.age_list import MOTHERS_END, age_list, ages_are_assumed, compared_cohorts
 from layout.attendance import attendance_from_residence
 from layout.county import County
 from layout.scenario import Scenario, check_scenario
@@ -56,7 +56,7 @@ def population_notes(county: County, standards: Standards, scenario: Scenario | 
             "factor": f"{cohorts['children'].sum() / total:.2f}" if total > 0 else "", "cohorts": cohorts["year"].nunique(),
             "least": f"{factors.min():.2f}" if len(factors) else "", "most": f"{factors.max():.2f}" if len(factors) else "",
         }),
-        (bool(base.registered) and not len(cohorts), "factor_unknown", {}),
+        (len(county.births) > 0 and not len(cohorts), "factor_unknown", {}),
         (base.late > 0 or base.repeat > 0, "behind", {"late": f"{base.late:.1%}", "repeat": f"{base.repeat:.1%}"}),
         (past > 0, "moves_counted", {"count": past, "year": base.year}),
         (scenario.demand != "resident", f"demand_{scenario.demand}", {"year": county.base_year}),
@@ -66,7 +66,7 @@ def population_notes(county: County, standards: Standards, scenario: Scenario | 
         (both, "attendance_leads", {}),
         (len(county.residence) > 0 and not both, "residence", _pull(county)),
         (len(county.township_totals) > 0 and "population" not in set(county.assumptions["table"]), "totals_beside", _totals(county)),
-        (len(county.controls) > 0, "controls", {"years": ", ".join(str(y) for y in sorted(set(county.controls["year"])))}),
+        (len(county.controls) > 0, "controls", {"years": ", ".join(str(y) for y in sorted(set(county.controls["year"])) if y >= county.base_year)}),
     ]  # fmt: skip
     out = [(f"population.note.{name}", fields) for holds, name, fields in notes if holds]
     found = implausible_counts(county, standards)
@@ -111,11 +111,12 @@ def implausible_counts(county: County, standards: Standards) -> pd.DataFrame:
     base = age_list(county, standards, Scenario())
     cohorts = compared_cohorts(base, county, standards)
     own = cohorts[cohorts["township_id"] != ""].groupby("township_id")[["expected", "children"]].sum()
-    if len(own) > 1:
+    split = ages_are_assumed(county)
+    # children that were split from totals cannot accuse a register
+    if len(own) > 1 and not split:
         mean = own["children"].sum() / max(own["expected"].sum(), 1.0)
         apart = (own["children"] - own["expected"] * mean).abs() > own["expected"] * mean * standards["check.births_spread"]
         rows += [("births_off", str(t), float(c), float(e * mean)) for t, e, c in own[apart & (own.max(axis=1) >= least)].itertuples()]
-    split = ((county.assumptions["table"] == "population") & (county.assumptions["column"] == "persons")).any()
     if not split and len(children):
         wide = children.pivot_table(index="settlement_id", columns=["age", "sex"], values="persons", aggfunc="sum").fillna(0.0)
         # round figures of one size everywhere are an example, not a slip

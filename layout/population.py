@@ -288,7 +288,7 @@ def carry_on(base: AgeList, county: County, standards: Standards, *, last: int, 
         migration = float(np.exp(drift * standards["uncertainty.migration.county"] * (root - before)))
         arrived, cohort = _next_year(base, steps[year - 1].state, constant, year, births=births, migration=migration)
         moving = state = _to_the_seat(base, county, arrived)
-        flows, found = move_flows(county, standards, state, base.ids, year=year, all_ages=base.top > MOTHERS_END)
+        flows, found = move_flows(county, standards, state, base.ids, year=year, since=base.year, all_ages=base.top > MOTHERS_END)
         problems += found
         constant = _with_people(constant, state, flows)
         state = moved(state, flows)

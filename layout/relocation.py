@@ -25,7 +25,7 @@ Flow = tuple[int, int, np.ndarray]
 
 
 def move_flows(
-    county: County, standards: Standards, state: np.ndarray, ids: Sequence[str], *, year: int, all_ages: bool
+    county: County, standards: Standards, state: np.ndarray, ids: Sequence[str], *, year: int, since: int, all_ages: bool
 ) -> tuple[list[Flow], list[Problem]]:
     """Turn the moves of a year into shares of the villages they leave.
 
@@ -41,8 +41,8 @@ def move_flows(
         People by settlement, sex and age when they move.
     ids
         Settlements, the rows of ``state``.
-    year
-        Which moves.
+    year, since
+        Which moves; the year of the people as counted, after which earlier moves have changed the size of a village.
     all_ages
         Whether ``state`` holds everybody and not only children.
 
@@ -53,7 +53,7 @@ def move_flows(
 
     Examples
     --------
-    >>> move_flows(paper, layout.read_standards(), np.ones((1, 2, 15)), ["A"], year=2026, all_ages=False)
+    >>> move_flows(paper, layout.read_standards(), np.ones((1, 2, 15)), ["A"], year=2026, since=2025, all_ages=False)
     ([], [])
     """
     flows: list[Flow] = []
@@ -61,7 +61,7 @@ def move_flows(
     moves = county.moves[county.moves["year"] == year]
     place = {name: i for i, name in enumerate(ids)}
     stay = 1 - standards["relocation.stay_share"]
-    size = _sizes(county) if not all_ages else {}
+    size = _sizes(county, standards, since, year) if not all_ages else {}
     persons = moves["persons"].fillna(moves["households"] * standards["household.size"])
     for origin in sorted(set(moves["from_id"])):
         own = (moves["from_id"] == origin).to_numpy()
@@ -277,11 +277,23 @@ def prior_band(standards: Standards, year: int, stage: str) -> tuple[float, floa
     return min(aged, survey), max(aged, survey)
 
 
-def _sizes(county: County) -> dict[str, float]:
+def _sizes(county: County, standards: Standards, since: int, year: int) -> dict[str, float]:
+    """Return the persons of each settlement before the moves of a year, where its total is known."""
     table = county.settlements
     if "persons" not in table:
         return {}
-    return {i: float(n) for i, n in zip(table["settlement_id"], table["persons"], strict=True) if np.isfinite(n)}
+    out = {i: float(n) for i, n in zip(table["settlement_id"], table["persons"], strict=True) if np.isfinite(n)}
+    moves = county.moves[(county.moves["year"] > since) & (county.moves["year"] < year)]
+    persons = moves["persons"].fillna(moves["households"] * standards["household.size"])
+    for earlier in sorted(set(moves["year"])):
+        own = (moves["year"] == earlier).to_numpy()
+        before = dict(out)
+        for origin, to, n, whole in zip(moves["from_id"][own], moves["to_id"][own], persons[own], moves["whole_village"][own], strict=True):
+            going = min(before.get(origin, 0.0) if whole and not np.isfinite(n) else float(n), out.get(origin, 0.0))
+            for place, change in ((origin, -going), (to, going)):
+                if place in out:
+                    out[place] += change
+    return out
 
 
 def _by_age(ages: pd.DataFrame, village: np.ndarray) -> np.ndarray:

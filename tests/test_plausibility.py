@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import layout
 from conftest import make_paper
 from layout.age_list import age_list
 from layout.county import read_county, write_county
@@ -178,6 +179,36 @@ def test_residents_can_be_brought_to_the_roll(paper):
     assert pupils[2026, 2] == pytest.approx(28, rel=1e-3) and pupils[2026, 1] == pytest.approx(56 * 140 / 168, rel=1e-3)
     with pytest.raises(CountyDataError, match="no rosters and no enrolment of 2025"):
         project_pupils(dataclasses.replace(paper, rosters=empty("rosters")), STANDARDS, years=[2025], scenario=Scenario(demand="roll"))
+
+
+@pytest.mark.parametrize("day", ["2025-03-01", "2025-08-31", "2025-11-01"])
+def test_the_roll_holds_whatever_the_day_of_the_count(paper, day):
+    rosters = paper.rosters.assign(pupils=paper.rosters.pupils + paper.rosters.grade)
+    rules = dict(STANDARDS.rules)
+    rules["enrolment.participation"] = dataclasses.replace(rules["enrolment.participation"], value=0.95)
+    county = dataclasses.replace(paper, rosters=rosters, base_date=pd.Timestamp(day).date())
+    standards = dataclasses.replace(STANDARDS, rules=rules)
+    pupils = project_pupils(county, standards, years=[2025], scenario=Scenario(demand="roll"))
+    assert pupils.groupby("grade").pupils.sum().to_numpy() == pytest.approx(rosters.groupby("grade").pupils.sum().to_numpy(), rel=1e-9)
+    drawn = layout.draw_pupils(county, standards, years=[2025], draws=1500, scenario=Scenario(demand="roll"))
+    assert drawn.pupils.sum(axis=(1, 3)).mean() == pytest.approx(pupils.pupils.sum(), rel=0.003)
+
+
+def test_grades_that_the_roll_lacks_keep_their_children(paper):
+    county = dataclasses.replace(paper, rosters=paper.rosters[paper.rosters.grade < 7].reset_index(drop=True))
+    pupils = project_pupils(county, STANDARDS, years=[2025], scenario=Scenario(demand="roll")).groupby("grade").pupils.sum()
+    assert pupils[8] == pytest.approx(56)
+    incoming = table("incoming", "township_id band pupils", ("T2", "lower", 900.0))
+    with pytest.raises(CountyDataError, match="more pupils come from outside than are on the roll in grades 1, 2, 3"):
+        project_pupils(dataclasses.replace(county, incoming=incoming), STANDARDS, years=[2025], scenario=Scenario(demand="roll"))
+
+
+def test_split_ages_leave_the_births_of_the_townships_alone(paper):
+    births = [("T1", y, 120.0) for y in range(2012, 2027)] + [("T2", y, 20.0) for y in range(2012, 2027)]
+    note = table("assumptions", "table column rows basis note", ("population", "persons", 75, "x", "x"))
+    county = dataclasses.replace(paper, births=table("births", "township_id year births", *births), assumptions=note)
+    found = entry_ratios(county, STANDARDS).factor
+    assert found[0] == pytest.approx(found[1]) and len(implausible_counts(county, STANDARDS)) == 0
 
 
 def test_variants_lie_on_either_side_and_meet_in_the_base_year(paper):

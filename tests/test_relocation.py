@@ -78,6 +78,20 @@ def test_a_list_of_children_needs_the_size_of_the_village(paper):
     assert pupils["C", 3] == pytest.approx(plain["C", 3] * 0.75) and pupils["D", 3] == pytest.approx(plain["D", 3] + plain["C", 3] / 4)
 
 
+def test_a_second_move_is_of_those_who_are_left(paper):
+    def after(*rows):
+        county = dataclasses.replace(paper, moves=moves(*rows), settlements=paper.settlements.assign(persons=[200.0, 200.0, 480.0, 900.0, 300.0]))
+        return project_pupils(county, STANDARDS, years=[2029]).groupby("settlement_id").pupils.sum()
+
+    halves = after(("A", "D", 2027, np.nan, 100.0, False), ("A", "D", 2028, np.nan, 100.0, False))
+    assert "A" not in halves.index
+    with pytest.raises(CountyDataError, match="150 persons move from A in 2028, more than the 50"):
+        after(("A", "D", 2027, np.nan, 150.0, False), ("A", "D", 2028, np.nan, 150.0, False))
+    # who has come may go on
+    on = after(("A", "B", 2027, np.nan, 200.0, False), ("B", "D", 2028, np.nan, 300.0, False))
+    assert on["B"] == pytest.approx(after(("C", "D", 2040, np.nan, 1.0, False))[["A", "B"]].sum() / 4, rel=1e-6)
+
+
 def test_a_share_may_stay_or_return(paper):
     rules = dict(STANDARDS.rules)
     rules["relocation.stay_share"] = dataclasses.replace(rules["relocation.stay_share"], value=0.2)
