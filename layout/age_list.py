@@ -29,7 +29,7 @@ POOL_BELOW = 10.0
 # so many times the ages before it at the end of a list of children are an open group, several ages in one
 OPEN_GROUP = 3.0
 # fewer boys per 100 girls than this are a ratio of another unit
-SRB_LEAST = 10.0
+SRB_LEAST, SRB_MOST = 10.0, 200.0
 # residents of this age are in the last grade
 OLDEST_PUPIL = GRADES[-1] + 5
 
@@ -559,11 +559,11 @@ def _refuse(county: County, scenario: Scenario) -> None:
     known = ["", county.code, *county.townships["township_id"], *county.settlements["township_id"]]
     wrong = {
         "rate_survival": (rate == "survival") & ((value < 0) | (value > 1)),
-        "rate_fertility": (rate == "fertility") & (value < 0),
-        "rate_migration": (rate == "migration") & (value < -1),
+        "rate_fertility": (rate == "fertility") & ((value < 0) | (value > 1)),
+        "rate_migration": (rate == "migration") & ((value < -1) | (value > 1)),
         "rate_share": rate.isin(["to_seat", "out_of_county"]) & ((value < 0) | (value > 1)),
         # boys per girl, about 1.1, where boys per 100 girls are meant, or another age than that of birth
-        "rate_srb": (rate == "srb") & ((value < SRB_LEAST) | (rates["age"] != 0)),
+        "rate_srb": (rate == "srb") & ((value < SRB_LEAST) | (value > SRB_MOST) | (rates["age"] != 0)),
         "rate_area": ~rates["area_id"].isin(known),
         "rate_age": (rate == "fertility") & ((rates["age"] < MOTHERS[0]) | (rates["age"] > MOTHERS[1])),
     }
@@ -571,6 +571,9 @@ def _refuse(county: County, scenario: Scenario) -> None:
         column = {"rate_area": "area_id", "rate_age": "age"}.get(key, "value")
         for area, age, cell in zip(*(rates.loc[mask, c] for c in ("area_id", "age", column)), strict=True):
             problems.append(people_problem(key, "rates", column, cell, {"area": area or county.code, "age": int(age)}))
+    inhabited = set(county.settlements["township_id"])
+    for township in sorted(set(county.incoming["township_id"]) - inhabited):
+        problems.append(people_problem("incoming_nowhere", "incoming", "township_id", township, {"township": township}))
     ages = table.groupby("age")["persons"].sum()
     if len(ages) > 3 and OLDEST_PUPIL <= (top := int(ages.index[-1])) <= MOTHERS_END and ages.iloc[-1] > OPEN_GROUP * ages.iloc[-4:-1].max() > 0:
         problems.append(people_problem("age_open_young", "population", "age", top, {"age": top, "persons": f"{ages.iloc[-1]:,.0f}"}))

@@ -115,7 +115,11 @@ def project_cohorts(
     >>> done.components[["births", "deaths", "migrants"]].round(2).values.tolist()
     [[19.0, 61.9, 0.0]]
     """
+    if step < 1:
+        raise ValueError(f"step must be at least 1, not {step}")
     problems: list[Problem] = []
+    if "area_id" in population and population["area_id"].isna().any():
+        raise CountyDataError([Problem("cohorts_area", sheet="population", column="area_id", value="")])
     intervals = [int(y) for y in years]
     ages = _ages(population, step, problems)
     if any(b - a != step for a, b in pairwise(intervals)) or not intervals:
@@ -157,7 +161,7 @@ def survival_from_mx(mx: pd.DataFrame, *, step: int = 1, a0: Literal["coale-deme
 
     q(x) = n m / (1 + (n - a) m), L(x) = n l(x+n) + a d(x), the open group L = l / m; survival is L(0) / (n l(0)) from births,
     L(x) / L(x-n) between groups, and L(open) / (L(open) + L(below)) for the open group. Deaths fall in the middle of an interval
-    except in the first years of life.
+    except in the first years of life, and in groups with n m above 1, where the rate is constant within the group.
 
     Parameters
     ----------
@@ -200,7 +204,10 @@ def survival_from_mx(mx: pd.DataFrame, *, step: int = 1, a0: Literal["coale-deme
     rows = []
     for key, group in mx.sort_values([*keys, "age"], kind="stable").groupby(keys, sort=True):
         where = " ".join(str(k) for k in key)
-        ages, m = group["age"].to_numpy(), group["mx"].to_numpy(float)
+        ages, m = group["age"].to_numpy(), pd.to_numeric(group["mx"], errors="coerce").to_numpy(float)
+        if str(key[-1]) not in SEXES:
+            problems.append(Problem("cohorts_sex", sheet="mx", column="sex", value=str(key[-1])))
+            continue
         wanted = np.arange(len(ages)) if step == 1 else np.array([0, 1, *range(5, 5 * (len(ages) - 1), 5)])
         if len(ages) < 3 or not np.array_equal(ages, wanted):
             fields = {"wanted": ", ".join(str(a) for a in (wanted[:4] if step == 5 else range(4)))}
@@ -273,6 +280,11 @@ class _Grid:
             return out
         if by_year:
             # rates of years that nobody asked for are not wrong
+            frame = frame.assign(year=pd.to_numeric(frame["year"], errors="coerce"))
+            lacking = [y for y in self.years if len(frame) and not (frame["year"] == y).any()]
+            if lacking and default is not None:
+                where = ", ".join(str(y) for y in lacking[:5])
+                problems.append(Problem("cohorts_gap", sheet=name, column="year", fields={"where": where, "count": len(lacking)}))
             frame = frame[frame["year"].isin(self.years)]
         values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float)
         given = {
@@ -286,6 +298,10 @@ class _Grid:
             wrong = sorted({str(v) for v in given[what][place[what] < 0]})
             if wrong:
                 problems.append(Problem(key, sheet=name, column=what, value=", ".join(wrong[:5])))
+        without = sorted(set(self.areas) - set(given["area_id"])) if self.by_area and "area_id" in frame and len(frame) else []
+        if without and default is not None:
+            fields = {"where": ", ".join(str(a) for a in without[:5]), "count": len(without)}
+            problems.append(Problem("cohorts_gap", sheet=name, column="area_id", fields=fields))
         finite = np.isfinite(values)
         faults = {"cohorts_missing": ~finite, "cohorts_negative": finite & (values < (-np.inf if least is None else least)),
                   "cohorts_above": finite & (values > (np.inf if most is None else most))}  # fmt: skip
@@ -329,9 +345,10 @@ def _srb(srb: float | pd.DataFrame, years: Sequence[int], problems: list[Problem
             return np.ones(len(years))
         if (twice := srb["year"].duplicated()).any():
             problems.append(Problem("cohorts_twice", sheet="srb", fields={"count": int(twice.sum())}))
-        values = srb.drop_duplicates("year").set_index("year")["srb"].reindex(list(years)).to_numpy(float)
+        known = srb.drop_duplicates("year").set_index("year")["srb"].reindex(list(years))
+        values = pd.to_numeric(known, errors="coerce").to_numpy(float)
     else:
-        values = np.full(len(years), float(srb))
+        values = np.full(len(years), pd.to_numeric(srb, errors="coerce"), float)
     wrong = ~(np.isfinite(values) & (values > 0) & (values < SRB_MOST))
     for year, value in [(y, v) for y, v, w in zip(years, values, wrong, strict=True) if w][:5]:
         problems.append(Problem("cohorts_srb", sheet="srb", column="srb", value=f"{value:g}", fields={"year": year}))
@@ -375,6 +392,9 @@ def _ratios(ages: np.ndarray, m: np.ndarray, sex: str, step: int, formula: str) 
     lived[0] = _piecewise(_A0[formula][sex], m[0])
     if step == 5:
         lived[1] = _piecewise(_A1[sex], m[0])
+    # where most of a group dies, deaths in the middle would be more than all: a constant rate within the group
+    fast = (width * m[:-1] > 1) & (np.arange(len(width)) > 1)
+    lived[fast] = 1 / m[:-1][fast] - width[fast] / np.expm1(width[fast] * m[:-1][fast])
     dying = width * m[:-1] / (1 + (width - lived) * m[:-1])
     left = np.concatenate([[1.0], np.cumprod(1 - dying)])
     years = np.append(width * left[1:] + lived * left[:-1] * dying, left[-1] / m[-1])

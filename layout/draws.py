@@ -15,7 +15,7 @@ from layout.grades import MOST_YEARS_BEHIND, grade_shares
 from layout.population import Step, carry_on, children_by_grade
 from layout.scenario import Scenario, check_scenario
 from layout.standards import Standards
-from layout.tables import BANDS, GRADES, whole
+from layout.tables import BANDS, GRADES
 
 QUANTILES = (0.1, 0.5, 0.9)
 # draws that are carried on together: bounds memory, and each block has its own stream of numbers
@@ -109,12 +109,13 @@ def draw_pupils(
     widths = drifts(county, standards)
     plan = _Plan(base, steps, county, standards, widths, wanted)
     near, seat = incoming_pupils(county, base.ids, base.persons.sum(axis=(1, 2)))
-    outside = _whole_table(near + seat)
+    outside = near + seat
     streams = np.random.SeedSequence(seed).spawn(-(-draws // _BLOCK))
     out = np.zeros((draws, len(base.ids), len(wanted), len(GRADES)), np.uint16)
     for i, stream in enumerate(streams):
         rows = slice(i * _BLOCK, min((i + 1) * _BLOCK, draws))
-        block = _draw_block(plan, np.random.default_rng(stream), rows.stop - rows.start) + outside[None, :, None, :]
+        block = _draw_block(plan, np.random.default_rng(stream), rows.stop - rows.start)
+        block += _rounded(np.random.default_rng(stream.spawn(1)[0]), outside, rows.stop - rows.start)[:, :, None, :]
         if block.max(initial=0) > np.iinfo(out.dtype).max:
             out = out.astype(np.int64)
         out[rows] = block
@@ -526,9 +527,3 @@ def _ranges(sums: np.ndarray, names: Sequence[str], years: Sequence[int], key: s
             "middle": middle.astype(np.int64), "high": high.astype(np.int64),
         }))  # fmt: skip
     return pd.concat(frames, ignore_index=True).sort_values([key, "year", "group"], ignore_index=True)
-
-
-def _whole_table(expected: np.ndarray) -> np.ndarray:
-    grade = np.indices(expected.shape)[1].reshape(-1)
-    values = whole(pd.Series(expected.reshape(-1)), [pd.Series(grade)])
-    return values.to_numpy().reshape(expected.shape)

@@ -186,7 +186,7 @@ def _read(history: pd.DataFrame, years: Sequence[int], window: int, births: pd.D
     problems += [Problem("cohorts_column", sheet="births", column=c) for c in ("year", "births") if births is not None and c not in births]
     if problems:
         raise CountyDataError(problems)
-    if births is not None and (lost := ~(births["births"] >= 0)).any():
+    if births is not None and (lost := ~(pd.to_numeric(births["births"], errors="coerce") >= 0)).any():
         problems.append(Problem("forecast_negative", sheet="births", column="births", fields={"count": int(lost.sum())}))
     table = history.assign(school_id=history["school_id"].astype("str"))
     pupils = pd.to_numeric(table["pupils"], errors="coerce")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from layout.age_list import MOTHERS_END, age_list, ages_are_assumed, compared_cohorts
+from layout.age_list import MOTHERS_END, YOUNGEST, age_list, ages_are_assumed, compared_cohorts
 from layout.attendance import attendance_from_residence
 from layout.county import County
 from layout.scenario import Scenario, check_scenario
@@ -94,7 +94,8 @@ def implausible_counts(county: County, standards: Standards) -> pd.DataFrame:
     -------
     pandas.DataFrame
         what (hukou_high: registered children far above residents; births_off: children per registered birth far from the county's;
-        same_counts: the same ages as another settlement, perhaps entered twice), area_id, value, expected; sorted by its key, what
+        same_counts: the same ages as another settlement, perhaps entered twice; ages_missing: a township without any child aged 0-2
+        where others have them), area_id, value, expected; sorted by its key, what
         and area_id. Places with fewer children than ``check.least`` are not looked at.
 
     Examples
@@ -117,6 +118,13 @@ def implausible_counts(county: County, standards: Standards) -> pd.DataFrame:
         mean = own["children"].sum() / max(own["expected"].sum(), 1.0)
         apart = (own["children"] - own["expected"] * mean).abs() > own["expected"] * mean * standards["check.births_spread"]
         rows += [("births_off", str(t), float(c), float(e * mean)) for t, e, c in own[apart & (own.max(axis=1) >= least)].itertuples()]
+    young = children[children["age"] < YOUNGEST].groupby("settlement_id")["persons"].sum()
+    if young.sum() > 0:
+        town = dict(zip(county.settlements["settlement_id"], county.settlements["township_id"], strict=True))
+        by_town = pd.DataFrame({"all": children.groupby("settlement_id")["persons"].sum(), "young": young}).fillna(0.0).groupby(town).sum()
+        lacking = by_town[(by_town["young"] <= 0) & (by_town["all"] >= least)]
+        share = young.sum() / children["persons"].sum()
+        rows += [("ages_missing", str(t), 0.0, float(n * share)) for t, n in lacking["all"].items()]
     if not split and len(children):
         wide = children.pivot_table(index="settlement_id", columns=["age", "sex"], values="persons", aggfunc="sum").fillna(0.0)
         # round figures of one size everywhere are an example, not a slip

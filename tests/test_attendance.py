@@ -101,6 +101,13 @@ def test_pupils_from_outside_are_kept_as_they_are(paper):
     assert (more - plain).unstack().loc[:, 4:9].to_numpy() == pytest.approx(np.zeros((2, 6)), abs=1e-9)
 
 
+def test_pupils_from_outside_need_a_settlement_where_they_study(paper):
+    townships = pd.concat([paper.townships, pd.DataFrame({"township_id": ["T3"], "name": ["丙乡"], "is_county_seat": [False]})], ignore_index=True)
+    incoming = check("incoming", pd.DataFrame({"township_id": ["T3"], "band": ["lower"], "pupils": [30.0]}))
+    with pytest.raises(CountyDataError, match="township T3, which has no settlement"):
+        project_pupils(dataclasses.replace(paper, townships=townships, incoming=incoming), STANDARDS, years=[2025])
+
+
 def test_the_attendance_matrix_holds_everybody(paper):
     rows = [*TWO_YEARS, *[("T2", "lower", p, np.nan, s) for p, s in (("home", 0.8), ("out_of_county", 0.2))]]
     incoming = check("incoming", pd.DataFrame({"township_id": ["T2"], "band": ["junior"], "pupils": [9.0]}))

@@ -255,6 +255,27 @@ def test_each_fault_has_its_remedy(change, key):
     assert all(p.remedy("zh") and p.remedy("en") for p in error.value.problems)
 
 
+def test_years_written_as_text_count_and_years_left_out_are_said():
+    start, survival = people(100, 50, 0, 100, 50, 0), frame("survival", 1.0, years=(2025, 2026))
+    come = frame("migrants", 5.0, years=(2025, 2026))
+    fertility = pd.DataFrame({"year": [2025, 2026], "age": 1, "rate": 0.1})
+    plain = project_cohorts(start, survival, fertility, srb=1.0, years=[2025, 2026], migration=come).people
+    text = project_cohorts(start, survival, fertility, srb=1.0, years=[2025, 2026], migration=come.astype({"year": str})).people
+    assert_frame_equal(plain, text)
+    with pytest.raises(CountyDataError, match="sheet 'fertility', column 'year': 2026 is missing"):
+        project_cohorts(start, survival, fertility.head(1), srb=1.0, years=[2025, 2026], migration=come)
+    two = pd.concat([start.assign(area_id="a"), start.assign(area_id="b")])
+    with pytest.raises(CountyDataError, match="sheet 'fertility', column 'area_id': b is missing"):
+        project_cohorts(two, survival, fertility.assign(area_id="a"), srb=1.0, years=[2025, 2026])
+
+
+def test_the_oldest_groups_never_survive_below_nothing():
+    ages = [0, 1, *range(5, 115, 5)]
+    mx = pd.DataFrame({"year": 2025, "sex": "female", "age": ages, "mx": [0.01, 0.001, *np.geomspace(0.0005, 1.1, len(ages) - 2)]})
+    found = survival_from_mx(mx, step=5).survival
+    assert ((found > 0) & (found <= 1)).all() and (found.iloc[10:].diff().dropna() < 0.05).all()
+
+
 def test_a_survival_above_one_is_refused_and_not_clipped():
     with pytest.raises(CountyDataError, match="survival above 1 at 2025 female 1"):
         project_cohorts(people(1, 1, 1, 1, 1, 1), frame("survival", [1.0, 1.24, 1.0, 1.0, 1.0, 1.0]), FERTILITY, srb=1.1, years=[2025])

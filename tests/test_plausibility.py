@@ -61,6 +61,14 @@ def test_ages_entered_twice_are_listed(paper):
     assert implausible_counts(county, STANDARDS)[["what", "area_id"]].to_numpy().tolist() == [["same_counts", "A"], ["same_counts", "C"]]
 
 
+def test_a_township_without_small_children_is_listed(paper):
+    people = paper.population[~(paper.population.settlement_id.isin(["D", "E"]) & (paper.population.age < 3))]
+    found = implausible_counts(dataclasses.replace(paper, population=people.reset_index(drop=True)), STANDARDS)
+    assert found[["what", "area_id"]].to_numpy().tolist() == [["ages_missing", "T2"]] and "note.ages_missing" in keys(
+        dataclasses.replace(paper, population=people.reset_index(drop=True))
+    )
+
+
 def test_small_places_are_not_accused(paper):
     people = paper.population.assign(persons=1.0, registered=1.0)
     people.loc[people.settlement_id == "B", "registered"] = 1.3
