@@ -39,7 +39,7 @@ def project_enrolment(history: pd.DataFrame, *, years: Sequence[int], window: in
     is shrunk twice, each time by the share of its variance that is chance (James-Stein): the county's ratio of a grade towards 1,
     and a school's towards the county's. So a large steady county keeps its ratio and a small school moves its cohorts up. Where some
     schools stop at the grade below (teaching points), their children go to the schools that had more pupils than their own cohort
-    before, in that proportion.
+    before, in that proportion; a grade that starts in a school though nobody leaves another one for it stays at its mean.
 
     The lowest grade is the entry. Without ``births`` it stays at the school's mean of the last ``window`` years. With them the
     county's entry is the births of the cohort times the ratio of past entries to past cohorts, shared out as in the last years:
@@ -271,6 +271,7 @@ def _forecast(past: _History, ahead: int, window: int, entry: np.ndarray | None)
     with np.errstate(invalid="ignore"):
         counts = np.maximum(np.isfinite(recent).sum(axis=1), 1)
         mean = np.where(np.isfinite(now), np.nansum(recent, axis=1) / counts, np.nan)
+    starts = np.isfinite(now[:, 1:]) & ~np.isfinite(now[:, :-1]) & (arrive == 0)
     out = np.full((len(past.schools), ahead, len(past.grades)), np.nan)
     before = now
     for h in range(ahead):
@@ -280,6 +281,8 @@ def _forecast(past: _History, ahead: int, window: int, entry: np.ndarray | None)
         # who leaves a school that stops at the grade below goes to the schools that took such children before
         gone = np.nansum(np.where(leaving, before[:, :-1], 0.0), axis=0)
         year[:, 1:] = np.maximum(np.nan_to_num(year[:, 1:]) + arrive * gone, 0.0)
+        # a grade that starts in a school though nobody leaves another one for it is like an entry
+        year[:, 1:] = np.where(starts, mean[:, 1:], year[:, 1:])
         year[:, 1:][~np.isfinite(now[:, 1:])] = np.nan
         out[:, h] = before = year
     return out, [s for s, there in zip(past.schools, open_now, strict=True) if not there]
@@ -294,23 +297,26 @@ def _arrivals(past: _History, window: int) -> tuple[np.ndarray, np.ndarray]:
     now = past.pupils[:, -1]
     leaving = np.isfinite(now[:, :-1]) & ~np.isfinite(now[:, 1:])
     lower, upper = past.pupils[:, :-1, :-1][:, -window:], past.pupils[:, 1:, 1:][:, -window:]
-    there = np.isfinite(past.pupils[:, 1:]).any(axis=2)[:, -window:, None]
-    gone = np.nansum(np.where(np.isfinite(lower) & ~np.isfinite(upper) & there, lower, 0.0), axis=(0, 1))
-    taken = np.where(np.isfinite(upper), np.nan_to_num(upper) - np.nan_to_num(lower), 0.0).sum(axis=1)
+    left = _left(past)[:, -window:]
+    gone = np.nansum(np.where(left, lower, 0.0), axis=(0, 1))
+    taken = np.where(np.isfinite(upper) & left.any(axis=0), np.nan_to_num(upper) - np.nan_to_num(lower), 0.0).sum(axis=1)
     # a school that lost pupils takes a little less than none: so the sum of all schools is right
     taken = np.where(np.isfinite(now[:, 1:]), taken, 0.0)
     return np.divide(taken, gone, out=np.zeros_like(taken), where=gone > 0), leaving
 
 
+def _left(past: _History) -> np.ndarray:
+    """Say which schools, year by year, taught a grade and not the next one a year later, though they were still there."""
+    there = np.isfinite(past.pupils[:, 1:]).any(axis=2)[:, :, None]
+    return np.isfinite(past.pupils[:, :-1, :-1]) & ~np.isfinite(past.pupils[:, 1:, 1:]) & there
+
+
 def _pairs(past: _History) -> tuple[np.ndarray, np.ndarray]:
     """Return pupils of a grade and of the next one a year later, by school, year and grade; nan where one of both is missing."""
     lower, upper = past.pupils[:, :-1, :-1], past.pupils[:, 1:, 1:]
-    both = np.isfinite(lower) & np.isfinite(upper)
-    there = np.isfinite(past.pupils[:, 1:]).any(axis=2)[:, :, None]
-    # where children come from schools that stop a grade below, a school's cohort moves up and the difference are arrivals
-    mixed = (np.isfinite(lower) & ~np.isfinite(upper) & there).any(axis=(0, 1))
-    own = np.where(mixed, lower, upper)
-    return np.where(both, lower, np.nan), np.where(both, own, np.nan)
+    # where children come from schools that stop a grade below, the difference are arrivals and tell no progression
+    both = np.isfinite(lower) & np.isfinite(upper) & ~_left(past).any(axis=0)
+    return np.where(both, lower, np.nan), np.where(both, upper, np.nan)
 
 
 def _county_ratio(past: _History, window: int) -> np.ndarray:

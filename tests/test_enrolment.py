@@ -166,6 +166,20 @@ def test_a_wave_of_the_teaching_points_arrives_once():
     assert done[(done.grade == 4) & (done.year == 2027)].pupils.sum() == pytest.approx(60, rel=0.02)
 
 
+def test_a_school_that_starts_at_a_grade_is_not_forgotten():
+    # everybody of A may go on in A, yet D takes fifteen of them into its lowest grade every year
+    rows = [("A", y, 60, 60, 45) for y in range(2015, 2026)] + [("D", y, None, None, 15) for y in range(2015, 2026)]
+    done = project_enrolment(history(*rows), years=[2026])
+    assert numbers(done, grade=3) == pytest.approx([45, 15])
+
+
+def test_a_point_that_closed_long_ago_leaves_the_ratios_alone():
+    # until 2012 a point sent its children to A; since then a tenth of A leaves after grade 1 every year
+    rows = [("P", y, 10) for y in range(2006, 2013)] + [("A", y, 100, 110 if y < 2013 else 90) for y in range(2006, 2026)]
+    done = project_enrolment(history(*rows), years=[2026])
+    assert numbers(done, school_id="A", grade=2)[0] == pytest.approx(90)
+
+
 def test_no_years_give_an_empty_table():
     done = project_enrolment(history(("A", 2024, 5), ("A", 2025, 5)), years=[])
     assert len(done) == 0 and list(done) == ["school_id", "year", "grade", "pupils", "low", "high"]
