@@ -10,14 +10,19 @@ import pandas as pd
 
 from layout.location import choose_way
 from layout.standards import Standards, judged_minutes
-from layout.tables import BANDS, check, whole
+from layout.tables import BANDS, check
 
+# sums of fractions that should be halves may be a little less
+TOLERANCE = 1e-9
 # kinds of schools that need not teach every primary grade, and may teach grades together
 INCOMPLETE = ("teaching_point", "small_primary")
 
 
 def whole_children(pupils: pd.DataFrame) -> pd.DataFrame:
     """Round expected pupils to whole children within each year, grade and place of study.
+
+    Running sums in the order of the settlement codes are rounded, so that the total and the sum of any run of neighbours are off by
+    less than a child; a settlement is off by less than one.
 
     Parameters
     ----------
@@ -33,11 +38,15 @@ def whole_children(pupils: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> pupils = pd.DataFrame({"settlement_id": ["A", "B"], "year": 2026, "grade": 1, "pupils": [0.6, 0.8]})
     >>> whole_children(pupils)[["settlement_id", "attends", "pupils"]].values.tolist()
-    [['B', 'home', 1]]
+    [['A', 'home', 1]]
     """
     table = check("pupils", pupils)
     table["attends"] = table["attends"].where(table["attends"] != "", "home")
-    table["pupils"] = whole(table["pupils"], [table["year"], table["grade"], table["attends"]])
+    # running sums in the order of the codes, which is that of the townships: every run of neighbours keeps its sum to a child, where
+    # the largest remainders would give all children to the places with the larger fraction
+    running = table.groupby(["year", "grade", "attends"], sort=False)["pupils"].cumsum()
+    upto = np.floor(running + 0.5 + TOLERANCE)
+    table["pupils"] = (upto - upto.groupby([table["year"], table["grade"], table["attends"]], sort=False).shift(fill_value=0.0)).astype("int64")
     return table[table["pupils"] > 0].reset_index(drop=True)
 
 

@@ -212,7 +212,7 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: 
         count in no school.
     whole_county
         Whether the assignment is of everybody: the children of a settlement that rounding left without a child of a grade then go where
-        its band goes, else its other children, else the grade in the county.
+        its band goes, else its other children, else its neighbour in the order of the codes.
 
     Returns
     -------
@@ -241,10 +241,19 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: 
         mine = year == y
         np.add.at(sent, (place[mine], grade[mine], school[mine]), rows["pupils"].to_numpy(float)[mine])
         by_band = np.stack([sent[:, bands == band].sum(axis=1) for band in range(len(BANDS))], axis=1)[:, bands]
-        # rounding leaves many small settlements without a child of a grade: they go where their band, their children, or the grade goes
-        everywhere = (by_band, np.broadcast_to(sent.sum(axis=1, keepdims=True), sent.shape), np.broadcast_to(sent.sum(axis=0), sent.shape))
-        for other in everywhere if whole_county else ():
-            sent = np.where(sent.sum(axis=2, keepdims=True) > 0, sent, other)
+        if whole_county:
+            # rounding leaves many small settlements without a child of a grade: they go where their band goes, else their children
+            for other in (by_band, np.broadcast_to(sent.sum(axis=1, keepdims=True), sent.shape)):
+                sent = np.where(sent.sum(axis=2, keepdims=True) > 0, sent, other)
+            # else with the neighbour in the order of the codes whose child was counted
+            for g in range(len(GRADES)):
+                there = np.flatnonzero(sent[:, g].sum(axis=1) > 0)
+                if len(there):
+                    order = np.arange(len(sent))
+                    right = np.minimum(np.searchsorted(there, order), len(there) - 1)
+                    left = np.maximum(right - 1, 0)
+                    nearer = np.where(np.abs(there[left] - order) < np.abs(there[right] - order), there[left], there[right])
+                    sent[:, g] = sent[nearer, g]
         share = sent / np.maximum(sent.sum(axis=2, keepdims=True), 1e-12)
         for g in range(len(GRADES)):
             sums[:, :, y, g] = draws.pupils[:, :, y, g].astype(float) @ share[:, g, : len(names)]

@@ -198,7 +198,15 @@ def test_a_year_that_names_an_unknown_school_is_refused():
 
 def test_whole_children_keep_the_total_of_a_grade():
     table = pupils_of([("A", 1, "home", 0.4), ("B", 1, "home", 0.4), ("C", 1, "home", 0.4), ("A", 2, "", 1.0)])
-    assert found(whole_children(table), "settlement_id", "grade", "attends", "pupils") == [["A", 1, "home", 1], ["A", 2, "home", 1]]
+    assert found(whole_children(table), "settlement_id", "grade", "attends", "pupils") == [["A", 2, "home", 1], ["B", 1, "home", 1]]
+
+
+def test_whole_children_keep_the_sum_of_neighbours():
+    # twenty hamlets of half a child, twenty of three tenths: ten and six children, and not sixteen and none
+    table = pupils_of([(f"{t}{i:02d}", 1, "home", n) for t, n in (("A", 0.5), ("B", 0.3)) for i in range(20)])
+    whole = whole_children(table)
+    assert whole.groupby(whole.settlement_id.str[0]).pupils.sum().to_dict() == {"A": 10, "B": 6}
+    assert whole.pupils.max() == 1
 
 
 def test_nearest_school_of_the_paper_county():

@@ -217,7 +217,7 @@ def test_schools_take_their_shares_within_a_draw():
 
 
 def test_settlements_rounded_to_no_child_still_count_in_their_school():
-    # the assignment names only A in grade 1; B's children of grade 1 go where its grade 2 goes, or with the county where it is whole
+    # the assignment names only A in grade 1; B's children of grade 1 go where its grade 2 goes, or with its neighbour, where it is whole
     rows = pd.DataFrame({"settlement_id": ["A"], "year": 2030, "grade": 1, "school_id": "S", "pupils": [5]})
     more = pd.concat([rows, pd.DataFrame({"settlement_id": ["B"], "year": 2030, "grade": 2, "school_id": "R", "pupils": [1]})], ignore_index=True)
     alone, whole, own = (
