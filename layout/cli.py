@@ -13,7 +13,7 @@ import sys
 import tempfile
 import tomllib
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -27,6 +27,7 @@ from layout import messages
 if TYPE_CHECKING:
     from layout.county import County
     from layout.plan import Plan
+    from layout.standards import Standards
     from layout.tables import CountyDataError
 
 DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
@@ -34,6 +35,11 @@ DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
 DRAWS = 200
 # output that goes to a file is not folded at the width of a screen
 _PIPED_WIDTH = 220
+# findings of one kind that are named
+_NAMED = 5
+# sentence of each kind of gap in the roads, and the note that says the same
+_GAPS = {"far_settlement": ("cli.gap_far_settlement", "note.far_settlement"), "school_off_network": ("cli.gap_school_off_network", "note.far_school"),
+         "isolated_piece": ("cli.gap_isolated_piece", ""), "open_end": ("cli.gap_open_end", "")}  # fmt: skip
 # places outside the outermost settlements whose roads children may use
 _MARGIN_DEG = 0.05
 _FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
@@ -131,10 +137,12 @@ def check(folder: CountyFolder, lang: Lang = "zh") -> None:
     with _exits(lang, stream=sys.stdout):
         county = read_county(folder)
         # what only a stage can see is looked at too: moves larger than their village, places far from any road
-        notes = plan_notes(county, read_standards(county.standards_path))
+        standards = read_standards(county.standards_path)
+        notes = plan_notes(county, standards)
         _say("cli.no_problems", lang)
         _describe(county, lang)
         _say_notes(notes, lang)
+        _say_gaps(county, standards, {key for key, _ in notes}, lang)
 
 
 @app.command(help=_help("plan"))
@@ -240,6 +248,21 @@ def _say_notes(notes: Iterable[tuple[str, Mapping[str, object]]], lang: str) -> 
 
     for sentence in describe(notes, lang):
         _say("cli.note", lang, text=_shown(sentence))
+
+
+def _say_gaps(county: County, standards: Standards, said: Collection[str], lang: str) -> None:
+    from layout.data_gaps import road_gaps
+
+    if county.roads is None:
+        return
+    found = road_gaps(county.roads, county.settlements, county.schools, standards)
+    for gap, rows in found.groupby("gap"):
+        key, note = _GAPS[str(gap)]
+        if note in said:
+            continue
+        first = rows.sort_values(["settlements", "length_m", "id"], ascending=[False, False, True])["id"].head(_NAMED)
+        _say("cli.note", lang, text=messages.text(key, lang, count=len(rows), names=_shown("、".join(first)),
+             km=f"{rows['length_m'].sum() / 1000:,.1f}", settlements=rows["settlements"].sum()))  # fmt: skip
 
 
 def _describe(county: County, lang: str) -> None:

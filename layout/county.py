@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from layout import messages
 from layout.age_split import split_population
 from layout.coordinates import SYSTEMS, to_wgs84
-from layout.roads import Roads, metric_crs, read_roads, write_roads
+from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
 from layout.standards import read_standards
 from layout.tables import CountyDataError, Problem, check, empty, inspect, schemas
@@ -111,7 +111,8 @@ def read_county(folder: str | Path) -> County:
     ----------
     folder
         The county folder. ``county.xlsx`` or CSV files (UTF-8 with or without BOM, GB18030) named like the tables, with
-        the headings of the template in Chinese or English; ``roads.osm.pbf`` or ``roads.gpkg``; ``terrain.tif`` or
+        the headings of the template in Chinese or English; ``roads.osm.pbf``, ``roads.gpkg`` or roads in any other format of
+        :func:`layout.roads.read_roads`, also a transport bureau's; ``terrain.tif`` or
         ``.hgt`` tiles; optionally ``boundary`` and ``exclusions`` (GeoJSON, GeoPackage, Shapefile) and ``standards.toml``.
 
     Returns
@@ -165,7 +166,7 @@ def read_county(folder: str | Path) -> County:
             tables["assumptions"] = check("assumptions", pd.concat([tables["assumptions"], assumed], ignore_index=True))
     if problems:
         raise CountyDataError(problems)
-    notes = _kept_notes(settings) + notes
+    notes = _kept_notes(settings) + notes + _road_notes(roads)
     for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
         if missing is None:
             notes.append((note, {}))
@@ -285,6 +286,13 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
     return out
 
 
+def _road_notes(roads: Roads | None) -> list[tuple[str, dict[str, object]]]:
+    counted = {} if roads is None else {k: int(roads.source.get(k) or 0) for k in ("unknown_class", "duplicates", "empty")}
+    if roads is None or not any(counted.values()):
+        return []
+    return [("note.roads_counted", {"file": roads.source.get("file", ""), **counted})]
+
+
 def _kept_notes(settings: Mapping[str, object]) -> list[tuple[str, dict[str, object]]]:
     given = settings.get("note", [])
     entries = [dict(n) for n in given if isinstance(n, Mapping)] if isinstance(given, list) else []
@@ -305,7 +313,7 @@ def _date(value: object) -> dt.date:
 
 def _paths(folder: Path, settings: Mapping[str, object], problems: list[Problem]) -> dict[str, list[Path]]:
     usual = {
-        "workbook": ["county.xlsx", "county.xls"], "roads": ["roads.osm.pbf", "roads.gpkg", "roads.graphml"],
+        "workbook": ["county.xlsx", "county.xls"], "roads": [f"roads{ending}" for ending in FORMATS],
         "terrain": ["terrain.tif", "*.hgt", "*.hgt.zip"], "boundary": ["boundary.geojson", "boundary.gpkg", "boundary.shp"],
         "exclusions": ["exclusions.geojson", "exclusions.gpkg", "exclusions.shp"], "standards": ["standards.toml"],
     }  # fmt: skip

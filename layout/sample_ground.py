@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 from shapely.geometry import LineString
 
-from layout.roads import Roads
+from layout.roads import Roads, complete_edges
 from layout.terrain import Terrain
 
 CELL_M = 90.0  # side of a terrain cell
@@ -337,7 +337,7 @@ def to_roads(rng: np.random.Generator, grid: Grid, links: Links, crs: str) -> Ro
         shapes.append(shape)
     edges = gpd.GeoDataFrame(rows, geometry=shapes, crs=crs)
     edges.insert(0, "edge_id", np.arange(len(edges)))
-    return Roads(nodes, edges, crs, {"file": "", "sha256": "", "attribution": ""})
+    return Roads(nodes, complete_edges(edges), crs, {"file": "", "sha256": "", "attribution": ""})
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -9,19 +10,18 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
-from layout.network import STEP_M, Arcs, Costs, Network, join_shapes, least_of_pairs, prepare_network, smooth_surface, usable_edges
+from layout.joins import read_places
+from layout.network import Network, prepare_network, reweigh
+from layout.pace import NEVER, TICKS
+from layout.reach import nearest_labels
 from layout.roads import Roads
-from layout.standards import Standards, read_standards
+from layout.search import Joined, join_places, least_ticks
+from layout.standards import Standards
 from layout.tables import check
-from layout.terrain import Terrain, elevation_at, tobler_factor, transformer
+from layout.terrain import Terrain
 
-# points whose elevation is looked up in one go, and entries of a table of distances held at once: bounds on memory
-_CHUNK_POINTS = 2_000_000
-_CHUNK_ENTRIES = 12_000_000
-# minutes are kept to this many decimals, so that the order of additions cannot show
+# minutes are kept to this many decimals: six milliseconds are more than anybody knows
 _DECIMALS = 4
 
 
@@ -31,49 +31,53 @@ class TravelMatrix:
 
     Parameters
     ----------
-    from_ids, to_ids
-        Ids of the rows and columns, in the order given.
-    minutes, minutes_back
-        Towards the destination and on the way back, float32, origins x destinations; infinite where unreachable.
-    mode, band
-        Of the network.
+    origins, destinations
+        The places, joined to the network.
+    minutes
+        Towards the destination, float32, origins x destinations; infinite where unreachable.
+    limit
+        Minutes beyond which a pair counts as unreachable.
     """
 
-    from_ids: tuple[str, ...]
-    to_ids: tuple[str, ...]
+    origins: Joined
+    destinations: Joined
     minutes: np.ndarray
-    minutes_back: np.ndarray
-    mode: str
-    band: str
+    limit: float
+
+    @property
+    def from_ids(self) -> tuple[str, ...]:
+        """Return the ids of the rows, in the order given."""
+        return self.origins.ids
+
+    @property
+    def to_ids(self) -> tuple[str, ...]:
+        """Return the ids of the columns, in the order given."""
+        return self.destinations.ids
+
+    @property
+    def mode(self) -> str:
+        """Return the mode of the network."""
+        return self.origins.network.mode
+
+    @property
+    def band(self) -> str:
+        """Return the grade band of the network."""
+        return self.origins.network.band
+
+    @functools.cached_property
+    def minutes_back(self) -> np.ndarray:
+        """Return the minutes on the way back, shaped like ``minutes``; they are looked for when first asked for."""
+        return _float_minutes(_exact(self.destinations, self.origins, self.limit).T)
 
     def to_times(self) -> pd.DataFrame:
         """Return the pairs that can be travelled both ways as table ``times``."""
-        return _times((self.from_ids, self.to_ids), self.minutes, self.minutes_back, None, self.mode, self.band)
+        return _times(self.origins, self.destinations, self.limit)
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Points with ids, in the metric coordinate system."""
-
-    ids: tuple[str, ...]
-    x: np.ndarray
-    y: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Joins:
-    """Where places meet edges: place, edge, share of its length, minutes to it and back across open ground."""
-
-    place: np.ndarray
-    edge: np.ndarray
-    share: np.ndarray
-    out: np.ndarray
-    back: np.ndarray
-    count: int
-
-
-def travel_matrix(network: Network, origins: gpd.GeoDataFrame, destinations: gpd.GeoDataFrame, *, limit: float | None = None) -> TravelMatrix:
-    """Return minutes between all origins and destinations as arrays.
+def travel_matrix(
+    network: Network, origins: gpd.GeoDataFrame | Joined, destinations: gpd.GeoDataFrame | Joined, *, limit: float | None = None
+) -> TravelMatrix:
+    """Return minutes from all origins to all destinations as an array.
 
     Parameters
     ----------
@@ -81,13 +85,15 @@ def travel_matrix(network: Network, origins: gpd.GeoDataFrame, destinations: gpd
         From :func:`prepare_network`.
     origins, destinations
         Points in any coordinate system; ids from a column ``id``, else ``settlement_id`` or ``school_id``, else the index.
+        Places that :func:`join_places` has joined need not be looked up again.
     limit
-        Minutes beyond which a pair counts as unreachable; None searches everything.
+        Minutes beyond which a pair counts as unreachable; None searches everything up to 59 hours.
 
     Returns
     -------
     TravelMatrix
-        Float32 minutes both ways, infinite where unreachable.
+        Float32 minutes, infinite where unreachable. Large matrices are searched in compiled loops, which take some seconds
+        to compile the first time on a machine; the answers are the same.
 
     Examples
     --------
@@ -95,18 +101,21 @@ def travel_matrix(network: Network, origins: gpd.GeoDataFrame, destinations: gpd
     >>> travel_matrix(network, paper.settlements, paper.schools).minutes.tolist()
     [[15.0, 70.0], [5.0, 60.0], [10.0, 45.0], [45.0, 10.0], [75.0, 20.0]]
     """
-    a, b = _places(origins, network.crs), _places(destinations, network.crs)
-    there, back, _ = _both_ways(network, a, b, math.inf if limit is None else float(limit))
-    return TravelMatrix(a.ids, b.ids, there.astype("float32"), back.astype("float32"), network.mode, network.band)
+    a, b = join_places(network, origins), join_places(network, destinations)
+    most = math.inf if limit is None else float(limit)
+    ticks, fixed, most_ticks = _search(a, b, most)
+    minutes = ((ticks + fixed) / TICKS).astype("float32")
+    np.copyto(minutes, np.float32(np.inf), where=ticks > most_ticks)
+    return TravelMatrix(a, b, minutes, most)
 
 
 def travel_times(
-    roads: Roads,
-    origins: gpd.GeoDataFrame,
-    destinations: gpd.GeoDataFrame,
+    roads: Roads | Network,
+    origins: gpd.GeoDataFrame | Joined,
+    destinations: gpd.GeoDataFrame | Joined,
     *,
-    mode: str = "walk",
-    band: str = "lower",
+    mode: str | None = None,
+    band: str | None = None,
     level_kph: float | None = None,
     terrain: Terrain | None = None,
     limit: float | None = None,
@@ -119,8 +128,12 @@ def travel_times(
 
     Parameters
     ----------
-    roads, mode, band, level_kph, terrain, standards
-        As in :func:`prepare_network`.
+    roads
+        The roads; or a prepared network, which is given the minutes asked for.
+    mode, band
+        ``walk`` and ``lower`` where None and roads are given; those of the network otherwise.
+    level_kph, terrain, standards
+        As in :func:`prepare_network`; the terrain of a network is that it was prepared with.
     origins, destinations
         As in :func:`travel_matrix`.
     limit
@@ -143,11 +156,9 @@ def travel_times(
     >>> times[["from_id", "to_id", "minutes"]].head(2).values.tolist()
     [['A', 'S1', 27.7778], ['B', 'S1', 9.2593]]
     """
-    rules = read_standards() if standards is None else standards
-    network = prepare_network(roads, mode=mode, band=band, level_kph=level_kph, terrain=terrain, standards=rules)
-    a, b = _places(origins, network.crs), _places(destinations, network.crs)
-    there, back, uncapped = _both_ways(network, a, b, default_limit(mode, rules) if limit is None else float(limit))
-    return _times((a.ids, b.ids), there, back, uncapped, mode, band)
+    network = _network(roads, mode, band, level_kph, terrain, standards)
+    a, b = join_places(network, origins), join_places(network, destinations)
+    return _times(a, b, default_limit(network.mode, network.standards) if limit is None else float(limit))
 
 
 def default_limit(mode: str, standards: Standards) -> float:
@@ -167,20 +178,20 @@ def default_limit(mode: str, standards: Standards) -> float:
 
     Examples
     --------
-    >>> default_limit("walk", read_standards()), default_limit("week", read_standards())
+    >>> default_limit("walk", layout.read_standards()), default_limit("week", layout.read_standards())
     (120.0, 240.0)
     """
     return 2 * standards["travel.limit.week"] if mode == "week" else standards["travel.daily_max"]
 
 
 def nearest(
-    roads: Roads,
-    origins: gpd.GeoDataFrame,
-    destinations: gpd.GeoDataFrame,
+    roads: Roads | Network,
+    origins: gpd.GeoDataFrame | Joined,
+    destinations: gpd.GeoDataFrame | Joined,
     *,
     k: int = 1,
-    mode: str = "walk",
-    band: str = "lower",
+    mode: str | None = None,
+    band: str | None = None,
     terrain: Terrain | None = None,
     level_kph: float | None = None,
     limit: float | None = None,
@@ -218,6 +229,48 @@ def nearest(
     return check("times", times[times["rank"] <= k])
 
 
+def nearest_by_node(network: Network, places: gpd.GeoDataFrame | Joined, *, direction: str = "towards", limit: float | None = None) -> pd.DataFrame:
+    """Return for every node of the roads the nearest place.
+
+    Parameters
+    ----------
+    network
+        Prepared for ``walk``.
+    places
+        As in :func:`travel_matrix`.
+    direction
+        ``towards`` the place or ``from`` it.
+    limit
+        Minutes beyond which a node has no row; None looks everywhere.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Keyed by ``node_id``: ``place_id``, ``minutes``. Ties go to the place that comes first; unreachable nodes have no row.
+
+    Raises
+    ------
+    ValueError
+        If the network is not one for walking, or the direction not known.
+
+    Examples
+    --------
+    >>> found = nearest_by_node(prepare_network(paper.roads, level_kph=6), paper.schools)
+    >>> found.head(2).values.tolist()
+    [[0, 'S1', 15.0], [1, 'S1', 5.0]]
+    """
+    if direction not in ("towards", "from"):
+        raise ValueError(f"direction must be 'towards' or 'from', not {direction!r}")
+    joined = join_places(network, places)
+    most = NEVER - 1 if limit is None else min(NEVER - 1, math.floor(limit * TICKS))
+    label, owner = nearest_labels(network, joined, towards=direction == "towards", limit=most)
+    at = np.flatnonzero(owner[: len(network.topology.node_id)] >= 0)
+    ids = np.asarray(joined.ids, dtype=object)
+    return pd.DataFrame({"node_id": network.topology.node_id[at], "place_id": ids[owner[at]], "minutes": label[at] / TICKS}).astype(
+        {"place_id": "str"}
+    )
+
+
 def unjoined(roads: Roads, places: gpd.GeoDataFrame, *, standards: Standards, mode: str = "walk") -> pd.DataFrame:
     """List the places farther from any usable road than the radius of joining.
 
@@ -239,204 +292,90 @@ def unjoined(roads: Roads, places: gpd.GeoDataFrame, *, standards: Standards, mo
 
     Examples
     --------
-    >>> len(unjoined(paper.roads, paper.settlements, standards=read_standards()))
+    >>> len(unjoined(paper.roads, paper.settlements, standards=layout.read_standards()))
     0
     """
-    points = _places(places, roads.crs)
-    shapes = join_shapes(usable_edges(roads, mode))
-    distance = np.full(len(points.ids), np.inf)
-    shapes = shapes[~shapely.is_missing(shapes)]
-    if len(shapes) and len(distance):
-        where = shapely.points(points.x, points.y)
-        found, metres = shapely.STRtree(shapes).query_nearest(where, return_distance=True, all_matches=False)
-        distance[found[0]] = metres
-    far = distance > standards["travel.join_radius"]
-    frame = pd.DataFrame({"id": np.asarray(points.ids, dtype=object), "distance_m": distance}).astype({"id": "str"})
-    return frame[far].sort_values("id", ignore_index=True)
+    found = snap(roads, places, mode=mode)
+    far = found[~(found["distance_m"] <= standards["travel.join_radius"])]
+    return far[["id", "distance_m"]].sort_values("id", ignore_index=True)
 
 
-def _places(frame: gpd.GeoDataFrame, crs: str) -> _Places:
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise ValueError("places must be a GeoDataFrame with a coordinate system")
-    if not (frame.geom_type == "Point").all() or frame.geometry.is_empty.any():
-        raise ValueError("places must all be points")
-    column = next((c for c in ("id", "settlement_id", "school_id") if c in frame), None)
-    ids = tuple(str(i) for i in (frame.index if column is None else frame[column]))
-    if len(set(ids)) < len(ids):
-        raise ValueError("ids of places must be unique")
-    points = frame.geometry.to_crs(crs)
-    return _Places(ids, points.x.to_numpy(float), points.y.to_numpy(float))
+def snap(roads: Roads, places: gpd.GeoDataFrame, *, mode: str = "walk") -> gpd.GeoDataFrame:
+    """Return the nearest point of a usable road to every place.
+
+    Parameters
+    ----------
+    roads
+        The roads.
+    places
+        Points, as in :func:`travel_matrix`.
+    mode
+        Roads of which mode count; motorways never do, nor do bridges, tunnels and ferries between their ends.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        One row a place, in their order: ``id``, ``edge_id`` (-1 where there is no road), ``distance_m`` (then infinite),
+        ``geometry`` (then the place itself).
+
+    Examples
+    --------
+    >>> snap(paper.roads, paper.settlements).distance_m.max()
+    np.float64(0.0)
+    """
+    ids, x, y = read_places(places, roads.crs)
+    network = prepare_network(roads, mode="walk")
+    edges = network.roads.edges
+    usable = {"walk": edges["walk"], "drive": edges["drive"], "bus": edges["bus"]}.get(mode, edges["walk"] | edges["drive"])
+    shapes = network.shapes.copy()
+    shapes[~usable.to_numpy(bool)] = None
+    points = shapely.points(x, y)
+    edge, distance, met = np.full(len(ids), -1), np.full(len(ids), np.inf), points.copy()
+    if (~shapely.is_missing(shapes)).any() and len(ids):
+        found, metres = shapely.STRtree(shapes).query_nearest(points, return_distance=True, all_matches=False)
+        edge[found[0]], distance[found[0]] = edges["edge_id"].to_numpy("int64")[found[1]], metres
+        met[found[0]] = shapely.get_point(shapely.shortest_line(shapes[found[1]], points[found[0]]), 0)
+    return gpd.GeoDataFrame({"id": pd.Series(ids, dtype="str"), "edge_id": edge, "distance_m": distance}, geometry=met, crs=roads.crs)
 
 
-def _both_ways(network: Network, a: _Places, b: _Places, limit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return minutes from a to b, from b to a (both shaped a x b) and, for a bus, from a to b without the 20 km/h rule."""
+def _network(
+    roads: Roads | Network, mode: str | None, band: str | None, level_kph: float | None, terrain: Terrain | None, standards: Standards | None
+) -> Network:
+    if isinstance(roads, Network):
+        if terrain is not None and terrain is not roads.ground.terrain:
+            raise ValueError("a prepared network has its own terrain")
+        kept = mode in (None, roads.mode) and band in (None, roads.band) and level_kph is None and standards in (None, roads.standards)
+        return roads if kept else reweigh(roads, mode=mode, band=band, level_kph=level_kph, standards=standards)
+    return prepare_network(roads, mode=mode or "walk", band=band or "lower", level_kph=level_kph, terrain=terrain, standards=standards)
+
+
+def _search(a: Joined, b: Joined, limit: float, *, uncapped: bool = False) -> tuple[np.ndarray, int, int]:
+    """Return ticks between places, the ticks once a trip besides, and the most that is within the limit."""
+    fixed = round(a.network.fixed_minutes * TICKS)
     # what rounds to the limit is within it
-    moving = limit - network.fixed_minutes + 0.5 * 10**-_DECIMALS
-    ground = None
-    if network.terrain is not None and len(a.ids) + len(b.ids):
-        reach = np.array([-network.join_radius_m, network.join_radius_m])
-        x, y = np.concatenate([a.x, b.x])[:, None] + reach, np.concatenate([a.y, b.y])[:, None] + reach
-        ground = smooth_surface(network.terrain, x, y, network.crs)
-    from_a, from_b = _joins(network, a, ground, moving), _joins(network, b, ground, moving)
-    there, back = _straight(network, a, b, ground)
-    results = [
-        _minutes(network, network.costs, from_a, from_b, there, moving),
-        _minutes(network, network.costs, from_b, from_a, back.T, moving).T,
-    ]
-    if network.uncapped is not None:
-        results.append(_minutes(network, network.uncapped, from_a, from_b, there, moving))
-    results = [np.where(m > moving, np.inf, m + network.fixed_minutes) for m in results]
-    return results[0], results[1], results[2] if len(results) > 2 else None
+    most = min(NEVER - 1, math.floor((limit + 0.5 * 10**-_DECIMALS) * TICKS) - fixed if math.isfinite(limit) else NEVER - 1)
+    return least_ticks(a, b, limit=most, uncapped=uncapped), fixed, most
 
 
-def _joins(network: Network, places: _Places, ground: Terrain | None, limit: float) -> _Joins:
-    points = shapely.points(places.x, places.y)
-    tree = shapely.STRtree(network.shapes)
-    place, edge = tree.query(points, predicate="dwithin", distance=network.join_radius_m)
-    ends_only = shapely.get_type_id(network.shapes[edge]) == 4 if len(edge) else np.zeros(0, bool)
-    share = np.zeros(len(edge))
-    share[~ends_only] = shapely.line_locate_point(network.lines[edge[~ends_only]], points[place[~ends_only]], normalized=True)
-    # an edge that is met at its ends only is met at both
-    place, edge = np.append(place, place[ends_only]), np.append(edge, edge[ends_only])
-    share = np.append(share, np.ones(ends_only.sum()))
-    met = shapely.line_interpolate_point(network.lines[edge], share, normalized=True)
-    x, y = shapely.get_x(met), shapely.get_y(met)
-    near = np.hypot(x - places.x[place], y - places.y[place]) <= network.join_radius_m * (1 + 1e-9)
-    place, edge, share, x, y = place[near], edge[near], share[near], x[near], y[near]
-    out, back = _open_ground(network, ground, places.x[place], places.y[place], x, y)
-    kept = np.fmin(out, back) <= limit
-    return _Joins(place[kept], edge[kept], share[kept], out[kept], back[kept], len(places.ids))
+def _exact(a: Joined, b: Joined, limit: float, *, uncapped: bool = False) -> np.ndarray:
+    """Return minutes from a to b in full precision, infinite beyond the limit."""
+    ticks, fixed, most = _search(a, b, limit, uncapped=uncapped)
+    return np.where(ticks > most, np.inf, (ticks.astype("int64") + fixed) / TICKS)
 
 
-def _straight(network: Network, a: _Places, b: _Places, ground: Terrain | None) -> tuple[np.ndarray, np.ndarray]:
-    there = np.full((len(a.ids), len(b.ids)), np.inf)
-    back = there.copy()
-    if there.size:
-        tree = shapely.STRtree(shapely.points(b.x, b.y))
-        i, j = tree.query(shapely.points(a.x, a.y), predicate="dwithin", distance=network.join_radius_m)
-        there[i, j], back[i, j] = _open_ground(network, ground, a.x[i], a.y[i], b.x[j], b.y[j])
-    return there, back
+def _float_minutes(minutes: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(minutes).astype("float32")
 
 
-def _open_ground(
-    network: Network, ground: Terrain | None, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return minutes on foot straight across open ground from the first points to the second, and back."""
-    distance = np.hypot(x2 - x1, y2 - y1)
-    level = distance / 1000 / network.off_road_kph * 60
-    if ground is None or not ground.elevation.size or not len(distance):
-        return level, level.copy()
-    to_ground = transformer(network.crs, ground.crs)
-    # over so short a way a line that is straight in one coordinate system is straight in the other
-    (x1, y1), (x2, y2) = to_ground.transform(x1, y1), to_ground.transform(x2, y2)
-    pieces = np.maximum(1, np.round(distance / STEP_M)).astype("int64")
-    out, back = np.empty(len(distance)), np.empty(len(distance))
-    bounds = np.searchsorted(np.cumsum(pieces + 1), np.arange(0, (pieces + 1).sum(), _CHUNK_POINTS))
-    for low, high in zip(bounds, [*bounds[1:], len(distance)], strict=True):
-        part = slice(low, high)
-        n = pieces[part]
-        line = np.repeat(np.arange(len(n)), n + 1)
-        first = np.cumsum(n + 1) - (n + 1)
-        share = (np.arange(len(line)) - first[line]) / n[line]
-        x, y = x1[part][line] + share * (x2 - x1)[part][line], y1[part][line] + share * (y2 - y1)[part][line]
-        height = elevation_at(ground, x, y, crs=ground.crs)
-        inner = np.flatnonzero(line[:-1] == line[1:])
-        of = line[inner]
-        run = (distance[part] / n)[of]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            slope = (height[inner + 1] - height[inner]) / run
-        slope = np.where(np.isfinite(slope), slope, 0.0)
-        for result, way in ((out, slope), (back, -slope)):
-            result[part] = level[part] / n * np.bincount(of, 1 / tobler_factor(way), minlength=len(n))
-    return out, back
-
-
-def _minutes(network: Network, costs: Costs, a: _Joins, b: _Joins, straight: np.ndarray, limit: float) -> np.ndarray:
-    """Return the least minutes from places a to places b: by the road network, along one edge, or straight."""
-    best = np.minimum(straight, _along_one_edge(network, costs, a, b))
-    if not best.size or not len(a.place) or not len(b.place):
-        return best
-    # from a place to the ends of an edge, and from the ends of an edge to a place
-    leave = _to_ends(network, costs, a, a.out, away=True)
-    arrive = _to_ends(network, costs, b, b.back, away=False)
-    # the search starts from the side with fewer places; from the destinations it runs against the arrows
-    if b.count <= a.count:
-        return np.minimum(best, _sweep(costs.graph.T.tocsr(), arrive, b.count, leave, a.count, limit).T)
-    return np.minimum(best, _sweep(costs.graph, leave, a.count, arrive, b.count, limit))
-
-
-def _to_ends(network: Network, costs: Costs, joins: _Joins, ground: np.ndarray, *, away: bool) -> Arcs:
-    """Return place, node and least minutes from the place to the node (away) or the other way."""
-    along, against = _part(network, costs, joins)
-    shut_along, shut_against = np.isinf(costs.total_along[joins.edge]), np.isinf(costs.total_against[joins.edge])
-    rest_along, rest_against = costs.total_along[joins.edge] - along, costs.total_against[joins.edge] - against
-    to_start, to_end = (against, rest_along) if away else (along, rest_against)
-    shut_start, shut_end = (shut_against, shut_along) if away else (shut_along, shut_against)
-    # who meets an edge at its very end is at the node, whichever way is open
-    to_start = np.where(joins.share == 0, 0.0, np.where(shut_start, np.inf, to_start))
-    to_end = np.where(joins.share == 1, 0.0, np.where(shut_end, np.inf, to_end))
-    nodes = np.concatenate([network.start[joins.edge], network.end[joins.edge]])
-    return least_of_pairs(np.tile(joins.place, 2), nodes, np.concatenate([ground + to_start, ground + to_end]), len(network.node_id))
-
-
-def _part(network: Network, costs: Costs, joins: _Joins) -> tuple[np.ndarray, np.ndarray]:
-    """Return minutes from the start of the edge to the point where it is met, and back; a closed way as if it took none."""
-    at = 2.0 * joins.edge + joins.share
-    if not len(at):
-        return at, at
-    along, against = (np.interp(at, network.profile, np.where(np.isinf(way), 0.0, way)) for way in (costs.along, costs.against))
-    return along, against
-
-
-def _along_one_edge(network: Network, costs: Costs, a: _Joins, b: _Joins) -> np.ndarray:
-    """Return the least minutes between places that meet one edge, walking along it without passing its ends."""
-    best = np.full((a.count, b.count), np.inf)
-    order_a, order_b = np.argsort(a.edge, kind="stable"), np.argsort(b.edge, kind="stable")
-    (along_a, against_a), (along_b, against_b) = _part(network, costs, a), _part(network, costs, b)
-    both = np.intersect1d(a.edge, b.edge)
-    bounds = [np.searchsorted(edges[order], both, side=side)  # type: ignore[call-overload]
-              for edges, order in ((a.edge, order_a), (b.edge, order_b)) for side in ("left", "right")]  # fmt: skip
-    for edge, low_a, high_a, low_b, high_b in zip(both, *bounds, strict=True):
-        i, j = order_a[low_a:high_a, None], order_b[None, low_b:high_b]
-        along, against = along_b[j] - along_a[i], against_a[i] - against_b[j]
-        ahead, behind = a.share[i] < b.share[j], a.share[i] > b.share[j]
-        # met at one and the same point it does not matter which way is open
-        along = np.where(behind | (ahead & np.isinf(costs.total_along[edge])), np.inf, along)
-        against = np.where(ahead | (behind & np.isinf(costs.total_against[edge])), np.inf, against)
-        # a place meets both ends of a bridge, so one pair may come twice
-        np.minimum.at(best, (a.place[i], b.place[j]), a.out[i] + np.minimum(along, against) + b.back[j])
-    return best
-
-
-def _sweep(graph: csr_array, begin: Arcs, count: int, finish: Arcs, finishes: int, limit: float) -> np.ndarray:
-    """Return the least minutes from each of count places over the graph to each of the finishing places."""
-    nodes = graph.shape[0]
-    links = graph.tocoo()
-    source, target = np.concatenate([links.row, nodes + begin[0]]), np.concatenate([links.col, begin[1]])
-    minutes = np.concatenate([links.data, begin[2]])
-    whole = csr_array((minutes, (source.astype("int32"), target.astype("int32"))), shape=(nodes + count, nodes + count))
-    best = np.full((count, finishes), np.inf)
-    if not len(finish[0]):
-        return best
-    first = np.flatnonzero(np.concatenate([[True], finish[0][1:] != finish[0][:-1]]))
-    places = finish[0][first]
-    chunk = max(1, _CHUNK_ENTRIES // max(nodes + count, len(finish[0])))
-    for low in range(0, count, chunk):
-        rows = np.arange(low, min(low + chunk, count))
-        distance = dijkstra(whole, directed=True, indices=nodes + rows, limit=limit)
-        total = distance[:, finish[1]] + finish[2][None, :]
-        best[rows[:, None], places[None, :]] = np.minimum.reduceat(total, first, axis=1)
-    return best
-
-
-def _times(
-    ids: tuple[tuple[str, ...], tuple[str, ...]], there: np.ndarray, back: np.ndarray, uncapped: np.ndarray | None,
-    mode: str, band: str,
-) -> pd.DataFrame:  # fmt: skip
+def _times(a: Joined, b: Joined, limit: float) -> pd.DataFrame:
+    there, back = _exact(a, b, limit), _exact(b, a, limit).T
     i, j = np.nonzero(np.isfinite(there) & np.isfinite(back))
+    free = np.full(len(i), np.nan)
+    if a.network.ride_uncapped is not None:
+        free = np.round(_exact(a, b, limit, uncapped=True)[i, j], _DECIMALS)
+    names = [np.asarray(ids, dtype=object)[at] for at, ids in ((i, a.ids), (j, b.ids))]
     frame = pd.DataFrame({
-        "from_id": np.asarray(ids[0], dtype=object)[i], "to_id": np.asarray(ids[1], dtype=object)[j], "mode": mode, "band": band,
-        "minutes": np.round(there[i, j].astype(float), _DECIMALS), "minutes_back": np.round(back[i, j].astype(float), _DECIMALS),
-        "minutes_uncapped": np.nan if uncapped is None else np.round(uncapped[i, j], _DECIMALS),
+        "from_id": names[0], "to_id": names[1], "mode": a.network.mode, "band": a.network.band, "minutes": np.round(there[i, j], _DECIMALS),
+        "minutes_back": np.round(back[i, j], _DECIMALS), "minutes_uncapped": free,
     })  # fmt: skip
     return check("times", frame.astype({"from_id": "str", "to_id": "str"}))

@@ -37,14 +37,14 @@ def test_every_key_is_used_and_every_use_is_a_key(request):
     code = "\n".join(p.read_text(encoding="utf-8") for p in sorted((request.config.rootpath / "layout").glob("*.py")))
     literal = set(
         re.findall(
-            r"[\"']((?:class_size|layout|travel|walk|bus|entry|survival|fertility|floor|cost|site|law|size|boarding|decision|privacy|assume|check|uncertainty|relocation|household|forecast|enrolment)\.[a-z0-9_.]*)[\"']",
+            r"[\"']((?:class_size|layout|travel|walk|bus|entry|survival|fertility|floor|cost|site|law|size|boarding|decision|privacy|assume|check|uncertainty|relocation|household|forecast|enrolment|drive|road)\.[a-z0-9_.]*)[\"']",
             code,
         )
     )
     # keys put together from a grade band, role or age group are looked for by their stem
     stems = set(re.findall(r"f[\"']((?:[a-z_0-9]+\.)+)", code)) | {k for k in literal if k.endswith(".")}
     sentences = set(catalogue("zh"))
-    assert {k for k in literal - stems if k not in keys | sentences and not k.startswith("layout.messages")} == set()
+    assert {k for k in literal - stems if k not in keys | sentences and not k.startswith(("layout.messages", "layout.kernels"))} == set()
     # the stem of module names is not one of keys
     stems = stems - {"layout."} | {"layout.g"}
     unused = {k for k in keys if k not in literal and not any(k.startswith(s) for s in stems)}

@@ -18,7 +18,8 @@ import shapely
 from shapely.geometry import LineString, Point
 
 from conftest import CRS, EAST, NORTH, paper_roads
-from layout.network import CLASS_KPH, MODES
+from layout.network import edge_minutes
+from layout.pace import CLASS_KPH, MODES, TICKS
 from layout.roads import Roads, empty_roads, read_roads
 from layout.standards import read_standards
 from layout.terrain import Terrain, read_terrain
@@ -159,8 +160,8 @@ def test_void_terrain_counts_as_flat_and_is_counted():
     void = tilted(0.2)
     void.elevation[:] = np.nan
     network = prepare_network(paper_roads(), terrain=void)
-    assert network.segments == network.flat_segments == 10 * round(1000 / 30)
-    assert prepare_network(paper_roads(), terrain=tilted(0.2)).flat_segments == 0
+    assert (~network.relief.known).sum() == len(network.relief.known) == 10 * round(1000 / 30)
+    assert prepare_network(paper_roads(), terrain=tilted(0.2)).relief.known.all()
     pdt.assert_frame_equal(
         travel_times(paper_roads(), places((EAST, NORTH + 100)), places((EAST + 900, NORTH), prefix="s"), terrain=void),
         travel_times(paper_roads(), places((EAST, NORTH + 100)), places((EAST + 900, NORTH), prefix="s")),
@@ -192,13 +193,13 @@ def test_bus_speed_is_the_least_of_class_limit_and_rule(edge, gradient, kph, unc
     street = {"highway": "residential", "maxspeed_kph": 1.0, "width_m": 9.0}
     roads = make_roads(nodes, [{"from_node": i, "to_node": i + 1, **facts} for i, facts in enumerate((street, edge, street))])
     network = prepare_network(roads, mode="bus", terrain=tilted(gradient))
-    assert network.costs.total_along[1] == pytest.approx(60 / kph * 1.3, rel=1e-3)
-    assert network.uncapped.total_along[1] == pytest.approx(60 / uncapped * 1.3, rel=1e-3)
+    assert edge_minutes(network).minutes[1] == pytest.approx(60 / kph * 1.3, rel=1e-3)
+    assert network.ride_uncapped.ticks[1] / TICKS == pytest.approx(60 / uncapped * 1.3, rel=1e-3)
     week = prepare_network(roads, mode="week", terrain=tilted(gradient))
-    assert week.costs.total_along[1] == pytest.approx(60 / kph, rel=1e-3)
+    assert edge_minutes(week).minutes[1] == pytest.approx(60 / kph, rel=1e-3)
     drive = prepare_network(roads, mode="drive", terrain=tilted(gradient))
     posted = edge.get("maxspeed_kph", math.inf)
-    assert drive.costs.total_along[1] == pytest.approx(60 / min(CLASS_KPH[edge["highway"]], posted), rel=1e-3)
+    assert edge_minutes(drive).minutes[1] == pytest.approx(60 / min(CLASS_KPH[edge["highway"]], posted), rel=1e-3)
 
 
 def test_bus_walks_where_it_cannot_drive_and_against_a_oneway():
@@ -209,11 +210,24 @@ def test_bus_walks_where_it_cannot_drive_and_against_a_oneway():
     # there 2 km ridden (3 min x 1.3) and 3 km on foot (55.5556), back all 5 km on foot (92.5926); wait and stops 8 both times
     assert times.minutes.tolist() == [round(3.9 + 3000 / 54 + 8, 4)]
     assert times.minutes_back.tolist() == [round(5000 / 54 + 8, 4)]
-    # driving cannot use the path at all, and against the one-way street there is no way back
-    assert not len(travel_times(make_roads(nodes, edges), *ends, mode="drive"))
+    # a car goes no farther than the street, and back one walks against it
     drive = travel_matrix(prepare_network(make_roads(nodes, edges), mode="drive"), places((EAST, NORTH)), places((EAST + 2000, NORTH), prefix="s"))
     assert drive.minutes.tolist() == [[3.0]]
-    assert np.isinf(drive.minutes_back).all()
+    np.testing.assert_allclose(drive.minutes_back, [[2000 / 54]], rtol=1e-6)
+
+
+def test_a_bus_is_boarded_once():
+    # two streets that a footbridge joins: ride, walk, ride would be two buses
+    nodes = {1: (EAST, NORTH), 2: (EAST + 3000, NORTH), 3: (EAST + 3300, NORTH), 4: (EAST + 6300, NORTH)}
+    streets = [
+        {"from_node": 1, "to_node": 2},
+        {"from_node": 2, "to_node": 3, "highway": "footway", "drive": False, "bridge": True},
+        {"from_node": 3, "to_node": 4},
+    ]
+    ends = places((EAST, NORTH)), places((EAST + 6300, NORTH), prefix="s")
+    times = travel_times(make_roads(nodes, streets), *ends, mode="bus")
+    # 3 km at 40 km/h x 1.3 ridden, 3.3 km walked
+    assert times.minutes.tolist() == [round(4.5 * 1.3 + 3300 / 54 + 8, 4)]
 
 
 # --- a naive second implementation ---------------------------------------------------------------------------------------
@@ -228,19 +242,16 @@ def naive_minutes(roads: Roads, a: Point, b: Point, *, mode: str, band: str, pla
         slope = ((q.x - p.x) * plane[0] + (q.y - p.y) * plane[1]) / length if length else 0.0
         return length / 1000 / kph * 60 / math.exp(-3.5 * (abs(slope + 0.05) - 0.05))
 
-    def on_edge(edge, p: Point, q: Point, forward: bool) -> float:
-        options = [math.inf]
-        if edge.walk and mode != "drive":
-            options.append(on_foot(p, q, level))
-        if edge.drive and mode != "walk" and (edge.oneway >= 0 if forward else edge.oneway <= 0):
-            kph = min(CLASS_KPH[edge.highway], edge.maxspeed_kph if edge.maxspeed_kph == edge.maxspeed_kph else 1e9)
-            if mode != "drive":
-                slope = ((edge.geometry.coords[-1][0] - edge.geometry.coords[0][0]) * plane[0]
-                         + (edge.geometry.coords[-1][1] - edge.geometry.coords[0][1]) * plane[1]) / edge.length_m  # fmt: skip
-                kph = min(kph, 60, 20 if abs(slope) >= 0.07 or (edge.width_m < 6 and edge.oneway == 0) else 60)
-            options.append(p.distance(q) / 1000 / kph * 60 * (1.3 if mode == "bus" else 1))
-        return min(options)
+    def ridden(edge, p: Point, q: Point) -> float:
+        kph = min(CLASS_KPH[edge.highway], edge.maxspeed_kph if edge.maxspeed_kph == edge.maxspeed_kph else 1e9)
+        if mode != "drive":
+            slope = ((edge.geometry.coords[-1][0] - edge.geometry.coords[0][0]) * plane[0]
+                     + (edge.geometry.coords[-1][1] - edge.geometry.coords[0][1]) * plane[1]) / edge.length_m  # fmt: skip
+            kph = min(kph, 60, 20 if abs(slope) >= 0.07 or (edge.width_m < 6 and edge.oneway == 0) else 60)
+        return p.distance(q) / 1000 / kph * 60 * (1.3 if mode == "bus" else 1)
 
+    # storeys of the graph: walking, riding, walking again
+    walking, top = ((0,), 0) if mode == "walk" else ((0, 2), 2)
     graph = nx.DiGraph()
 
     def link(u, v, minutes: float) -> None:
@@ -252,8 +263,7 @@ def naive_minutes(roads: Roads, a: Point, b: Point, *, mode: str, band: str, pla
     if a.distance(b) <= STANDARDS["travel.join_radius"]:
         link("a", "b", on_foot(a, b, off))
     for edge in roads.edges.itertuples():
-        if not (edge.walk if mode == "walk" else edge.drive if mode == "drive" else edge.walk or edge.drive):
-            continue
+        rides = mode != "walk" and edge.drive
         line = edge.geometry
         stops = [(0.0, edge.from_node, Point(line.coords[0])), (line.length, edge.to_node, Point(line.coords[-1]))]
         for name, place in (("a", a), ("b", b)):
@@ -264,14 +274,23 @@ def naive_minutes(roads: Roads, a: Point, b: Point, *, mode: str, band: str, pla
                     joint = {0.0: edge.from_node, line.length: edge.to_node}.get(along, (name, edge.edge_id))
                     if joint == (name, edge.edge_id):
                         stops.append((along, joint, met))
-                    if name == "a":
-                        link("a", joint, on_foot(place, met, off))
-                    else:
-                        link(joint, "b", on_foot(met, place, off))
+                    for storey in ([0] if name == "a" else [top]) * bool(edge.walk) + [1] * rides:
+                        link(
+                            *(("a", (storey, joint)) if name == "a" else ((storey, joint), "b")),
+                            on_foot(*((place, met) if name == "a" else (met, place)), off),
+                        )
         stops.sort(key=lambda stop: stop[0])
         for (_, u, p), (_, v, q) in itertools.pairwise(stops):
-            link(u, v, on_edge(edge, p, q, True))
-            link(v, u, on_edge(edge, q, p, False))
+            for storey in walking if edge.walk else ():
+                link((storey, u), (storey, v), on_foot(p, q, level))
+                link((storey, v), (storey, u), on_foot(q, p, level))
+            if rides and edge.oneway >= 0:
+                link((1, u), (1, v), ridden(edge, p, q))
+            if rides and edge.oneway <= 0:
+                link((1, v), (1, u), ridden(edge, p, q))
+            for joint in (u, v) if mode != "walk" else ():
+                link((0, joint), (1, joint), 0.0)
+                link((1, joint), (2, joint), 0.0)
     try:
         moving = nx.dijkstra_path_length(graph, "a", "b", weight="minutes")
     except nx.NetworkXNoPath:
@@ -289,7 +308,7 @@ def random_roads(rng: np.random.Generator, nodes: int = 14, edges: int = 22) -> 
             "from_node": int(u), "to_node": int(v), "highway": str(kind), "drive": bool(kind != "path"),
             "walk": bool(rng.random() < 0.9 or kind == "path"),
             "oneway": int(rng.choice([0, 0, 1, -1])) if kind != "path" else 0, "width_m": float(rng.choice([math.nan, 4.0, 7.0])),
-            "maxspeed_kph": float(rng.choice([math.nan, 30.0])), "bridge": bool(rng.random() < 0.15),
+            "maxspeed_kph": float(rng.choice([math.nan, 30.0])), "bridge": bool(rng.random() < 0.15), "way_id": len(rows) + 1,
         })  # fmt: skip
     return make_roads(where, rows)
 
@@ -411,8 +430,7 @@ def test_default_limits(paper):
 
 def test_matrix_as_table_equals_times(paper):
     matrix = travel_matrix(prepare_network(paper.roads, mode="bus"), paper.settlements, paper.schools, limit=120)
-    times = travel_times(paper.roads, paper.settlements, paper.schools, mode="bus").assign(minutes_uncapped=math.nan)
-    pdt.assert_frame_equal(matrix.to_times(), times, atol=1e-4)
+    pdt.assert_frame_equal(matrix.to_times(), travel_times(paper.roads, paper.settlements, paper.schools, mode="bus"))
     assert matrix.minutes.dtype == np.float32
 
 

@@ -1,0 +1,445 @@
+"""Least ticks between joined places: over the hierarchy where that pays, else by scipy, to the very same ticks."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from scipy.sparse import block_array, csr_array
+from scipy.sparse.csgraph import dijkstra
+
+from layout.joins import Joins, find_joins, ground_ticks, least_by_key, with_sources, worth_compiling
+from layout.network import Network
+from layout.open_ground import ground_minutes
+from layout.pace import NEVER, Ways, ticks_at
+
+if TYPE_CHECKING:
+    from layout.hierarchy import Accesses
+
+# entries of a table of distances held at once: a bound on memory
+_CHUNK_ENTRIES = 12_000_000
+
+
+@dataclass(frozen=True)
+class Strands:
+    """Ticks summed along strands of pieces: chains between junctions, or every piece by itself.
+
+    Parameters
+    ----------
+    strand, slot, flip
+        Of every piece: its strand, its position in the order of all strands, whether it runs against it.
+    starts
+        Where every strand begins in that order.
+    tail, head
+        Vertices (or ranks) at its ends.
+    ahead, behind, shut_ahead, shut_behind
+        Sums before every position: ticks along and against, closed pieces along and against.
+    """
+
+    strand: np.ndarray
+    slot: np.ndarray
+    flip: np.ndarray
+    starts: np.ndarray
+    tail: np.ndarray
+    head: np.ndarray
+    ahead: np.ndarray
+    behind: np.ndarray
+    shut_ahead: np.ndarray
+    shut_behind: np.ndarray
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where places stand on strands, sorted by strand.
+
+    Parameters
+    ----------
+    place, strand
+        Positions.
+    at
+        Slot plus share of it; rising along the strand.
+    ahead, behind
+        Sums of ticks up to there.
+    low, high
+        First slot that a way ahead passes, and first that a way behind does not.
+    ground
+        Ticks across open ground.
+    by_strand
+        Where each strand begins.
+    """
+
+    place: np.ndarray
+    strand: np.ndarray
+    at: np.ndarray
+    ahead: np.ndarray
+    behind: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    ground: np.ndarray
+    by_strand: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Places joined to a prepared network, ready for searches.
+
+    Parameters
+    ----------
+    network
+        What they are joined to.
+    joins
+        Where.
+    """
+
+    network: Network
+    joins: Joins
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of the places."""
+        return self.joins.ids
+
+    @functools.cached_property
+    def leaving(self) -> tuple[Standing, Accesses]:
+        """Return where they stand on the chains on foot, and how they get from there to junctions."""
+        return _ready(self.network.walk, self, away=True)
+
+    @functools.cached_property
+    def arriving(self) -> tuple[Standing, Accesses]:
+        """Return where they stand on the chains on foot, and how they are reached from junctions."""
+        return _ready(self.network.walk, self, away=False)
+
+
+def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
+    """Join places to every usable edge within the radius, at true minutes across open ground.
+
+    Parameters
+    ----------
+    network
+        From :func:`layout.prepare_network`.
+    places
+        Points in any coordinate system; ids from a column ``id``, else ``settlement_id`` or ``school_id``, else the index.
+        Places joined to the same roads under another mode, band or season need not be looked up again.
+
+    Returns
+    -------
+    Joined
+        A place within ``travel.join_radius`` of no edge has no join. Joins that another join and the network beat on foot
+        are left out: that changes no minute.
+
+    Raises
+    ------
+    ValueError
+        If places are not points with unique ids and a coordinate system, or were joined to other roads.
+
+    Examples
+    --------
+    >>> network = layout.prepare_network(paper.roads)
+    >>> len(join_places(network, paper.settlements).joins.place)
+    5
+    """
+    if not isinstance(places, Joined):
+        return Joined(network, find_joins(network, places))
+    if places.network.topology is not network.topology:
+        raise ValueError("the places were joined to other roads")
+    return places if places.network is network else Joined(network, places.joins)
+
+
+def least_ticks(origins: Joined, destinations: Joined, *, limit: int = NEVER, uncapped: bool = False, engine: str | None = None) -> np.ndarray:
+    """Return the least ticks from every origin to every destination.
+
+    On foot: by the network, along one edge, or straight across open ground within the radius. By vehicle: walk to any point
+    where one may get on, ride, and walk on from any point where one may get off; or walk all the way.
+
+    Parameters
+    ----------
+    origins, destinations
+        Joined to one network.
+    limit
+        Ticks beyond which a pair need not be right.
+    uncapped
+        Without the 20 km/h rule of school buses.
+    engine
+        ``hierarchy`` or ``scipy``; None takes the one that is sooner there. Both give the same ticks.
+
+    Returns
+    -------
+    numpy.ndarray
+        int32, origins x destinations; :data:`layout.pace.NEVER` where there is no way. What is beyond the limit may be
+        either.
+
+    Examples
+    --------
+    >>> network = layout.prepare_network(paper.roads, level_kph=6)
+    >>> two = [join_places(network, p) for p in (paper.settlements, paper.schools)]
+    >>> (least_ticks(*two)[0] / 300_000).tolist()
+    [15.0, 70.0]
+    """
+    network = origins.network
+    shape = len(origins.ids), len(destinations.ids)
+    if not (origins.joins.place.size and destinations.joins.place.size):
+        return _straight(origins, destinations, np.full(shape, NEVER, "int32"))
+    ride = network.ride_uncapped if uncapped else network.ride
+    if engine is None:
+        vertices = network.topology.vertices * (1 if ride is None else 3)
+        engine = "hierarchy" if worth_compiling(min(shape), vertices) else "scipy"
+    if engine == "scipy":
+        best = _by_scipy(network.walk, ride, origins.joins, destinations.joins, network, limit)
+    else:
+        best = _by_hierarchy(network.walk, ride, origins, destinations)
+    return _straight(origins, destinations, best)
+
+
+def strands_of(ways: Ways, *, chains: bool) -> Strands:
+    """Return the sums of ticks along strands.
+
+    Parameters
+    ----------
+    ways
+        Ticks of the pieces.
+    chains
+        Chains of the hierarchy, whose ends are ranks; otherwise every piece by itself, whose ends are vertices.
+
+    Returns
+    -------
+    Strands
+        For :func:`stand`.
+
+    Examples
+    --------
+    >>> len(strands_of(layout.prepare_network(paper.roads).walk, chains=False).starts)
+    11
+    """
+    topology = ways.topology
+    if chains:
+        tree, sums = ways.skeleton.hierarchy, ways.weighted
+        slot = tree.starts[tree.chain] + tree.slot
+        return Strands(tree.chain, slot, tree.flip, tree.starts, tree.tail, tree.head, sums.ahead, sums.behind, sums.shut_ahead, sums.shut_behind)
+    count = len(topology.edge)
+    pieces, sums_of = np.arange(count + 1), []
+    for ticks in (ways.ticks, ways.ticks_back):
+        shut = ticks >= NEVER
+        sums_of += [np.append(0, np.cumsum(np.where(shut, 0, ticks))), np.append(0, np.cumsum(shut))]
+    ahead, shut_ahead, behind, shut_behind = sums_of
+    return Strands(pieces[:-1], pieces[:-1], np.zeros(count, bool), pieces, topology.tail, topology.head, ahead, behind, shut_ahead, shut_behind)
+
+
+def stand(ways: Ways, strands: Strands, network: Network, place: np.ndarray, edge: np.ndarray, share: np.ndarray, ground: np.ndarray) -> Standing:
+    """Return where places stand on the strands.
+
+    Parameters
+    ----------
+    ways, strands
+        Ticks of the pieces and their sums.
+    network
+        Whose pieces they are.
+    place, edge, share
+        Joins.
+    ground
+        Ticks across open ground.
+
+    Returns
+    -------
+    Standing
+        Without joins of :data:`layout.pace.NEVER` ticks and those on edges that are closed both ways.
+
+    Examples
+    --------
+    >>> network = layout.prepare_network(paper.roads, level_kph=6)
+    >>> zero = np.zeros(1, "int64")
+    >>> stand(network.walk, strands_of(network.walk, chains=False), network, zero, zero, np.array([0.25]), zero).ahead.tolist()
+    [750000]
+    """
+    known = (ground < NEVER) & ~(ways.shut & ways.shut_back)[edge]
+    place, edge, share, ground = place[known], edge[known], share[known], ground[known]
+    piece, topology = network.piece_at(edge, share), ways.topology
+    along, against = ticks_at(ways, edge, share)
+    start, start_back = ticks_at(ways, edge, topology.low[piece])
+    width = topology.high[piece] - topology.low[piece]
+    part = np.clip(np.divide(share - topology.low[piece], width, out=np.zeros(len(share)), where=width > 0), 0.0, 1.0)
+    ahead, behind = along - start, against - start_back
+    flip, slot = strands.flip[piece], strands.slot[piece].astype("int64")
+    # against the strand the far end of the piece comes first
+    whole, whole_back = ways.ticks[piece], ways.ticks_back[piece]
+    ahead, behind = np.where(flip, np.minimum(whole_back, NEVER) - behind, ahead), np.where(flip, np.minimum(whole, NEVER) - ahead, behind)
+    part = np.where(flip, 1.0 - part, part)
+    # a closed piece counts nothing in the sums; only its very ends are of use to anybody
+    open_ahead = strands.shut_ahead[slot + 1] == strands.shut_ahead[slot]
+    open_behind = strands.shut_behind[slot + 1] == strands.shut_behind[slot]
+    ahead, behind = strands.ahead[slot] + np.where(open_ahead, ahead, 0), strands.behind[slot] + np.where(open_behind, behind, 0)
+    strand = strands.strand[piece].astype("int64")
+    order = np.lexsort((place, part, slot))
+    by_strand = np.searchsorted(strand[order], np.arange(len(strands.starts)))
+    low, high, at = slot + (part >= 1), slot + (part > 0), slot + part
+    return Standing(place[order], strand[order], at[order], ahead[order], behind[order], low[order], high[order], ground[order], by_strand)
+
+
+def reach_ends(strands: Strands, standing: Standing, *, away: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return place, end of strand and ticks between places and the ends of the strands they stand on.
+
+    Parameters
+    ----------
+    strands, standing
+        Where places stand.
+    away
+        From the places to the ends; otherwise from the ends to the places.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Without closed ways.
+
+    Examples
+    --------
+    >>> network = layout.prepare_network(paper.roads, level_kph=6)
+    >>> strands, zero = strands_of(network.walk, chains=False), np.zeros(1, "int64")
+    >>> standing = stand(network.walk, strands, network, zero, zero, np.array([0.25]), zero)
+    >>> [v.tolist() for v in reach_ends(strands, standing, away=True)]
+    [[0, 0], [0, 1], [750000, 2250000]]
+    """
+    first, last = strands.starts[standing.strand], strands.starts[standing.strand + 1]
+    shut_ahead, shut_behind = strands.shut_ahead, strands.shut_behind
+    if away:
+        tail = standing.behind - strands.behind[first], shut_behind[np.maximum(standing.high, first)] > shut_behind[first]
+        head = strands.ahead[last] - standing.ahead, shut_ahead[last] > shut_ahead[np.minimum(standing.low, last)]
+    else:
+        tail = standing.ahead - strands.ahead[first], shut_ahead[np.maximum(standing.high, first)] > shut_ahead[first]
+        head = strands.behind[last] - standing.behind, shut_behind[last] > shut_behind[np.minimum(standing.low, last)]
+    open_ = ~np.concatenate([tail[1], head[1]])
+    ends = np.concatenate([strands.tail[standing.strand], strands.head[standing.strand]]).astype("int64")
+    return np.tile(standing.place, 2)[open_], ends[open_], (np.concatenate([tail[0], head[0]]) + np.tile(standing.ground, 2))[open_]
+
+
+def _ready(ways: Ways, joined: Joined, *, away: bool) -> tuple[Standing, Accesses]:
+    from layout.hierarchy import Accesses
+
+    joins, network = joined.joins, joined.network
+    strands = strands_of(ways, chains=True)
+    ground = ground_ticks(network, joins.out if away else joins.back)
+    standing = stand(ways, strands, network, joins.place, joins.edge, joins.share, ground)
+    place, rank, ticks = reach_ends(strands, standing, away=away)
+    ranks = max(len(ways.skeleton.hierarchy.pointer) - 1, 1)
+    key, ticks = least_by_key(place * ranks + rank, ticks)
+    first = np.searchsorted(key // ranks, np.arange(len(joins.ids) + 1))
+    return standing, Accesses(first, key % ranks, ticks.astype("int32"))
+
+
+def _by_hierarchy(walk: Ways, ride: Ways | None, origins: Joined, destinations: Joined) -> np.ndarray:
+    from layout import kernels
+    from layout.hierarchy import many_to_many, relay
+
+    leave, arrive = origins.leaving, destinations.arriving
+    if ride is None:
+        best = many_to_many(walk.weighted, leave[1], arrive[1])
+        on_chains = [(walk, leave[0], arrive[0])]
+    else:
+        board, alight = _ready(ride, origins, away=True), _ready(ride, destinations, away=False)
+        best = relay(walk.weighted, ride.weighted, (leave[1], arrive[1]), (board[1], alight[1]))
+        on_chains = [(walk, leave[0], arrive[0]), (ride, board[0], alight[0])]
+    for ways, a, b in on_chains:
+        sums = ways.weighted
+        kernels.along(
+            a.place, a.strand, a.at, a.ahead, a.behind, a.low, a.high, a.ground, b.by_strand, b.place, b.at, b.ahead, b.behind, b.low, b.high,
+            b.ground, sums.shut_ahead, sums.shut_behind, best,
+        )  # fmt: skip
+    return best
+
+
+def _by_scipy(walk: Ways, ride: Ways | None, origins: Joins, destinations: Joins, network: Network, limit: int) -> np.ndarray:
+    """Search over walking, riding and walking as three storeys of one graph (or the one storey of walking)."""
+    count, sizes = network.topology.vertices, (len(origins.ids), len(destinations.ids))
+    best = np.full(sizes, NEVER, "int64")
+    begins, ends = [], []
+    for storey, ways in enumerate((walk,) if ride is None else (walk, ride)):
+        strands = strands_of(ways, chains=False)
+        a = stand(ways, strands, network, origins.place, origins.edge, origins.share, ground_ticks(network, origins.out))
+        b = stand(ways, strands, network, destinations.place, destinations.edge, destinations.share, ground_ticks(network, destinations.back))
+        _along(strands, a, b, best)
+        place, vertex, ticks = reach_ends(strands, a, away=True)
+        begins.append((place, vertex + storey * count, ticks))
+        place, vertex, ticks = reach_ends(strands, b, away=False)
+        # the last storey is that of walking again
+        ends.append((place, vertex + (2 * count if ride is not None and storey == 0 else storey * count), ticks))
+    arcs = walk.arcs
+    if ride is not None:
+        change = csr_array((np.zeros(count), (np.arange(count), np.arange(count))), shape=(count, count))
+        arcs = csr_array(block_array([[walk.arcs, change, None], [None, ride.arcs, change], [None, None, walk.arcs]], format="csr"))
+        arcs.sort_indices()
+    size = arcs.shape[0]
+    (from_place, from_vertex, from_ticks), (to_place, to_vertex, to_ticks) = (
+        _least_pairs(np.concatenate([p[0] for p in part]), np.concatenate([p[1] for p in part]), np.concatenate([p[2] for p in part]), size)
+        for part in (begins, ends)
+    )
+    # the search starts from the side with fewer places; from the destinations it runs against the arrows
+    if sizes[1] <= sizes[0]:
+        found = _swept(csr_array(arcs.T.tocsr()), (to_place, to_vertex, to_ticks), sizes[1], (from_place, from_vertex, from_ticks), sizes[0], limit).T
+    else:
+        found = _swept(arcs, (from_place, from_vertex, from_ticks), sizes[0], (to_place, to_vertex, to_ticks), sizes[1], limit)
+    return np.minimum(best, found).astype("int32")
+
+
+def _least_pairs(place: np.ndarray, vertex: np.ndarray, ticks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    key, ticks = least_by_key(place * size + vertex, ticks)
+    return key // size, key % size, ticks
+
+
+def _swept(
+    arcs: csr_array, begin: tuple[np.ndarray, np.ndarray, np.ndarray], count: int, finish: tuple[np.ndarray, np.ndarray, np.ndarray], finishes: int,
+    limit: int,
+) -> np.ndarray:  # fmt: skip
+    size = arcs.shape[0]
+    whole = with_sources(arcs, *begin, count)
+    best = np.full((count, finishes), NEVER, "int64")
+    if not len(finish[0]):
+        return best
+    first = np.flatnonzero(np.append(True, finish[0][1:] != finish[0][:-1]))
+    places = finish[0][first]
+    chunk = max(1, _CHUNK_ENTRIES // max(size + count, len(finish[0])))
+    for low in range(0, count, chunk):
+        rows = np.arange(low, min(low + chunk, count))
+        distance = np.minimum(dijkstra(whole, indices=size + rows, limit=float(limit)), NEVER)
+        total = distance[:, finish[1]] + finish[2][None, :]
+        best[rows[:, None], places[None, :]] = np.minimum(np.minimum.reduceat(total, first, axis=1), NEVER)
+    return best
+
+
+def _along(strands: Strands, a: Standing, b: Standing, best: np.ndarray) -> None:
+    """Lower best to the ticks between places on one strand, without passing its ends."""
+    low, high = b.by_strand[a.strand], b.by_strand[a.strand + 1]
+    counts = high - low
+    i = np.repeat(np.arange(len(counts)), counts)
+    j = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(low, counts)
+    ahead = (a.at[i] <= b.at[j]) & (strands.shut_ahead[np.maximum(b.high[j], a.low[i])] == strands.shut_ahead[a.low[i]])
+    behind = (a.at[i] >= b.at[j]) & (strands.shut_behind[np.maximum(a.high[i], b.low[j])] == strands.shut_behind[b.low[j]])
+    ticks = (
+        np.minimum(np.where(ahead, b.ahead[j] - a.ahead[i], NEVER), np.where(behind, a.behind[i] - b.behind[j], NEVER)) + a.ground[i] + b.ground[j]
+    )
+    np.minimum.at(best, (a.place[i], b.place[j]), np.minimum(ticks, NEVER))
+
+
+def _straight(origins: Joined, destinations: Joined, best: np.ndarray) -> np.ndarray:
+    """Lower best to the ticks straight across open ground between places within the radius of each other."""
+    network, a, b = origins.network, origins.joins, destinations.joins
+    if not best.size:
+        return best
+    radius, pace = network.join_radius_m, network.ground_pace * 0.06
+    # nothing is quicker than level ground, or the best of slopes
+    least = pace / network.best_slope
+    if worth_compiling(0, 0):
+        from layout import kernels
+
+        i, j = kernels.near(a.x, a.y, b.x, b.y, radius, least, best)
+    else:
+        i, j = shapely.STRtree(shapely.points(b.x, b.y)).query(shapely.points(a.x, a.y), predicate="dwithin", distance=radius)
+        nearer = np.hypot(a.x[i] - b.x[j], a.y[i] - b.y[j]) * least < best[i, j]
+        i, j = i[nearer], j[nearer]
+    if len(i):
+        order = np.lexsort((j, i))
+        i, j = i[order], j[order]
+        out, _ = ground_minutes(network.ground, i, a.x, a.y, b.x[j], b.y[j])
+        best[i, j] = np.minimum(best[i, j], ground_ticks(network, out))
+    return best
