@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyproj
 
+from layout.elevation_tiles import read_tiles
 from layout.tables import CountyDataError, Problem
 
-# value that SRTM writes where the radar saw nothing
+# value that stands for a void in files we write, as in SRTM
 _VOID = -32768
 # a tile whose cells lie more than this share of a cell off the grid of the first one cannot be joined to it
 _GRID_TOLERANCE = 0.01
@@ -55,8 +56,9 @@ def read_terrain(paths: Sequence[Path]) -> Terrain:
     Parameters
     ----------
     paths
-        GeoTIFF files, or SRTM tiles ``.hgt``, plain or zipped one by one. Where tiles overlap the later one fills only
-        what is void in the earlier ones; tiles of one grid, in any order, give one answer.
+        GeoTIFF files, or SRTM tiles ``.hgt``, plain or zipped, one or several in an archive. Where tiles overlap the later
+        one fills only what is void in the earlier ones; tiles of one grid, in any order, give one answer. Heights in feet
+        become metres. Heights above the ellipsoid stay as they are: slopes, which is all that minutes need, do not change.
 
     Returns
     -------
@@ -66,7 +68,8 @@ def read_terrain(paths: Sequence[Path]) -> Terrain:
     Raises
     ------
     CountyDataError
-        Files that cannot be read, have no coordinate system, are turned, or lie on another grid: all at once.
+        Files that cannot be read or are damaged, have no coordinate system, are turned, are pictures or no metres of
+        elevation, or lie on another grid: all at once.
 
     Examples
     --------
@@ -83,7 +86,7 @@ def read_terrain(paths: Sequence[Path]) -> Terrain:
     problems: list[Problem] = []
     for path in sorted((Path(p) for p in paths), key=lambda p: p.name):
         try:
-            tiles.append(_read_tile(path))
+            tiles += [Terrain(*tile[:6], (tile.name,)) for tile in read_tiles(path)]
         except CountyDataError as error:
             problems += error.problems
     for tile in tiles[1:]:
@@ -276,6 +279,127 @@ def hillshade(terrain: Terrain, *, azimuth: float = 315, altitude: float = 45, e
     return np.clip(light / np.sqrt(1 + east**2 + south**2), 0, 1).astype("float32")
 
 
+def slope_raster(terrain: Terrain) -> np.ndarray:
+    """Return how steep the ground is: the greatest rise over run at every cell, by Horn's three by three cells.
+
+    Parameters
+    ----------
+    terrain
+        The grid.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float32, shaped like the grid: 0.1 is a grade of 10 %. NaN in and beside a void. Beyond the border the ground is
+        taken to go on as it comes.
+
+    References
+    ----------
+    Horn, B. K. P. (1981). Hill shading and the reflectance map. Proceedings of the IEEE, 69(1), 14-47.
+
+    Examples
+    --------
+    >>> rising = Terrain(np.array([[0, 3, 6], [4, 7, 10], [8, 11, 14]], "float32"), 0, 30, 10, 10, "EPSG:32738")
+    >>> slope_raster(rising).round(4).tolist()
+    [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
+    """
+    if 0 in terrain.elevation.shape:
+        return np.zeros(terrain.elevation.shape, "float32")
+    across, down = _cell_metres(terrain, by_row=True)
+    z = terrain.elevation
+    for axis, length in enumerate(z.shape):
+        # one row more on either side, as far from the border as its mirror image
+        widths = [(int(axis == 0),) * 2, (int(axis == 1),) * 2]
+        z = np.pad(z, widths, mode="edge") if length < 2 else np.pad(z, widths, mode="reflect", reflect_type="odd")
+    east, south = z[:, 2:] - z[:, :-2], z[2:] - z[:-2]
+    east = (east[:-2] + 2 * east[1:-1] + east[2:]) / np.float32(8) / np.asarray(across, "float32")
+    south = (south[:, :-2] + 2 * south[:, 1:-1] + south[:, 2:]) / np.float32(8 * down)
+    return np.where(np.isnan(terrain.elevation), np.float32(np.nan), np.hypot(east, south))
+
+
+def void_share(terrain: Terrain) -> float:
+    """Return the share of cells without elevation.
+
+    Parameters
+    ----------
+    terrain
+        The grid.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0 for a grid without cells.
+
+    Examples
+    --------
+    >>> void_share(Terrain(np.array([[1, np.nan]], "float32"), 0, 10, 10, 10, "EPSG:32738"))
+    0.5
+    """
+    return float(np.isnan(terrain.elevation).mean()) if terrain.elevation.size else 0.0
+
+
+def in_void(terrain: Terrain, x: np.ndarray, y: np.ndarray, *, crs: object) -> np.ndarray:
+    """Tell which points lie on the grid but have no elevation, because a cell beside them is void.
+
+    Parameters
+    ----------
+    terrain
+        The grid.
+    x, y
+        Coordinates in ``crs``, of one shape.
+    crs
+        Coordinate system of the points.
+
+    Returns
+    -------
+    numpy.ndarray
+        Booleans, shaped like ``x``; false outside the grid.
+
+    Examples
+    --------
+    >>> grid = Terrain(np.array([[1, 1, np.nan]], "float32"), 0, 10, 10, 10, "EPSG:32738")
+    >>> in_void(grid, np.array([5.0, 25.0, 35.0]), np.full(3, 5.0), crs="EPSG:32738").tolist()
+    [False, True, False]
+    """
+    ground = replace(terrain, elevation=np.where(np.isnan(terrain.elevation), np.float32(0), terrain.elevation))
+    return np.isnan(elevation_at(terrain, x, y, crs=crs)) & ~np.isnan(elevation_at(ground, x, y, crs=crs))
+
+
+def void_notes(terrain: Terrain, ids: Sequence[str], x: np.ndarray, y: np.ndarray, *, crs: object) -> list[tuple[str, dict[str, object]]]:
+    """Say how much of the grid is void and which places lie there, as notes for those who check a county.
+
+    Parameters
+    ----------
+    terrain
+        The grid.
+    ids
+        Names of the places.
+    x, y
+        Their coordinates in ``crs``.
+    crs
+        Coordinate system of the places.
+
+    Returns
+    -------
+    list[tuple[str, dict[str, object]]]
+        Key and fields of messages; empty where nothing is void.
+
+    Examples
+    --------
+    >>> grid = Terrain(np.array([[1, 1, np.nan]], "float32"), 0, 10, 10, 10, "EPSG:32738")
+    >>> void_notes(grid, ["A"], np.array([25.0]), np.array([5.0]), crs="EPSG:32738")[1]
+    ('note.places_in_void', {'count': 1, 'places': 'A'})
+    """
+    count, total = int(np.isnan(terrain.elevation).sum()), terrain.elevation.size
+    if not count:
+        return []
+    notes: list[tuple[str, dict[str, object]]] = [("note.terrain_void", {"count": count, "total": total, "percent": f"{100 * count / total:.1f}"})]
+    inside = [i for i, void in zip(ids, in_void(terrain, x, y, crs=crs), strict=True) if void]
+    if inside:
+        notes.append(("note.places_in_void", {"count": len(inside), "places": "、".join(inside[:5])}))
+    return notes
+
+
 def tobler_factor(slope: np.ndarray | float) -> np.ndarray:
     """Return the share of level walking speed that remains on a slope.
 
@@ -323,38 +447,6 @@ def transformer(source: object, target: object) -> pyproj.Transformer:
     return pyproj.Transformer.from_crs(source, target, always_xy=True)
 
 
-def _read_tile(path: Path) -> Terrain:
-    import rasterio
-    import rasterio.errors
-
-    name = path.name
-    try:
-        with rasterio.open(_gdal_name(path)) as file:
-            if file.crs is None:
-                raise CountyDataError([Problem("no_crs", name)])
-            turn = file.transform
-            if turn.b or turn.d or turn.a <= 0 or turn.e >= 0:
-                raise CountyDataError([Problem("terrain_turned", name)])
-            band = file.read(1, masked=True).astype("float32").filled(np.nan)
-            authority = file.crs.to_authority()
-            crs = ":".join(authority) if authority else file.crs.to_wkt()
-    except (rasterio.errors.RasterioError, zipfile.BadZipFile, OSError) as error:
-        raise CountyDataError([Problem("unreadable", name, fields={"error": str(error)})]) from error
-    band[band == _VOID] = np.nan
-    return Terrain(band, turn.c, turn.f, turn.a, -turn.e, crs, (name,))
-
-
-def _gdal_name(path: Path) -> str:
-    if path.suffix.lower() != ".zip":
-        return str(path)
-    with zipfile.ZipFile(path) as archive:
-        inside = [n for n in sorted(archive.namelist()) if n.lower().endswith((".hgt", ".tif", ".tiff"))]
-    if not inside:
-        raise CountyDataError([Problem("terrain_empty_zip", path.name)])
-    # gdal tells the place of a tile from the name of the .hgt inside
-    return f"/vsizip/{path.resolve().as_posix()}/{inside[0]}"
-
-
 def _same_grid(a: Terrain, b: Terrain) -> bool:
     cells = ((a.cell_x, b.cell_x), (a.cell_y, b.cell_y))
     if not _same_crs(a.crs, b.crs) or not all(math.isclose(*pair, rel_tol=1e-6) for pair in cells):
@@ -383,13 +475,15 @@ def _between(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
     return np.where(share <= 0, a, np.where(share >= 1, b, a + (b - a) * share))
 
 
-def _cell_metres(terrain: Terrain) -> tuple[float, float]:
+def _cell_metres(terrain: Terrain, *, by_row: bool = False) -> tuple[Any, float]:
     crs = pyproj.CRS.from_user_input(terrain.crs)
     if not crs.is_geographic:
         unit = crs.axis_info[0].unit_conversion_factor
         return terrain.cell_x * unit, terrain.cell_y * unit
-    middle = terrain.north - terrain.elevation.shape[0] * terrain.cell_y / 2
-    return terrain.cell_x * _METRES_A_DEGREE * math.cos(math.radians(middle)), terrain.cell_y * _METRES_A_DEGREE
+    rows = terrain.elevation.shape[0]
+    # a degree of longitude grows shorter from row to row; over all rows that of the middle serves
+    latitude = terrain.north - terrain.cell_y * (np.arange(rows)[:, None] + 0.5 if by_row else rows / 2)
+    return terrain.cell_x * _METRES_A_DEGREE * np.cos(np.radians(latitude)), terrain.cell_y * _METRES_A_DEGREE
 
 
 def _box(values: np.ndarray, half: int, axis: int) -> np.ndarray:

@@ -12,15 +12,20 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from layout import messages
 from layout.tables import CountyDataError
 from layout.terrain import (
     Terrain,
     clip_terrain,
     elevation_at,
     hillshade,
+    in_void,
     read_terrain,
+    slope_raster,
     smooth_terrain,
     tobler_factor,
+    void_notes,
+    void_share,
     write_terrain,
 )
 
@@ -194,6 +199,143 @@ def test_tobler_is_one_on_the_level_and_steeper_is_slower():
     slopes = np.linspace(-0.05, 1, 50)
     assert (np.diff(tobler_factor(slopes)) < 0).all()
     assert (np.diff(tobler_factor(-0.1 - slopes)) < 0).all()
+
+
+def write_tif(
+    path: Path, values: object, dtype: str = "float32", crs: str = METRIC, unit: str = "", scale: float = 1, offset: float = 0, **more: object
+) -> Path:
+    bands = np.atleast_3d(np.array(values, dtype).T).T
+    profile = {"driver": "GTiff", "count": len(bands), "height": bands.shape[1], "width": bands.shape[2], "dtype": dtype, "crs": crs} | more
+    with rasterio.open(path, "w", transform=from_origin(500_000, 2_900_000, 30, 30), **profile) as file:
+        file.write(bands)
+        file.units, file.scales, file.offsets = (unit,) * len(bands), (scale,) * len(bands), (offset,) * len(bands)
+    return path
+
+
+def problems_of(*paths: Path) -> list[tuple[str, str]]:
+    with pytest.raises(CountyDataError) as caught:
+        read_terrain(paths)
+    for lang in messages.LANGUAGES:
+        assert "{" not in caught.value.text(lang)
+    return [(p.file, p.key) for p in caught.value.problems]
+
+
+def test_several_tiles_in_one_archive(tmp_path):
+    for name, value in (("N26E107.hgt", 100), ("N26E108.hgt", 200)):
+        write_hgt(tmp_path / name, srtm(value))
+    apart = read_terrain([tmp_path / "N26E107.hgt", tmp_path / "N26E108.hgt"])
+    with zipfile.ZipFile(tmp_path / "tiles.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "N26E108.hgt", "east/N26E108.hgt")
+        archive.write(tmp_path / "N26E107.hgt", "N26E107.HGT")
+        archive.writestr("__MACOSX/east/._N26E108.hgt", b"companion")
+    together = read_terrain([tmp_path / "tiles.zip"])
+    np.testing.assert_array_equal(together.elevation, apart.elevation)
+    assert together.source == ("tiles.zip/N26E107.HGT", "tiles.zip/east/N26E108.hgt")
+
+
+def test_damaged_and_cut_short_files_are_said_in_words(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 900, (1201, 1201)).astype("int16")
+    write_hgt(tmp_path / "N26E107.hgt", noise)
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "N26E107.hgt", "N26E107.hgt")
+    whole = (tmp_path / "whole.zip").read_bytes()
+    middle = len(whole) // 2
+    # gdal alone reads these bytes as ground
+    (tmp_path / "bits.zip").write_bytes(whole[:middle] + bytes(2000) + whole[middle + 2000 :])
+    (tmp_path / "short.zip").write_bytes(whole[:middle])
+    (tmp_path / "N26E108.hgt").write_bytes((tmp_path / "N26E107.hgt").read_bytes()[:-500])
+    tif = write_tif(tmp_path / "whole.tif", noise, "int16", compress="deflate").read_bytes()
+    for share in (3, 10):
+        (tmp_path / f"short{share}.tif").write_bytes(tif[: len(tif) * share // 11])
+    (tmp_path / "nothing.tif").write_bytes(b"")
+    broken = ["N26E108.hgt", "bits.zip", "nothing.tif", "short.zip", "short10.tif", "short3.tif"]
+    assert problems_of(*(tmp_path / b for b in broken)) == [(b, "unreadable") for b in broken]
+
+
+def test_heights_in_other_units_become_metres(tmp_path):
+    foot = write_tif(tmp_path / "foot.tif", [[1000, 2000]], unit="ft")
+    np.testing.assert_allclose(read_terrain([foot]).elevation, [[304.8, 609.6]], rtol=1e-6)
+    survey = write_tif(tmp_path / "survey.tif", [[1000, 2000]], crs="EPSG:2263+6360")
+    np.testing.assert_allclose(read_terrain([survey]).elevation, [[304.8006, 609.6012]], rtol=1e-6)
+    # the band's own unit, scale and offset count; 0.1 x 12345 + 5 m
+    packed = write_tif(tmp_path / "packed.tif", [[12345, -32768]], "int16", unit="metre", scale=0.1, offset=5)
+    np.testing.assert_allclose(read_terrain([packed]).elevation, [[1239.5, np.nan]], rtol=1e-6)
+    assert problems_of(write_tif(tmp_path / "fathom.tif", [[1, 2]], unit="fathom")) == [("fathom.tif", "terrain_unit")]
+
+
+def test_another_vertical_datum_is_no_other_grid(tmp_path):
+    sea = write_tif(tmp_path / "a.tif", [[700, 710]], crs="EPSG:4490")
+    ellipsoid = write_tif(tmp_path / "b.tif", [[668, 678]], crs="EPSG:4480")
+    geoid = write_tif(tmp_path / "c.tif", [[668, 678]], crs="EPSG:4490+5737")
+    assert {read_terrain([p]).crs for p in (sea, ellipsoid, geoid)} == {"EPSG:4490"}
+    np.testing.assert_array_equal(slope_raster(read_terrain([sea])), slope_raster(read_terrain([ellipsoid])))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "more", "key"),
+    [
+        ([[0, 255], [128, 3]], "uint8", {}, "terrain_picture"),
+        ([[[9, 8]], [[7, 6]], [[5, 4]]], "uint16", {"photometric": "RGB"}, "terrain_picture"),
+        ([[0.2, 0.9], [1.0, 0.71]], "float32", {}, "terrain_not_metres"),
+        # decimetres of a plateau, and the bottom of the sea
+        ([[12000, 21000], [8000, 30000]], "int16", {}, "terrain_not_metres"),
+        ([[-6000, -5000], [-800, 3]], "int16", {}, "terrain_not_metres"),
+    ],
+)
+def test_what_cannot_be_metres_of_elevation_is_refused(tmp_path, values, dtype, more, key):
+    assert problems_of(write_tif(tmp_path / "other.tif", values, dtype, **more)) == [("other.tif", key)]
+
+
+def test_voids_that_the_file_does_not_declare(tmp_path):
+    for k, gone in enumerate((-32768, -9999, -3.4028234663852886e38, np.inf, 1e20, np.nan)):
+        some = read_terrain([write_tif(tmp_path / f"{k}.tif", [[gone, gone if gone != 1e20 else 4, 2.5, 700]])])
+        assert np.isnan(some.elevation[0, 0]) and some.elevation[0, 2:].tolist() == [2.5, 700]
+    # a lonely spike is void; low ground, in fractions of a metre or on the level, is ground
+    assert np.isnan(read_terrain([write_tif(tmp_path / "spike.tif", [[9500, 10, 20]])]).elevation).tolist() == [[True, False, False]]
+    for rows in ([[0.0, 0.0]], [[0.0, 1.0]], [[0.5, 1.5]], [[-0.5, 0.5]]):
+        np.testing.assert_array_equal(read_terrain([write_tif(tmp_path / "low.tif", rows)]).elevation, rows)
+
+
+def test_voids_are_counted_and_places_in_them_are_named():
+    g = grid([[1, 2, 3], [4, np.nan, 6], [7, 8, 9], [1, 1, 1]])
+    assert void_share(g) == pytest.approx(1 / 12) and void_share(grid([[1.0]])) == 0
+    # on the void; beside it; on a middle two rows below; outside; on a middle right beside it, where its share is nil
+    x, y = np.array([45.0, 60, 45, 500, 45]), np.array([75.0, 80, 15, 15, 45])
+    assert in_void(g, x, y, crs=METRIC).tolist() == [True, True, False, False, False]
+    notes = void_notes(g, list("ABCDE"), x, y, crs=METRIC)
+    assert notes == [("note.terrain_void", {"count": 1, "total": 12, "percent": "8.3"}), ("note.places_in_void", {"count": 2, "places": "A、B"})]
+    for lang in messages.LANGUAGES:
+        assert all(messages.text(key, lang, **fields) for key, fields in notes)
+    assert void_notes(grid([[1, 2]]), ["A"], x[:1], y[:1], crs=METRIC) == []
+
+
+def test_slope_by_horn_s_formula():
+    rng = np.random.default_rng(5)
+    z = rng.normal(0, 20, (7, 9))
+    slope = slope_raster(Terrain(z.astype("float32"), 0, 280, 30, 40, METRIC))
+    for r in range(1, 6):
+        for c in range(1, 8):
+            (a, b, cc), (d, _, f), (g, h, i) = z[r - 1 : r + 2, c - 1 : c + 2]
+            east, north = ((cc + 2 * f + i) - (a + 2 * d + g)) / (8 * 30), ((a + 2 * b + cc) - (g + 2 * h + i)) / (8 * 40)
+            assert slope[r, c] == pytest.approx(math.hypot(east, north), rel=1e-5)
+    assert slope.dtype == np.float32 and slope.shape == z.shape
+
+
+def test_slope_of_a_plane_holds_up_to_the_border_and_beside_voids_is_unknown():
+    plane = (np.arange(6)[None, :] * 3.0 + np.arange(5)[:, None] * 4.0).tolist()
+    np.testing.assert_allclose(slope_raster(grid(plane, 10.0)), 0.5, rtol=1e-6)
+    plane[2][2] = np.nan
+    unknown = np.isnan(slope_raster(grid(plane, 10.0)))
+    assert unknown[1:4, 1:4].all() and unknown.sum() == 9
+    assert slope_raster(grid([[0, 3, 6]], 10.0))[0].tolist() == pytest.approx([0.3] * 3)
+    assert slope_raster(grid([[5]])).tolist() == [[0]] and slope_raster(grid([[]])).shape == (1, 0)
+
+
+def test_slope_in_degrees_knows_that_meridians_meet():
+    east = np.tile(np.arange(5) * 10.0, (1001, 1)).astype("float32")
+    slope = slope_raster(Terrain(east, 107, 60, 0.01, 0.06, "EPSG:4326"))
+    latitude = 60 - 0.06 * (np.arange(1001) + 0.5)
+    np.testing.assert_allclose(slope[:, 2], 10 / (0.01 * 111_195 * np.cos(np.radians(latitude))), rtol=1e-5)
 
 
 @pytest.mark.skipif(not REAL, reason="LAYOUT_REAL_DATA is not set: no real elevation tiles")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import stat
 import zipfile
 
@@ -371,7 +372,8 @@ def test_hidden_values_are_nowhere_in_the_file(tmp_path):
     for audience, there in (("internal", True), ("public", False)):
         write_workbook(plan, tmp_path / "plan.xlsx", audience=audience)
         with zipfile.ZipFile(tmp_path / "plan.xlsx") as packed:
-            text = b"".join(packed.read(n) for n in sorted(packed.namelist()))
+            # a cell of text holds the number of its text, which counts nobody
+            text = re.sub(rb'<c [^>]*t="s"[^>]*><v>[0-9]+</v></c>', b"", b"".join(packed.read(n) for n in sorted(packed.namelist())))
         assert (b">613<" in text) is there
         assert b">5573<" in text, "a large count is shown"
 
