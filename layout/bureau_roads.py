@@ -81,7 +81,7 @@ _WORDS = (
 # classes that OSM would give for the design speeds of 公路工程技术标准 JTG B01-2014 (一级 60-100 km/h, 二级 60-80, 三级 30-40,
 # 四级 20-30, 等外 below any class): the class whose ordinary speed lies there
 _TECHNICAL = (("高速", "motorway"), ("一级", "trunk"), ("二级", "primary"), ("三级", "tertiary"), ("四级", "unclassified"), ("等外", "service"))
-_DIGITS = {"1级": "一级", "2级": "二级", "3级": "三级", "4级": "四级", "ⅰ级": "一级", "ⅱ级": "二级", "ⅲ级": "三级", "ⅳ级": "四级"}
+_DIGITS = {"1": "一级", "2": "二级", "3": "三级", "4": "四级", "i": "一级", "ii": "二级", "iii": "三级", "iv": "四级"}
 # letters of GB/T 917 公路路线标识规则和国道编号
 _LETTERS = {"G": "trunk", "S": "primary", "X": "secondary", "Y": "tertiary", "C": "unclassified", "Z": "unclassified"}
 _SURFACES = (
@@ -91,6 +91,8 @@ _SURFACES = (
 _NO = {"", "0", "否", "无", "no", "n", "false", "f", "双向", "双", "b", "none", "nan", "不是", "非"}
 _AGAINST = {"-1", "reverse", "反向", "逆向", "t-"}
 _DEGREES = (180.0, 90.0)
+# bytes of a letter at most, and bytes of a Shapefile's heading
+_LETTER_BYTES, _HEADING_BYTES = 4, 10
 # a coordinate system is used this far (degrees) outside the place it is made for at most; beyond, its name is wrong
 _STRETCH_DEG = 15.0
 
@@ -110,8 +112,8 @@ def read_bureau_roads(path: Path, *, crs: str | None = None) -> Parts:
     Parameters
     ----------
     path
-        GeoPackage (all its layers of lines), Shapefile (text by its ``.cpg``, else UTF-8 or GB18030), GeoJSON, or a zipped
-        Shapefile.
+        GeoPackage (all its layers of lines), Shapefile (text as its ``.cpg`` says and its bytes bear out, else UTF-8 or
+        GB18030), GeoJSON, or a zipped Shapefile.
     crs
         Metric coordinate system wanted; None takes that of the middle of the lines.
 
@@ -199,8 +201,7 @@ def technical_class(value: object) -> str:
     >>> [technical_class(v) for v in ("二级公路", "四级", "等外公路", "好")]
     ['primary', 'unclassified', 'service', '']
     """
-    text = _plain(value)
-    text = _DIGITS.get(text[:2], text[:2]) + text[2:]
+    text = re.sub(r"^(iii|ii|iv|i|[1-4])级", lambda found: _DIGITS[found[1]], _plain(value))
     return next((c for word, c in _TECHNICAL if word in text), "")
 
 
@@ -241,11 +242,13 @@ def _layers(path: Path) -> list[tuple[str, gpd.GeoDataFrame]]:
         places = [f"/vsizip/{path}/{inner}" for inner in _zipped(path)] if path.suffix.lower() == ".zip" else [str(path)]
         found = []
         for place in places:
-            encoding = _encoding(path, place) if place.lower().endswith(".shp") else None
+            # GDAL refuses a heading that was cut within a letter, so the texts of a Shapefile are decoded here
+            shapes = place.lower().endswith(".shp")
             for name, kind in pyogrio.list_layers(place):
                 # a layer of mixed or unknown kind may hold lines
                 if kind is not None and ("LineString" in kind or kind in ("Unknown", "GeometryCollection", "Geometry")):
-                    table = pyogrio.read_dataframe(place, layer=name, encoding=encoding)
+                    table = pyogrio.read_dataframe(place, layer=name, encoding="ISO-8859-1" if shapes else None)
+                    table = _decoded(table, _cpg(path, place)) if shapes and isinstance(table, gpd.GeoDataFrame) else table
                     found += [(str(name), table)] if isinstance(table, gpd.GeoDataFrame) else []
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise CountyDataError([Problem("roads_unreadable", path.name, fields={"error": str(error)})]) from error
@@ -259,31 +262,47 @@ def _zipped(path: Path) -> list[str]:
         return sorted(n for n in archive.namelist() if n.lower().endswith((".shp", ".gpkg", ".geojson")) and ".." not in n)
 
 
-def _encoding(path: Path, place: str) -> str:
-    """Return the encoding of a Shapefile's texts: as its .cpg says and its .dbf bears out, else UTF-8 or GB18030."""
-
-    def content(ending: str) -> bytes:
-        if path.suffix.lower() == ".zip":
-            inner = place.removeprefix(f"/vsizip/{path}/")
-            with zipfile.ZipFile(path) as archive:
-                names = {n.lower(): n for n in archive.namelist()}
-                wanted = inner[:-4].lower() + ending
-                return archive.read(names[wanted]) if wanted in names else b""
-        beside = {p.name.lower(): p for p in path.parent.glob(f"{glob.escape(path.stem)}.*")}
-        wanted = path.stem.lower() + ending
-        return beside[wanted].read_bytes() if wanted in beside else b""
-
-    said = content(".cpg").decode("ascii", "ignore").strip().lower()
+def _decoded(table: gpd.GeoDataFrame, said: str) -> gpd.GeoDataFrame:
+    """Return a table whose bytes were read one a letter with its real texts: in the encoding that they bear out."""
+    texts = [c for c in table if c != table.geometry.name and not pd.api.types.is_numeric_dtype(table[c]) and table[c].map(_is_text).any()]
+    every = {v.encode("latin-1") for c in texts for v in table[c].unique() if _is_text(v)} | {str(c).encode("latin-1") for c in table}
     named = {"utf8": "utf-8", "936": "gb18030", "gbk": "gb18030", "gb2312": "gb18030", "ansi 936": "gb18030", "cp936": "gb18030"}.get(said, said)
-    texts = content(".dbf")
-    for name in (named, "utf-8", "gb18030"):
-        try:
-            texts.decode(codecs.lookup(name).name)
-        except (LookupError, UnicodeDecodeError):
-            continue
-        return name
-    # figures in the table that are no text: the usual one of a Chinese bureau
-    return "gb18030"
+    known = [name for name in (named, "utf-8", "gb18030") if name and _is_codec(name)]
+    encoding = min(known, key=lambda name: sum(not _bears_out(v, name) for v in every))
+    # a heading or a text that was too long for its field may end within a letter
+    out = table.rename(columns={c: str(c).encode("latin-1").decode(encoding, "ignore") for c in table if c != table.geometry.name})
+    renamed = dict(zip(table.columns, out.columns, strict=True))
+    return out.assign(**{renamed[c]: table[c].map(lambda v: v.encode("latin-1").decode(encoding, "ignore") if _is_text(v) else v) for c in texts})
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_codec(name: str) -> bool:
+    try:
+        return bool(codecs.lookup(name))
+    except LookupError:
+        return False
+
+
+def _bears_out(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.end >= len(data) and len(data) - error.start < _LETTER_BYTES
+    return True
+
+
+def _cpg(path: Path, place: str) -> str:
+    """Return what the .cpg beside a Shapefile says of its encoding."""
+    if path.suffix.lower() == ".zip":
+        inner = place.removeprefix(f"/vsizip/{path}/")[:-4].lower() + ".cpg"
+        with zipfile.ZipFile(path) as archive:
+            found = [archive.read(name) for name in archive.namelist() if name.lower() == inner]
+    else:
+        found = [p.read_bytes() for p in path.parent.glob(f"{glob.escape(path.stem)}.*") if p.suffix.lower() == ".cpg"]
+    return found[0].decode("ascii", "ignore").strip().lower() if found else ""
 
 
 def _faults(name: str, table: gpd.GeoDataFrame, file: str) -> list[Problem]:
@@ -315,7 +334,7 @@ def _lines(layers: list[tuple[str, gpd.GeoDataFrame]], crs: str | None, file: st
         crs = metric_crs((west.min() + east.max()) / 2, (south.min() + north.max()) / 2) if len(west) and np.isfinite(west).all() else "EPSG:4326"
     tables, shapes, empty, before = [], [], 0, 0
     for name, layer in layers:
-        known = layer.geometry.notna().to_numpy()
+        known = ~shapely.is_missing(layer.geometry.to_numpy())
         parts, of = shapely.get_parts(shapely.force_2d(layer.geometry.to_crs(crs).to_numpy()[known]), return_index=True)
         parts, again = shapely.get_parts(parts, return_index=True)
         of = np.flatnonzero(known)[of[again]]
@@ -368,7 +387,10 @@ def _facts(layer: gpd.GeoDataFrame, name: str) -> pd.DataFrame:
 def _columns(layer: gpd.GeoDataFrame, role: str) -> list[pd.Series]:
     """Return the columns that mean something, the surest first."""
     plain = {re.sub(r"[\s_\-]|\(.*?\)|\[.*?\]", "", _plain(c)): c for c in reversed(layer.columns) if c != layer.geometry.name}
-    return [layer[plain[h]] for h in _FIELDS[role] if h in plain]
+    # in UTF-8 a Shapefile keeps three letters of a Chinese heading
+    short = {h: h.encode()[:_HEADING_BYTES].decode("utf-8", "ignore") for h in _FIELDS[role] if not h.isascii()}
+    named = dict.fromkeys(plain[h] for h in (*_FIELDS[role], *short.values()) if h in plain)
+    return [layer[c] for c in named]
 
 
 def _mapped(column: pd.Series, reader: Callable[[object], str]) -> np.ndarray:

@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import pyproj
 import shapely
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from layout.road_tags import facts_of
 from layout.tables import CountyDataError, Problem
@@ -302,6 +300,12 @@ def _pieces(ways: Ways) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _merged(names: np.ndarray, start: np.ndarray, end: np.ndarray, empty: np.ndarray) -> np.ndarray:
     # nodes at one and the same place become one, named by the lowest id, or dropping the piece between would cut the road
+    if not empty.any():
+        return names
+    # few files need it, and it takes long to load
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     a, b = np.searchsorted(names, start[empty]), np.searchsorted(names, end[empty])
     links = coo_array((np.ones(len(a)), (a, b)), shape=(len(names), len(names)))
     _, group = connected_components(links, directed=False)

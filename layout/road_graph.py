@@ -124,7 +124,7 @@ def parts_of(graph: nx.MultiDiGraph, *, crs: str | None = None) -> Parts:
     nodes = node_frame(ids, x, y, **_flags(graph, ids))
     columns = {c: [r[c] for r in rows] for c in (rows[0] if rows else {})}
     edges = edge_frame(columns, gpd.GeoSeries(lines, crs=given).to_crs(crs).to_numpy() if lines else np.zeros(0, object), crs)
-    edges["length_m"] = np.where(edges["length_m"].isna(), edges.length, edges["length_m"])
+    edges["length_m"] = np.where(edges["length_m"].isna(), shapely.length(edges.geometry.to_numpy()), edges["length_m"])
     edges = edges[edges.length_m > 0].sort_values("edge_id", ignore_index=True)
     source = graph.graph.get("source", {})
     source = _listed(source) if isinstance(source, str) else source
@@ -217,7 +217,7 @@ def _rows(graph: nx.MultiDiGraph, place: Mapping[int, tuple[float, float]]) -> t
         ours = "edge_id" in data
         # osmnx collects merged values in sets: their order says nothing
         way = min((int(i) for i in _several(data.get("osmid", 0))), default=0)
-        key = (int(data["edge_id"]), 0, b"") if ours else (-1, way, min(line.wkb, line.reverse().wkb))
+        key = (int(data["edge_id"]),) if ours else (-1, way, min(u, v), max(u, v), min(line.wkb, line.reverse().wkb))
         entry = found.setdefault(key, {"data": data, "a": a, "b": b, "line": forward, "along": False, "against": False, "way": way})
         if not back and not entry["along"] and entry["a"] == a:
             entry["data"] = data

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
-import pyogrio.errors
 import pyproj
 import shapely
 
-from layout.bureau_roads import read_bureau_roads
 from layout.road_edges import EDGE_DEFAULTS, EDGE_TYPES, NODE_FLAGS, Ways, complete_edges, cut_ways, edge_frame, elsewhere, in_degrees, node_frame
 from layout.road_edges import metric_crs as metric_crs
 from layout.road_graph import graph_of, parts_of, read_graphml
@@ -149,6 +146,9 @@ def read_roads(path: str | Path, *, bbox: tuple[float, float, float, float] | No
         nodes, edges, crs, source = read_graphml(path, crs=crs)
         about = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "attribution": "", "date": "", **source}
     elif name.endswith(FORMATS):
+        # what cuts lines takes long to load, and most files need none of it
+        from layout.bureau_roads import read_bureau_roads
+
         nodes, edges, crs, about = read_bureau_roads(path, crs=crs)
     else:
         raise CountyDataError([Problem("roads_format", path.name, value=path.suffix, fields={"formats": ", ".join(FORMATS)})])
@@ -176,6 +176,8 @@ def write_roads(roads: Roads, path: str | Path) -> None:
     ...     read_roads(Path(folder) / "roads.gpkg").edges.equals(complete_edges(paper.roads.edges))
     True
     """
+    import pyogrio
+
     path = Path(path)
     path.unlink(missing_ok=True)
     flags = [c for c in NODE_FLAGS if c in roads.nodes]
@@ -269,7 +271,9 @@ def _scan(path: Path, ferries: bool) -> tuple[Ways, str]:
 
     keys = ("highway", "route") if ferries else ("highway",)
     ways: list[tuple[int, dict[str, str]]] = []
-    nodes: list[list[tuple[int, int, int]]] = []
+    # number of nodes by way, then id and place of all of them: numbers in a row, which Python's collector need not visit
+    counts: list[int] = []
+    nodes: list[int] = []
     closed: dict[int, tuple[bool, bool]] = {}
     newest, relations, wanted = None, 0, frozenset(TAGS)
     try:
@@ -287,7 +291,11 @@ def _scan(path: Path, ferries: bool) -> tuple[Ways, str]:
                 tags = {t.k: t.v for t in thing.tags}
                 if is_road(tags, ferries=ferries):
                     ways.append((thing.id, {k: v for k, v in tags.items() if k in wanted}))
-                    nodes.append([(n.ref, n.x, n.y) for n in thing.nodes])
+                    before = len(nodes)
+                    for n in thing.nodes:
+                        place = n.location
+                        nodes += (n.ref, place.x, place.y)
+                    counts.append((len(nodes) - before) // 3)
                     if not date:
                         newest = thing.timestamp if newest is None else max(newest, thing.timestamp)
             elif thing.is_node():
@@ -305,7 +313,7 @@ def _scan(path: Path, ferries: bool) -> tuple[Ways, str]:
         raise CountyDataError([Problem("roads_none", path.name)])
     # a file without moments gives the year 1970
     date = date or (newest.strftime("%Y-%m-%dT%H:%M:%SZ") if newest is not None and newest.year > 1970 else "")
-    return _lines(ways, nodes, closed, path.name), date
+    return _lines(ways, np.array(counts, "int64"), np.array(nodes, "int64").reshape(-1, 3), closed, path.name), date
 
 
 def _holds_other_ways(path: Path) -> bool:
@@ -315,10 +323,11 @@ def _holds_other_ways(path: Path) -> bool:
     return any("highway" not in way.tags and "route" not in way.tags for way in reader)  # type: ignore[union-attr]
 
 
-def _lines(ways: list[tuple[int, dict[str, str]]], nodes: list[list[tuple[int, int, int]]], closed: dict[int, tuple[bool, bool]], file: str) -> Ways:
-    order = sorted(range(len(ways)), key=lambda i: ways[i][0])
-    counts = np.array([len(nodes[i]) for i in order], "int64")
-    flat = np.array([node for i in order for node in nodes[i]], "int64").reshape(-1, 3)
+def _lines(ways: list[tuple[int, dict[str, str]]], counts: np.ndarray, flat: np.ndarray, closed: dict[int, tuple[bool, bool]], file: str) -> Ways:
+    order = np.argsort(np.array([number for number, _ in ways]), kind="stable")
+    first = np.cumsum(counts) - counts
+    counts, first = counts[order], first[order]
+    flat = flat[np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())]
     known = (flat[:, 1] != _NOWHERE) & (flat[:, 2] != _NOWHERE)
     if len(flat) and 1 - known.mean() > _MOST_MISSING:
         fields = {"missing": f"{int((~known).sum()):,}", "total": f"{len(flat):,}"}
@@ -352,6 +361,8 @@ def _touching(ways: Ways, bbox: Sequence[float], file: str) -> Ways:
 
 
 def _is_ours(path: Path) -> bool:
+    import pyogrio.errors
+
     try:
         return bool({"roads", "road_nodes"} <= set(pyogrio.list_layers(path)[:, 0]))
     except pyogrio.errors.DataSourceError as error:
@@ -359,6 +370,8 @@ def _is_ours(path: Path) -> bool:
 
 
 def _read_geopackage(path: Path, bbox: Sequence[float] | None, ferries: bool, crs: str | None) -> Roads:
+    import pyogrio.errors
+
     try:
         edges, nodes = pyogrio.read_dataframe(path, layer="roads"), pyogrio.read_dataframe(path, layer="road_nodes")
         source = json.loads((pyogrio.read_info(path, layer="roads")["layer_metadata"] or {}).get("source", "{}"))

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import osmium
 import osmnx
 import pandas as pd
@@ -63,7 +64,7 @@ def test_nothing_is_lost_in_a_file_of_osmnx(tmp_path):
     same(Roads.from_networkx(osmnx.load_graphml(tmp_path / "roads.graphml")), roads)
     nodes, edges = osmnx.graph_to_gdfs(osmnx.load_graphml(tmp_path / "roads.graphml"))
     assert len(nodes) == 11 and len(edges) == 18
-    part = read_roads(tmp_path / "roads.graphml", bbox=tuple(roads.edges.iloc[:1].to_crs(4326).total_bounds + [0.0001, -1, -0.0001, 1]))
+    part = read_roads(tmp_path / "roads.graphml", bbox=tuple(roads.edges.iloc[:1].to_crs(4326).total_bounds + np.array([0.0001, -1, -0.0001, 1])))
     assert part.edges.edge_id.tolist() == [3] and part.nodes.node_id.tolist() == [0, 1]
     with pytest.raises(CountyDataError, match="none of its roads") as error:
         read_roads(tmp_path / "roads.graphml", bbox=(0, 0, 1, 1))
@@ -76,7 +77,14 @@ def drive_graph() -> nx.MultiDiGraph:
     for n, (x, y) in {1: (43.3, -11.7), 2: (43.31, -11.7), 3: (43.31, -11.71)}.items():
         graph.add_node(n, x=x, y=y, street_count=3)
     bend = shapely.LineString([(43.3, -11.7), (43.305, -11.702), (43.31, -11.7)])
-    both = {"osmid": [12, 11], "highway": ["unclassified", "tertiary"], "maxspeed": ["60", "40"], "width": ["4", "3.5"], "length": 1200.5, "oneway": False}
+    both = {
+        "osmid": [12, 11],
+        "highway": ["unclassified", "tertiary"],
+        "maxspeed": ["60", "40"],
+        "width": ["4", "3.5"],
+        "length": 1200.5,
+        "oneway": False,
+    }
     graph.add_edge(1, 2, **both, name=["乙路", "甲路"], reversed=False, geometry=bend)
     graph.add_edge(2, 1, **both, name=["乙路", "甲路"], reversed=True, geometry=bend.reverse())
     graph.add_edge(2, 3, osmid=13, highway="motorway", oneway=True, reversed=False, length=1106.0, bridge="yes", lanes="2")
@@ -125,8 +133,14 @@ def test_a_graph_in_metres_and_one_without_directions(tmp_path):
         ("<graphml", "roads_unreadable"),
         ("<graphml/>", "roads_unreadable"),
         ("", "roads_unreadable"),
-        ('<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed"><node id="a"/></graph></graphml>', "roads_graph_other"),
-        ('<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed"><node id="1"/></graph></graphml>', "roads_graph_other"),
+        (
+            '<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed"><node id="a"/></graph></graphml>',
+            "roads_graph_other",
+        ),
+        (
+            '<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed"><node id="1"/></graph></graphml>',
+            "roads_graph_other",
+        ),
         ('<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed"/></graphml>', "roads_none"),
     ],
 )

@@ -58,7 +58,17 @@ def test_ways_are_cut_where_they_meet(crossing):
     roads = read_roads(crossing)
     edges = pd.DataFrame(roads.edges.drop(columns=["geometry", "length_m"]))
     new = {"maxspeed_back_kph": math.nan, "speed_zone": "", "tracktype": "", "lanes": math.nan, "ford": False, "oneway_foot": 0}
-    usual = {**new, "name": "", "oneway": 0, "walk": True, "tunnel": False, "steps": False, "surface": "", "maxspeed_kph": math.nan, "width_m": math.nan}
+    usual = {
+        **new,
+        "name": "",
+        "oneway": 0,
+        "walk": True,
+        "tunnel": False,
+        "steps": False,
+        "surface": "",
+        "maxspeed_kph": math.nan,
+        "width_m": math.nan,
+    }
     foot = {**usual, "highway": "footway", "drive": False, "bus": False, "oneway_bus": 0, "bridge": True, "way_id": 10}
     road = {**usual, "highway": "tertiary", "name": "县道", "oneway": 1, "oneway_bus": 1, "drive": True, "bus": True, "bridge": False, "way_id": 20}
     road |= {"maxspeed_kph": 40.0, "width_m": 6.5, "surface": "asphalt"}
