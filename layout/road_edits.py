@@ -136,10 +136,7 @@ def _laid(roads: Roads, added: gpd.GeoDataFrame, cuts: dict[int, list[float]], l
         apart.append(bridge)
         new_lines.append(line)
         rows.append(facts)
-    first, node = (
-        int(roads.edges["edge_id"].max(initial=-1) if len(roads.edges) else -1) + 1,
-        int(roads.nodes["node_id"].max() if len(roads.nodes) else -1) + 1,
-    )
+    first, node = (int(column.to_numpy("int64").max(initial=-1)) + 1 for column in (roads.edges["edge_id"], roads.nodes["node_id"]))
     ends = np.array([line.coords[i] for line in new_lines for i in (0, -1)], float)[:, :2]
     new = pd.DataFrame(rows).assign(
         edge_id=np.arange(first, first + len(rows)), from_node=node + 2 * np.arange(len(rows)), to_node=node + 1 + 2 * np.arange(len(rows)),
