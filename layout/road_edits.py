@@ -22,7 +22,7 @@ _SAME_M = 0.01
 
 @dataclass(frozen=True)
 class RoadEdits:
-    """Changes to roads.
+    """Changes to roads: some built, some closed, some made faster or slower.
 
     Parameters
     ----------
