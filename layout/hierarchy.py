@@ -15,6 +15,8 @@ from layout.topology import NEVER, Topology, fixed_vertices
 
 # below this many vertices a part is not cut any further
 _LEAF = 24
+# below so many arcs times sources, starting threads takes longer than one of them takes for the work
+_WORTH_THREADS = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -367,7 +369,10 @@ def _swept(weighted: Weighted, rise: np.ndarray, fall: np.ndarray, sources: Acce
     finish = targets.first, position[targets.rank], targets.ticks
     begin = sources.first, position[sources.rank], sources.ticks
     _in_batches(
-        lambda low, high, width: kernels.sweep(*arcs, wanted[chosen], *begin, *finish, low, high, width, out), len(sources.first) - 1, threads
+        lambda low, high, width: kernels.sweep(*arcs, wanted[chosen], *begin, *finish, low, high, width, out),
+        len(sources.first) - 1,
+        len(arcs[1]),
+        threads,
     )
     return out
 
@@ -384,15 +389,16 @@ def _relayed(
     _in_batches(
         lambda low, high, width: kernels.relay(tree.pointer, tree.heads, *ticks[0], *ticks[1], *ends, low, high, width, out),
         len(walks[0].first) - 1,
+        len(tree.heads),
         threads,
     )
     return out
 
 
-def _in_batches(run: Callable[[int, int, int], None], count: int, threads: int | None) -> None:
+def _in_batches(run: Callable[[int, int, int], None], count: int, arcs: int, threads: int | None) -> None:
     from layout import kernels
 
-    workers = threads or os.cpu_count() or 1
+    workers = threads or (os.cpu_count() or 1 if count * arcs > _WORTH_THREADS else 1)
     # every worker writes columns of its own, so which of them does what changes nothing
     width = max(1, min(kernels.LANES, -(-count // workers)))
     lows = range(0, count, width)

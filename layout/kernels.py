@@ -388,6 +388,7 @@ def nearest_source(first, heads, ticks, at, start, source, limit):
     n = len(first) - 1
     label = np.full(n, NEVER, np.int32)
     owner = np.full(n, -1, np.int32)
+    # an arc is pushed again only for a lower source at the same ticks, so the heap may have to grow
     keys = np.empty(len(at) + len(heads) + 1, np.int64)
     size = 0
     for i in range(len(at)):
@@ -402,87 +403,74 @@ def nearest_source(first, heads, ticks, at, start, source, limit):
         if d > label[v]:
             continue
         mine = owner[v]
+        if size + first[v + 1] - first[v] > len(keys):
+            more = np.empty(2 * len(keys), np.int64)
+            more[:size] = keys[:size]
+            keys = more
         for i in range(first[v], first[v + 1]):
             w = heads[i]
             new = np.int32(d + ticks[i])
-            if new > limit:
-                continue
-            if new < label[w]:
+            if new <= limit and (new < label[w] or (new == label[w] and mine < owner[w])):
                 label[w], owner[w] = new, mine
-                if size == len(keys):
-                    more = np.empty(2 * size, np.int64)
-                    more[:size] = keys
-                    keys = more
-                size = _push(keys, size, (np.int64(new) << 32) | w)
-            elif new == label[w] and mine < owner[w]:
-                owner[w] = mine
-                if size == len(keys):
-                    more = np.empty(2 * size, np.int64)
-                    more[:size] = keys
-                    keys = more
                 size = _push(keys, size, (np.int64(new) << 32) | w)
     return label, owner
 
 
 @njit(cache=True, nogil=True)
-def within(first, heads, ticks, begin_first, begin_at, begin_ticks, low, high, limit, asked_first, asked, answers):
+def within(first, heads, ticks, begin_first, begin_at, begin_ticks, low, high, limits, asked_first, asked, answers):
     """Settle what each of the sources low to high reaches within its limit.
 
-    Fills answers with the ticks at the vertices asked for, and returns counts by source, vertices and ticks reached,
-    each source's sorted by ticks and vertex.
+    Fills answers with the ticks at the vertices asked for; with nothing to answer, returns counts by source, vertices and
+    ticks reached, each source's sorted by ticks.
     """
     n = len(first) - 1
     label = np.full(n, NEVER, np.int32)
     touched = np.empty(n, np.int32)
-    keys = np.empty(1024, np.int64)
+    # every arc is pushed once at most
+    keys = np.empty(len(heads) + len(begin_at) + 1, np.int64)
     counts = np.zeros(high - low, np.int64)
+    listing = len(answers) == 0
     at, took = np.empty(4096, np.int32), np.empty(4096, np.int32)
     end = 0
     for s in range(low, high):
+        limit = limits[s]
         size = 0
         seen = 0
         for i in range(begin_first[s], begin_first[s + 1]):
             v = begin_at[i]
-            if begin_ticks[i] <= limit[s] and begin_ticks[i] < label[v]:
+            if begin_ticks[i] <= limit and begin_ticks[i] < label[v]:
                 if label[v] == NEVER:
                     touched[seen] = v
                     seen += 1
                 label[v] = begin_ticks[i]
-                if size == len(keys):
-                    more = np.empty(2 * size, np.int64)
-                    more[:size] = keys
-                    keys = more
                 size = _push(keys, size, (np.int64(begin_ticks[i]) << 32) | v)
+        if listing and end + n > len(at):
+            more_at, more_took = np.empty(2 * len(at) + n, np.int32), np.empty(2 * len(at) + n, np.int32)
+            more_at[:end] = at[:end]
+            more_took[:end] = took[:end]
+            at, took = more_at, more_took
+        start = end
         while size > 0:
             key = keys[0]
             size = _pop(keys, size)
             v, d = np.int32(key & 0xFFFFFFFF), np.int32(key >> 32)
             if d > label[v]:
                 continue
-            if len(answers) == 0:
-                if end == len(at):
-                    more_at, more_took = np.empty(2 * end, np.int32), np.empty(2 * end, np.int32)
-                    more_at[:end] = at
-                    more_took[:end] = took
-                    at, took = more_at, more_took
+            if listing:
                 at[end] = v
                 took[end] = d
                 end += 1
-                counts[s - low] += 1
             for i in range(first[v], first[v + 1]):
                 w = heads[i]
                 new = np.int32(d + ticks[i])
-                if new <= limit[s] and new < label[w]:
+                if new <= limit and new < label[w]:
                     if label[w] == NEVER:
                         touched[seen] = w
                         seen += 1
                     label[w] = new
-                    if size == len(keys):
-                        more = np.empty(2 * size, np.int64)
-                        more[:size] = keys
-                        keys = more
                     size = _push(keys, size, (np.int64(new) << 32) | w)
-        if len(answers) > 0:
+        counts[s - low] = end - start
+        if not listing:
             for i in range(asked_first[s], asked_first[s + 1]):
                 answers[i] = label[asked[i]]
         for i in range(seen):
