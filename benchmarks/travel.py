@@ -23,9 +23,8 @@ from scipy.sparse import block_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
 import layout
-from layout import kernels
 from layout.pace import TICKS
-from layout.reach import nearest_labels
+from layout.reach import labels_of_each, nearest_labels
 from layout.terrain import read_terrain
 
 SOURCES, TARGETS = 100, 3000
@@ -156,15 +155,9 @@ def walking(network, at, frames, graph, limits):
     ]
     report(rows)
     limit, few = 60 * TICKS, at[0][:20]
-    values, first = arcs.data.astype("int32"), np.arange(21)
-    none, most = np.zeros(0, "int32"), np.full(20, limit, "int64")
-
-    def sets():
-        return kernels.within(
-            arcs.indptr, arcs.indices, values, first, few.astype("int32"), np.zeros(20, "int32"), 0, 20, most, np.zeros(21, "int64"), none, none
-        )
-
-    ours = timed(sets)
+    few_places = layout.join_places(network, frames[0].iloc[:20])
+    labels_of_each(network, few_places, limit=limit)
+    ours = timed(lambda: labels_of_each(network, few_places, limit=limit))
     peer = timed(lambda: dijkstra(arcs, indices=few, limit=limit))
     forward = graph.reverse(copy=False)
     start = time.perf_counter()

@@ -24,7 +24,7 @@ from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
 from layout.standards import read_standards
 from layout.tables import CountyDataError, Problem, check, empty, inspect, schemas
-from layout.terrain import Terrain, elevation_at, read_terrain, write_terrain
+from layout.terrain import Terrain, elevation_at, in_void, read_terrain, void_notes, write_terrain
 
 FORMAT = 1
 _TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note", "sources"}
@@ -170,8 +170,13 @@ def read_county(folder: str | Path) -> County:
     for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
         if missing is None:
             notes.append((note, {}))
+    if terrain is not None:
+        ids, x, y = _placed(tables)
+        notes += void_notes(terrain, ids, x, y, crs=crs)
     if not len(tables["rosters"]):
         notes.append(("note.no_rosters", {}))
+    # what a written folder says already is not said twice
+    notes = [note for i, note in enumerate(notes) if note not in notes[:i]]
     used = sorted({p for group in paths.values() for p in group} | {folder / s.file for s in sheets.values()} | {folder / "county.toml"})
     return County(
         name=str(settings["name"]), code=str(settings["code"]), base_year=int(str(settings["base_year"])),
@@ -483,17 +488,19 @@ def _inside(lon: float, lat: float, bounds: Sequence[float]) -> bool:
     return west - _MARGIN_DEG <= lon <= east + _MARGIN_DEG and south - _MARGIN_DEG <= lat <= north + _MARGIN_DEG
 
 
+def _placed(tables: Mapping[str, pd.DataFrame]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    parts = [(tables[name], schemas()[name].key[0]) for name in ("settlements", "schools") if len(tables[name])]
+    ids = [i for table, key in parts for i in table[key]]
+    x, y = (np.array([v for table, _ in parts for v in getattr(table.geometry, axis)], float) for axis in ("x", "y"))
+    return ids, x, y
+
+
 def _uncovered(terrain: Terrain | None, tables: Mapping[str, pd.DataFrame], crs: str) -> list[Problem]:
     if terrain is None:
         return []
-    ids, x, y = [], [], []
-    for name in ("settlements", "schools"):
-        table = tables[name]
-        if len(table):
-            ids += table[schemas()[name].key[0]].tolist()
-            x += table.geometry.x.tolist()
-            y += table.geometry.y.tolist()
-    gone = np.isnan(elevation_at(terrain, np.array(x), np.array(y), crs=crs)) if ids else np.zeros(0, bool)
+    ids, x, y = _placed(tables)
+    # a void inside the terrain is no fault of the county's: it is noted, and the ground there counts as level
+    gone = np.isnan(elevation_at(terrain, x, y, crs=crs)) & ~in_void(terrain, x, y, crs=crs)
     if not gone.any():
         return []
     names = [i for i, g in zip(ids, gone, strict=True) if g]

@@ -48,15 +48,16 @@ class Joins:
     back: np.ndarray
 
 
-def find_joins(network: Network, places: gpd.GeoDataFrame) -> Joins:
+def find_joins(network: Network, ids: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> Joins:
     """Join places to every usable edge within the radius, at true minutes across open ground.
 
     Parameters
     ----------
     network
-        From :func:`layout.prepare_network`. The answer serves every mode and band of the same roads and ground.
-    places
-        Points in any coordinate system; ids from a column ``id``, else ``settlement_id`` or ``school_id``, else the index.
+        From :func:`layout.prepare_network`. The answer serves every mode, band and level speed of the same roads, ground,
+        season and figures; another season may close the ford that made a join superfluous.
+    ids, x, y
+        From :func:`read_places`.
 
     Returns
     -------
@@ -64,18 +65,12 @@ def find_joins(network: Network, places: gpd.GeoDataFrame) -> Joins:
         A place within ``travel.join_radius`` of no edge has no join. Joins that another join and the network beat are
         left out: that changes no minute.
 
-    Raises
-    ------
-    ValueError
-        If places are not points with unique ids and a coordinate system.
-
     Examples
     --------
     >>> network = layout.prepare_network(paper.roads)
-    >>> len(find_joins(network, paper.settlements).place)
+    >>> len(find_joins(network, *read_places(paper.settlements, paper.crs)).place)
     5
     """
-    ids, x, y = read_places(places, network.crs)
     place, edge, share, px, py, distance = _within_reach(network, x, y)
     if not len(place):
         return Joins(ids, x, y, place, edge, share, distance, distance.copy())

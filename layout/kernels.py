@@ -208,70 +208,33 @@ def restrict(pointer, heads, up, down, chosen, position):
 
 
 @njit(cache=True, nogil=True)
-def sweep(first, heads, rise, fall, wanted, begin_first, begin_at, begin_ticks, finish_first, finish_at, finish_ticks, low, high, width, out):
-    """Fill columns low to high of out (finishes x sources) with least ticks from those sources, width sources at a time."""
-    count = len(first) - 1
-    labels = np.empty((count, width), np.int32)
-    reached = np.empty(count, np.bool_)
-    for batch in range(low, high, width):
-        lanes = min(width, high - batch)
-        labels[:, :] = NEVER
-        reached[:] = False
-        for lane in range(lanes):
-            for i in range(begin_first[batch + lane], begin_first[batch + lane + 1]):
-                k = begin_at[i]
-                labels[k, lane] = min(labels[k, lane], begin_ticks[i])
-                reached[k] = True
-        for k in range(count):
-            if reached[k]:
-                for i in range(first[k], first[k + 1]):
-                    h, w = heads[i], rise[i]
-                    reached[h] = True
-                    for lane in range(lanes):
-                        new = np.int32(labels[k, lane] + w)
-                        if new < labels[h, lane]:
-                            labels[h, lane] = new
-        for k in range(count - 1, -1, -1):
-            if wanted[k]:
-                for i in range(first[k], first[k + 1]):
-                    h, w = heads[i], fall[i]
-                    for lane in range(lanes):
-                        new = np.int32(labels[h, lane] + w)
-                        if new < labels[k, lane]:
-                            labels[k, lane] = new
-        for t in range(len(finish_first) - 1):
-            for i in range(finish_first[t], finish_first[t + 1]):
-                k, w = finish_at[i], finish_ticks[i]
-                for lane in range(lanes):
-                    new = np.int32(labels[k, lane] + w)
-                    if new < out[t, batch + lane]:
-                        out[t, batch + lane] = new
-
-
-@njit(cache=True, nogil=True)
-def _up_and_down(first, heads, rise, fall, labels, lanes):
-    for k in range(len(first) - 1):
-        for i in range(first[k], first[k + 1]):
-            h, w = heads[i], rise[i]
-            for lane in range(lanes):
-                new = np.int32(labels[k, lane] + w)
-                if new < labels[h, lane]:
-                    labels[h, lane] = new
-    for k in range(len(first) - 2, -1, -1):
-        for i in range(first[k], first[k + 1]):
-            h, w = heads[i], fall[i]
-            for lane in range(lanes):
-                new = np.int32(labels[h, lane] + w)
-                if new < labels[k, lane]:
-                    labels[k, lane] = new
-
-
-@njit(cache=True, nogil=True)
 def _set_out(labels, begin_first, begin_at, begin_ticks, batch, lanes):
     for lane in range(lanes):
         for i in range(begin_first[batch + lane], begin_first[batch + lane + 1]):
             k = begin_at[i]
             labels[k, lane] = min(labels[k, lane], begin_ticks[i])
+
+
+@njit(cache=True, nogil=True)
+def _up_and_down(first, heads, rise, fall, labels, lanes, reached, wanted):
+    """Sweep labels up from the vertices that are reached (marking what is above them) and down to those that are wanted."""
+    for k in range(len(first) - 1):
+        if reached[k]:
+            for i in range(first[k], first[k + 1]):
+                h, w = heads[i], rise[i]
+                reached[h] = True
+                for lane in range(lanes):
+                    new = np.int32(labels[k, lane] + w)
+                    if new < labels[h, lane]:
+                        labels[h, lane] = new
+    for k in range(len(first) - 2, -1, -1):
+        if wanted[k]:
+            for i in range(first[k], first[k + 1]):
+                h, w = heads[i], fall[i]
+                for lane in range(lanes):
+                    new = np.int32(labels[h, lane] + w)
+                    if new < labels[k, lane]:
+                        labels[k, lane] = new
 
 
 @njit(cache=True, nogil=True)
@@ -286,21 +249,38 @@ def _arrive(labels, finish_first, finish_at, finish_ticks, batch, lanes, out):
 
 
 @njit(cache=True, nogil=True)
+def sweep(first, heads, rise, fall, wanted, begin_first, begin_at, begin_ticks, finish_first, finish_at, finish_ticks, low, high, width, out):
+    """Fill columns low to high of out (finishes x sources) with least ticks from those sources, width sources at a time."""
+    labels = np.empty((len(first) - 1, width), np.int32)
+    reached = np.empty(len(first) - 1, np.bool_)
+    for batch in range(low, high, width):
+        lanes = min(width, high - batch)
+        labels[:, :] = NEVER
+        reached[:] = False
+        for i in range(begin_first[batch], begin_first[batch + lanes]):
+            reached[begin_at[i]] = True
+        _set_out(labels, begin_first, begin_at, begin_ticks, batch, lanes)
+        _up_and_down(first, heads, rise, fall, labels, lanes, reached, wanted)
+        _arrive(labels, finish_first, finish_at, finish_ticks, batch, lanes, out)
+
+
+@njit(cache=True, nogil=True)
 def relay(
     first, heads, walk_rise, walk_fall, ride_rise, ride_fall, begin_first, begin_at, begin_ticks, board_first, board_at, board_ticks,
     leave_first, leave_at, leave_ticks, finish_first, finish_at, finish_ticks, low, high, width, out,
 ):  # fmt: skip
     """Fill columns low to high of out (finishes x sources) with least ticks by walking, then riding, then walking."""
     labels = np.empty((len(first) - 1, width), np.int32)
+    everything = np.ones(len(first) - 1, np.bool_)
     for batch in range(low, high, width):
         lanes = min(width, high - batch)
         labels[:, :] = NEVER
         _set_out(labels, begin_first, begin_at, begin_ticks, batch, lanes)
-        _up_and_down(first, heads, walk_rise, walk_fall, labels, lanes)
+        _up_and_down(first, heads, walk_rise, walk_fall, labels, lanes, everything, everything)
         _set_out(labels, board_first, board_at, board_ticks, batch, lanes)
-        _up_and_down(first, heads, ride_rise, ride_fall, labels, lanes)
+        _up_and_down(first, heads, ride_rise, ride_fall, labels, lanes, everything, everything)
         _arrive(labels, leave_first, leave_at, leave_ticks, batch, lanes, out)
-        _up_and_down(first, heads, walk_rise, walk_fall, labels, lanes)
+        _up_and_down(first, heads, walk_rise, walk_fall, labels, lanes, everything, everything)
         _arrive(labels, finish_first, finish_at, finish_ticks, batch, lanes, out)
 
 

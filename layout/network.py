@@ -93,24 +93,14 @@ class Network:
 
     @functools.cached_property
     def shapes(self) -> np.ndarray:
-        """Return what a place is joined to on every edge.
-
-        That is the line; both ends as a MultiPoint where nobody gets on between them (bridge, tunnel, ferry); None where
-        nobody gets on at all (motorway, closed, of no use on foot or by vehicle).
-        """
+        """Return what a place is joined to on every edge; None on one that is closed or of no use on foot or by vehicle."""
         edges = self.roads.edges
-        shapes = edges.geometry.to_numpy().astype(object)
-        for i in np.flatnonzero(self.ends_only):
-            shapes[i] = shapely.MultiPoint([shapes[i].coords[0], shapes[i].coords[-1]])
-        useless = ~(edges["walk"] | edges["drive"] | edges["bus"]).to_numpy(bool)
-        shapes[edges["highway"].isin(MOTORWAYS).to_numpy(bool) | useless | self.closed] = None
-        return shapes
+        return join_shapes(edges, (edges["walk"] | edges["drive"] | edges["bus"]).to_numpy(bool) & ~self.closed)
 
     @functools.cached_property
     def ends_only(self) -> np.ndarray:
         """Return for every edge whether it is met at its ends only."""
-        edges = self.roads.edges
-        return (edges["bridge"] | edges["tunnel"] | (edges["highway"] == "ferry")).to_numpy(bool)
+        return met_at_ends(self.roads.edges)
 
     @functools.cached_property
     def tree(self) -> shapely.STRtree:
@@ -271,6 +261,55 @@ def edge_minutes(network: Network) -> pd.DataFrame:
         table["capped_m"] = metres[:, RULES.index("season") :].sum(axis=1)
         table["width_unknown"] = edges["width_m"].isna().to_numpy()
     return table[~(ways.shut & ways.shut_back)].astype({"highway": "str"}).sort_values("edge_id", ignore_index=True)
+
+
+def met_at_ends(edges: gpd.GeoDataFrame) -> np.ndarray:
+    """Say on which edges nobody gets on between the ends.
+
+    Parameters
+    ----------
+    edges
+        ``Roads.edges``.
+
+    Returns
+    -------
+    numpy.ndarray
+        True for bridges, tunnels and ferries.
+
+    Examples
+    --------
+    >>> met_at_ends(paper.roads.edges).any()
+    np.False_
+    """
+    return (edges["bridge"] | edges["tunnel"] | (edges["highway"] == "ferry")).to_numpy(bool)
+
+
+def join_shapes(edges: gpd.GeoDataFrame, usable: np.ndarray) -> np.ndarray:
+    """Return what a place is joined to on every edge.
+
+    Parameters
+    ----------
+    edges
+        ``Roads.edges``.
+    usable
+        Which of them count.
+
+    Returns
+    -------
+    numpy.ndarray
+        The line; both ends as a MultiPoint where nobody gets on between them; None where nobody gets on at all: motorways
+        and what is not usable.
+
+    Examples
+    --------
+    >>> join_shapes(paper.roads.edges, np.ones(10, bool))[0].geom_type
+    'LineString'
+    """
+    shapes = edges.geometry.to_numpy().astype(object)
+    for i in np.flatnonzero(met_at_ends(edges)):
+        shapes[i] = shapely.MultiPoint([shapes[i].coords[0], shapes[i].coords[-1]])
+    shapes[edges["highway"].isin(MOTORWAYS).to_numpy(bool) | ~usable] = None
+    return shapes
 
 
 def closed_nodes(roads: Roads, column: str) -> np.ndarray:

@@ -169,31 +169,6 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
     return out, back
 
 
-def in_obstacle(ground: Ground, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Say which points lie in an obstacle, such as a lake.
-
-    Parameters
-    ----------
-    ground
-        Its obstacles.
-    x, y
-        Points in ``ground.crs``.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool.
-
-    Examples
-    --------
-    >>> in_obstacle(make_ground(None, None, "EPSG:4545"), np.zeros(2), np.zeros(2)).tolist()
-    [False, False]
-    """
-    out = np.zeros(len(x), bool)
-    out[ground.tree.query(shapely.points(x, y), predicate="within")[0]] = True
-    return out
-
-
 def _straight(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     distance = np.hypot(x2 - x1, y2 - y1)
     level = distance / 1000 * 60

@@ -23,12 +23,14 @@ from layout.class_size import class_sizes
 from layout.county import County, export_crs
 from layout.draws import PupilDraws, draw_pupils, split_ranges
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
+from layout.network import prepare_network
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
 from layout.plausibility import population_notes
 from layout.population import project_people, project_pupils
 from layout.relocation import site_notes, site_pupils
 from layout.roads import Roads, empty_roads
 from layout.scenario import Scenario, check_scenario
+from layout.search import join_places
 from layout.sheets import SHEETS
 from layout.standards import Rule, Standards, read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
@@ -253,12 +255,16 @@ def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDat
     sites = gpd.GeoDataFrame(sites.drop_duplicates("school_id").sort_values("school_id", ignore_index=True), geometry="geometry", crs=county.crs)
     roads = county.roads if county.roads is not None else empty_roads(county.crs)
     by_bus = sites[sites["school_id"].isin(schools.loc[schools["school_bus"], "school_id"])].reset_index(drop=True)
+    # roads and places are looked at once; every mode and band only changes the minutes on them
+    network = prepare_network(roads, terrain=county.terrain, standards=standards)
+    homes, schools_there = join_places(network, county.settlements), join_places(network, sites)
+    ends = {"walk": schools_there, "bus": join_places(network, by_bus), "week": schools_there}
     parts = []
     for band in BANDS:
         for mode, to in (("walk", sites), ("bus", by_bus), ("week", sites)):
             # grades 1-3 do not board, so nobody asks for their week
             if len(to) and not (mode == "week" and not any(standards.may_board(g) for g in BANDS[band])):
-                parts.append(travel_times(roads, county.settlements, to, mode=mode, band=band, terrain=county.terrain, standards=standards))
+                parts.append(travel_times(network, homes, ends[mode], mode=mode, band=band))
     return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
 
 

@@ -12,7 +12,7 @@ import shapely
 from scipy.sparse import block_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from layout.joins import Joins, find_joins, ground_ticks, least_by_key, with_sources, worth_compiling
+from layout.joins import Joins, find_joins, ground_ticks, least_by_key, read_places, with_sources, worth_compiling
 from layout.network import Network
 from layout.open_ground import ground_minutes
 from layout.pace import NEVER, Ways, ticks_at
@@ -123,7 +123,8 @@ def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
         From :func:`layout.prepare_network`.
     places
         Points in any coordinate system; ids from a column ``id``, else ``settlement_id`` or ``school_id``, else the index.
-        Places joined to the same roads under another mode, band or season need not be looked up again.
+        Places joined to the same roads under another mode or band are not looked up again; under another season, other
+        figures or other roads they are joined anew.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
     Raises
     ------
     ValueError
-        If places are not points with unique ids and a coordinate system, or were joined to other roads.
+        If places are not points with unique ids and a coordinate system, or were joined in another coordinate system.
 
     Examples
     --------
@@ -143,10 +144,14 @@ def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
     5
     """
     if not isinstance(places, Joined):
-        return Joined(network, find_joins(network, places))
-    if places.network.topology is not network.topology:
-        raise ValueError("the places were joined to other roads")
-    return places if places.network is network else Joined(network, places.joins)
+        return Joined(network, find_joins(network, *read_places(places, network.crs)))
+    before, joins = places.network, places.joins
+    if before is network:
+        return places
+    if before.crs != network.crs:
+        raise ValueError(f"the places were joined in {before.crs}, the network is in {network.crs}")
+    same = before.skeleton is network.skeleton and before.season == network.season and before.standards is network.standards
+    return Joined(network, joins if same else find_joins(network, joins.ids, joins.x, joins.y))
 
 
 def least_ticks(origins: Joined, destinations: Joined, *, limit: int = NEVER, uncapped: bool = False, engine: str | None = None) -> np.ndarray:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from layout.roads import Roads
 
@@ -189,31 +187,6 @@ def fixed_vertices(topology: Topology) -> np.ndarray:
     turned = np.zeros(topology.vertices, bool)
     turned[at[np.tile(topology.oneway, 2)]] = True
     return (least < most) | (most < 0) | (turned & (ends != 0))
-
-
-def components(topology: Topology, open_pieces: np.ndarray) -> np.ndarray:
-    """Return for every vertex the number of the connected part it lies in, over the pieces that are open at all.
-
-    Parameters
-    ----------
-    topology
-        The pieces.
-    open_pieces
-        Whether each can be used in either direction.
-
-    Returns
-    -------
-    numpy.ndarray
-        Numbers from 0.
-
-    Examples
-    --------
-    >>> int(components(make_topology(paper.roads), np.ones(10, bool)).max())
-    0
-    """
-    tail, head = topology.tail[open_pieces], topology.head[open_pieces]
-    links = coo_array((np.ones(len(tail), bool), (tail, head)), shape=(topology.vertices, topology.vertices))
-    return connected_components(links, directed=False)[1]
 
 
 def _vertex(edge: np.ndarray, low: np.ndarray, tail: np.ndarray, head: np.ndarray, row: int, share: float) -> int:

@@ -12,9 +12,10 @@ import pandas as pd
 import shapely
 
 from layout.joins import read_places
-from layout.network import Network, prepare_network, reweigh
+from layout.network import Network, join_shapes, prepare_network, reweigh
 from layout.pace import NEVER, TICKS
-from layout.reach import nearest_labels
+from layout.reach import labels_of_each, nearest_labels
+from layout.road_edges import complete_edges
 from layout.roads import Roads
 from layout.search import Joined, join_places, least_ticks
 from layout.standards import Standards
@@ -271,6 +272,47 @@ def nearest_by_node(network: Network, places: gpd.GeoDataFrame | Joined, *, dire
     )
 
 
+def nodes_within(network: Network, places: gpd.GeoDataFrame | Joined, minutes: float, *, direction: str = "towards") -> pd.DataFrame:
+    """Return the nodes of the roads within some minutes of each place on foot.
+
+    Parameters
+    ----------
+    network
+        Prepared for ``walk``.
+    places
+        As in :func:`travel_matrix`.
+    minutes
+        How far.
+    direction
+        ``towards`` the place or ``from`` it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Keyed by ``place_id``, ``node_id``: ``minutes``; places in their order, nodes by minutes. A place that reaches no node
+        has no row.
+
+    Raises
+    ------
+    ValueError
+        If the network is not one for walking, or the direction not known.
+
+    Examples
+    --------
+    >>> nodes_within(prepare_network(paper.roads, level_kph=6), paper.schools, 5).values.tolist()
+    [['S1', 1, 5.0], ['S1', 2, 5.0], ['S2', 7, 0.0]]
+    """
+    if direction not in ("towards", "from"):
+        raise ValueError(f"direction must be 'towards' or 'from', not {direction!r}")
+    joined = join_places(network, places)
+    place, vertex, ticks = labels_of_each(network, joined, towards=direction == "towards", limit=min(NEVER - 1, math.floor(minutes * TICKS)))
+    # cuts and copies around gates are no nodes
+    known = vertex < len(network.topology.node_id)
+    ids = np.asarray(joined.ids, dtype=object)
+    table = {"place_id": ids[place[known]], "node_id": network.topology.node_id[vertex[known]], "minutes": ticks[known] / TICKS}
+    return pd.DataFrame(table).astype({"place_id": "str"})
+
+
 def unjoined(roads: Roads, places: gpd.GeoDataFrame, *, standards: Standards, mode: str = "walk") -> pd.DataFrame:
     """List the places farther from any usable road than the radius of joining.
 
@@ -324,11 +366,9 @@ def snap(roads: Roads, places: gpd.GeoDataFrame, *, mode: str = "walk") -> gpd.G
     np.float64(0.0)
     """
     ids, x, y = read_places(places, roads.crs)
-    network = prepare_network(roads, mode="walk")
-    edges = network.roads.edges
+    edges = complete_edges(roads.edges)
     usable = {"walk": edges["walk"], "drive": edges["drive"], "bus": edges["bus"]}.get(mode, edges["walk"] | edges["drive"])
-    shapes = network.shapes.copy()
-    shapes[~usable.to_numpy(bool)] = None
+    shapes = join_shapes(edges, usable.to_numpy(bool))
     points = shapely.points(x, y)
     edge, distance, met = np.full(len(ids), -1), np.full(len(ids), np.inf), points.copy()
     if (~shapely.is_missing(shapes)).any() and len(ids):

@@ -249,6 +249,20 @@ def test_notes_travel_with_the_folder(tmp_path):
     assert read_county(tmp_path / "c").notes == (note,)
 
 
+def test_a_void_of_the_terrain_is_noted_once_and_stops_nobody(tmp_path):
+    county = with_ground(make_paper())
+    holed = county.terrain.elevation.copy()
+    # the cell of village A and those beside it
+    row, column = int((county.terrain.north - 2_950_000) / 100), int((500_000 - county.terrain.west) / 100)
+    holed[row - 1 : row + 2, column - 1 : column + 2] = np.nan
+    write_county(dataclasses.replace(county, terrain=dataclasses.replace(county.terrain, elevation=holed)), tmp_path / "a")
+    first = read_county(tmp_path / "a")
+    expected = [("note.terrain_void", {"count": 9, "total": 6400, "percent": "0.1"}), ("note.places_in_void", {"count": 1, "places": "A"})]
+    assert list(first.notes) == expected
+    write_county(first, tmp_path / "b")
+    assert list(read_county(tmp_path / "b").notes) == expected
+
+
 def test_missing_ground_is_said(folder):
     for name in ("roads.gpkg", "terrain.tif", "boundary.geojson"):
         (folder / name).unlink()

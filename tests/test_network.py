@@ -19,13 +19,13 @@ from layout import hierarchy, topology
 from layout.explain import explain_time
 from layout.network import edge_minutes, prepare_network, reweigh
 from layout.pace import MODES, NEVER, TICKS
-from layout.reach import nearest_labels
+from layout.reach import labels_of_each, nearest_labels
 from layout.relief import find_bends, make_relief, share_in_bends
 from layout.road_edges import complete_edges
 from layout.road_edits import RoadEdits
 from layout.roads import Roads
 from layout.search import Joined, join_places, least_ticks
-from layout.travel import nearest_by_node, travel_matrix
+from layout.travel import nearest_by_node, nodes_within, travel_matrix
 
 
 def many_roads(seed: int) -> tuple[Roads, gpd.GeoDataFrame, gpd.GeoDataFrame]:
@@ -270,10 +270,47 @@ def test_reweighing_is_the_same_as_preparing():
         assert again.topology is first.topology
         fresh = prepare_network(roads, terrain=tilted(0.1, 0.02), **{"mode": "walk", **options})
         np.testing.assert_allclose(travel_matrix(again, *joined).minutes, travel_matrix(fresh, a, b).minutes, atol=1e-4)
-    with pytest.raises(ValueError, match="joined to other roads"):
-        join_places(prepare_network(roads), joined[0])
+    # joined to other roads they are joined anew, as under another season
+    other = prepare_network(paper_roads())
+    np.testing.assert_array_equal(travel_matrix(other, *joined).minutes, travel_matrix(other, a, b).minutes)
+    utm = gpd.GeoDataFrame(paper_roads().edges).to_crs(32648)
+    elsewhere = Roads(paper_roads().nodes, utm, "EPSG:32648")
+    with pytest.raises(ValueError, match="joined in EPSG:4545, the network is in EPSG:32648"):
+        join_places(prepare_network(elsewhere), joined[0])
     with pytest.raises(ValueError, match="season must be one of"):
         reweigh(first, season="spring")
+
+
+def test_a_ford_that_the_rains_close_leaves_the_way_across_the_fields():
+    # in the dry one joins the ford's road; in the rains that leads nowhere and one goes straight to the next
+    nodes = {1: (EAST, NORTH), 2: (EAST + 50, NORTH), 3: (EAST + 400, NORTH)}
+    roads = make_roads(nodes, [{"from_node": 1, "to_node": 2}, {"from_node": 2, "to_node": 3}])
+    roads = Roads(roads.nodes, complete_edges(roads.edges).assign(ford=[True, False]), roads.crs)
+    ends = places((EAST - 30, NORTH)), places((EAST + 400, NORTH), prefix="s")
+    dry = prepare_network(roads, standards=with_figures({"travel.join_radius": 200.0}))
+    rain = reweigh(dry, season="rain")
+    kph = 3.24 * 0.9
+    expected = (80 / 0.6 + 350) / 1000 / kph * 60
+    for found in (travel_matrix(rain, *ends), travel_matrix(rain, *(join_places(dry, p) for p in ends))):
+        assert found.minutes[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_nodes_within_are_those_of_one_search_a_place():
+    for seed in range(4):
+        roads, a, _ = many_roads(seed)
+        network = prepare_network(roads, terrain=tilted(0.05, 0.1))
+        for direction in ("towards", "from"):
+            found = nodes_within(network, a, 40, direction=direction)
+            ticks = least_to_nodes(network, join_places(network, a), direction == "towards")[:, : len(roads.nodes)]
+            expected = {(a.id[i], j): ticks[i, j] / TICKS for i, j in zip(*np.nonzero(ticks <= 40 * TICKS), strict=True)}
+            assert {(r.place_id, r.node_id): r.minutes for r in found.itertuples()} == expected and len(found) == len(expected)
+            for threads in (1, 3):
+                again = labels_of_each(network, a, towards=direction == "towards", limit=40 * TICKS, threads=threads)
+                assert [v.tolist() for v in again] == [
+                    v.tolist() for v in labels_of_each(network, a, towards=direction == "towards", limit=40 * TICKS)
+                ]
+    with pytest.raises(ValueError, match="direction"):
+        nodes_within(network, a, 5, direction="up")
 
 
 def test_nearest_place_of_every_node():
