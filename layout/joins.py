@@ -17,8 +17,8 @@ from layout.pace import NEVER, Ways, ticks_at
 
 # entries of a table of distances held at once, and pairs of a place and an edge: bounds on memory
 _CHUNK_ENTRIES = 12_000_000
-# beyond so many vertices to settle, compiled loops are ready sooner than scipy
-_WORTH_COMPILING = 20_000_000
+# beyond so many vertices to settle, compiled loops are ready sooner than scipy; who prepared a network asks it often
+_WORTH_COMPILING, _WORTH_LOADING = 20_000_000, 200_000
 # this many edges nearest to a place are walked to first, to see which others that leaves worth a look
 _FIRST_LOOK = 3
 
@@ -125,13 +125,15 @@ def read_places(frame: gpd.GeoDataFrame, crs: str) -> tuple[tuple[str, ...], np.
     return ids, points.x.to_numpy(float), points.y.to_numpy(float)
 
 
-def worth_compiling(sources: int, vertices: int) -> bool:
+def worth_compiling(sources: int, vertices: int, *, often: bool = False) -> bool:
     """Say whether a search of so many sources over so many vertices runs in the compiled loops: both give the same ticks.
 
     Parameters
     ----------
     sources, vertices
         Size of the search.
+    often
+        Whether more searches like it are to be expected.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def worth_compiling(sources: int, vertices: int) -> bool:
     >>> worth_compiling(10_000, 10_000)
     True
     """
-    return "layout.kernels" in sys.modules or sources * vertices > _WORTH_COMPILING
+    return "layout.kernels" in sys.modules or sources * vertices > (_WORTH_LOADING if often else _WORTH_COMPILING)
 
 
 def least_by_key(key: np.ndarray, ticks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

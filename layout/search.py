@@ -154,7 +154,9 @@ def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
     return Joined(network, joins if same else find_joins(network, joins.ids, joins.x, joins.y))
 
 
-def least_ticks(origins: Joined, destinations: Joined, *, limit: int = NEVER, uncapped: bool = False, engine: str | None = None) -> np.ndarray:
+def least_ticks(
+    origins: Joined, destinations: Joined, *, limit: int = NEVER, uncapped: bool = False, often: bool = False, engine: str | None = None
+) -> np.ndarray:
     """Return the least ticks from every origin to every destination.
 
     On foot: by the network, along one edge, or straight across open ground within the radius. By vehicle: walk to any point
@@ -168,6 +170,8 @@ def least_ticks(origins: Joined, destinations: Joined, *, limit: int = NEVER, un
         Ticks beyond which a pair need not be right.
     uncapped
         Without the 20 km/h rule of school buses.
+    often
+        Whether more searches like it are to be expected, so that compiled loops pay sooner.
     engine
         ``hierarchy`` or ``scipy``; None takes the one that is sooner there. Both give the same ticks.
 
@@ -191,7 +195,7 @@ def least_ticks(origins: Joined, destinations: Joined, *, limit: int = NEVER, un
     ride = network.ride_uncapped if uncapped else network.ride
     if engine is None:
         vertices = network.topology.vertices * (1 if ride is None else 3)
-        engine = "hierarchy" if worth_compiling(min(shape), vertices) else "scipy"
+        engine = "hierarchy" if worth_compiling(min(shape), vertices, often=often) else "scipy"
     if engine == "scipy":
         best = _by_scipy(network.walk, ride, origins.joins, destinations.joins, network, limit)
     else:

@@ -68,7 +68,7 @@ class TravelMatrix:
     @functools.cached_property
     def minutes_back(self) -> np.ndarray:
         """Return the minutes on the way back, shaped like ``minutes``; they are looked for when first asked for."""
-        return _float_minutes(_exact(self.destinations, self.origins, self.limit).T)
+        return _float_minutes(_exact(self.destinations, self.origins, self.limit, often=True).T)
 
     def to_times(self) -> pd.DataFrame:
         """Return the pairs that can be travelled both ways as table ``times``."""
@@ -104,7 +104,8 @@ def travel_matrix(
     """
     a, b = join_places(network, origins), join_places(network, destinations)
     most = math.inf if limit is None else float(limit)
-    ticks, fixed, most_ticks = _search(a, b, most)
+    # who prepares a network asks it more than once
+    ticks, fixed, most_ticks = _search(a, b, most, often=True)
     minutes = ((ticks + fixed) / TICKS).astype("float32")
     np.copyto(minutes, np.float32(np.inf), where=ticks > most_ticks)
     return TravelMatrix(a, b, minutes, most)
@@ -389,17 +390,17 @@ def _network(
     return prepare_network(roads, mode=mode or "walk", band=band or "lower", level_kph=level_kph, terrain=terrain, standards=standards)
 
 
-def _search(a: Joined, b: Joined, limit: float, *, uncapped: bool = False) -> tuple[np.ndarray, int, int]:
+def _search(a: Joined, b: Joined, limit: float, *, uncapped: bool = False, often: bool = False) -> tuple[np.ndarray, int, int]:
     """Return ticks between places, the ticks once a trip besides, and the most that is within the limit."""
     fixed = round(a.network.fixed_minutes * TICKS)
     # what rounds to the limit is within it
     most = min(NEVER - 1, math.floor((limit + 0.5 * 10**-_DECIMALS) * TICKS) - fixed if math.isfinite(limit) else NEVER - 1)
-    return least_ticks(a, b, limit=most, uncapped=uncapped), fixed, most
+    return least_ticks(a, b, limit=most, uncapped=uncapped, often=often), fixed, most
 
 
-def _exact(a: Joined, b: Joined, limit: float, *, uncapped: bool = False) -> np.ndarray:
+def _exact(a: Joined, b: Joined, limit: float, *, uncapped: bool = False, often: bool = False) -> np.ndarray:
     """Return minutes from a to b in full precision, infinite beyond the limit."""
-    ticks, fixed, most = _search(a, b, limit, uncapped=uncapped)
+    ticks, fixed, most = _search(a, b, limit, uncapped=uncapped, often=often)
     return np.where(ticks > most, np.inf, (ticks.astype("int64") + fixed) / TICKS)
 
 
