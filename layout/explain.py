@@ -16,7 +16,7 @@ from layout.joins import ground_ticks
 from layout.network import Network
 from layout.open_ground import ground_minutes
 from layout.pace import NEVER, RULES, TICKS, Ways
-from layout.search import Joined, join_places, reach_ends, stand, strands_of
+from layout.search import Joined, join_places, reach_ends, stand
 
 # how much dearer a closed piece is than all open ones together, in ticks: a way past it uses as few as it can
 _CLOSED = float(2**36)
@@ -97,7 +97,7 @@ def _search(network: Network, a: Joined, b: Joined, open_only: bool) -> tuple[fl
                 ground = ground_ticks(network, joins.out if away else joins.back)
                 every = np.arange(len(joins.place))
                 for free, extra in kinds:
-                    strands = strands_of(free, chains=False)
+                    strands = free.by_piece
                     standing = stand(free, strands, network, every, joins.edge, joins.share, ground)
                     join, vertex, ticks = reach_ends(strands, standing, away=away)
                     found.append((join, vertex + storey * count, ticks + extra, np.full(len(join), storey)))

@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 import geopandas as gpd
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import block_array, csr_array
 
 from layout.hierarchy import Skeleton, Weighted, weigh
 from layout.relief import Relief, share_in_bends
 from layout.standards import Standards
+from layout.strands import Strands, chain_strands, piece_strands
 from layout.terrain import tobler_factor
 from layout.topology import NEVER, Topology
 
@@ -80,6 +81,16 @@ class Ways:
         return weigh(self.skeleton.hierarchy, self.ticks, self.ticks_back)
 
     @functools.cached_property
+    def by_piece(self) -> Strands:
+        """Return sums of ticks along every piece."""
+        return piece_strands(self.topology, self.ticks, self.ticks_back)
+
+    @functools.cached_property
+    def by_chain(self) -> Strands:
+        """Return sums of ticks along the chains of the hierarchy."""
+        return chain_strands(self.weighted)
+
+    @functools.cached_property
     def arcs(self) -> csr_array:
         """Return the least ticks between neighbouring vertices, row to column, as whole numbers in floats; no closed ones."""
         tail, head = self.topology.tail, self.topology.head
@@ -120,6 +131,35 @@ def least_arcs(source: np.ndarray, target: np.ndarray, ticks: np.ndarray, vertic
     pointer = np.searchsorted(key[first], np.arange(vertices + 1) * vertices)
     columns = (key[first] % vertices).astype("int32") if vertices else key[first].astype("int32")
     return csr_array((ticks[first].astype(float), columns, pointer.astype("int32")), shape=(vertices, vertices))
+
+
+def storeys(walk: Ways, ride: Ways | None) -> csr_array:
+    """Return walking, riding and walking again as three storeys of one graph; without a vehicle the one storey of walking.
+
+    Parameters
+    ----------
+    walk, ride
+        Ways of one skeleton.
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        Ticks, row to column; at every vertex one may go up a storey for nothing.
+
+    Examples
+    --------
+    >>> from layout.network import prepare_network
+    >>> network = prepare_network(paper.roads, mode="drive")
+    >>> storeys(network.walk, None).shape, storeys(network.walk, network.ride).shape
+    ((11, 11), (33, 33))
+    """
+    if ride is None:
+        return walk.arcs
+    count = walk.topology.vertices
+    change = csr_array((np.zeros(count), (np.arange(count), np.arange(count))), shape=(count, count))
+    arcs = csr_array(block_array([[walk.arcs, change, None], [None, ride.arcs, change], [None, None, walk.arcs]], format="csr"))
+    arcs.sort_indices()
+    return arcs
 
 
 def ticks_at(ways: Ways, edge: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

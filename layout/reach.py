@@ -1,4 +1,4 @@
-"""From places over the roads: the nearest one of every node, and the nodes within some minutes of each."""
+"""From places over the roads: the nearest one of every node, and what lies within some minutes of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from layout.joins import ground_ticks, least_by_key
 from layout.network import Network
 from layout.pace import NEVER
-from layout.search import Joined, join_places, reach_ends, stand, strands_of
+from layout.search import Joined, join_places, reach_ends, stand
 
 
 def nearest_labels(
@@ -22,7 +22,7 @@ def nearest_labels(
     Parameters
     ----------
     network
-        Prepared for walking.
+        From :func:`layout.prepare_network`.
     places
         Points, or places joined to the network.
     towards
@@ -33,12 +33,9 @@ def nearest_labels(
     Returns
     -------
     tuple of numpy.ndarray
-        Ticks, :data:`layout.pace.NEVER` where there is no way; position of the place, -1 there. Ties go to the first.
-
-    Raises
-    ------
-    ValueError
-        If the network is not one for walking.
+        Ticks, :data:`layout.pace.NEVER` where there is no way; position of the place, -1 there. Ties go to the first. By
+        vehicle the vertices are those of three storeys (:func:`layout.pace.storeys`): who has not boarded, who rides, who
+        has alighted.
 
     Examples
     --------
@@ -47,11 +44,10 @@ def nearest_labels(
     """
     from layout import kernels
 
-    place, vertex, ticks, _ = _get_on(network, places, towards)
-    arcs = network.walk.arcs_back if towards else network.walk.arcs
+    place, vertex, ticks, _ = _get_on(network, join_places(network, places), towards)
     order = np.lexsort((place, vertex))
     return kernels.nearest_source(
-        arcs.indptr, arcs.indices, arcs.data.astype("int32"), vertex[order].astype("int32"), ticks[order].astype("int32"),
+        *(network.arcs_back if towards else network.arcs), vertex[order].astype("int32"), ticks[order].astype("int32"),
         place[order].astype("int32"), limit,
     )  # fmt: skip
 
@@ -64,7 +60,7 @@ def labels_of_each(
     Parameters
     ----------
     network
-        Prepared for walking.
+        From :func:`layout.prepare_network`.
     places
         Points, or places joined to the network.
     towards
@@ -77,12 +73,7 @@ def labels_of_each(
     Returns
     -------
     tuple of numpy.ndarray
-        Position of the place, vertex and ticks, sorted by place and ticks.
-
-    Raises
-    ------
-    ValueError
-        If the network is not one for walking.
+        Position of the place, vertex (of storeys, as in :func:`nearest_labels`) and ticks, sorted by place and ticks.
 
     Examples
     --------
@@ -92,14 +83,15 @@ def labels_of_each(
     """
     from layout import kernels
 
-    place, vertex, ticks, count = _get_on(network, places, towards)
-    arcs = network.walk.arcs_back if towards else network.walk.arcs
-    first, values = np.searchsorted(place, np.arange(count + 1)), arcs.data.astype("int32")
+    place, vertex, ticks, count = _get_on(network, join_places(network, places), towards)
+    arcs = network.arcs_back if towards else network.arcs
+    first = np.searchsorted(place, np.arange(count + 1))
     begin = vertex.astype("int32"), ticks.astype("int32")
     nothing, limits = np.zeros(0, "int32"), np.full(count, limit, "int64")
+    asked = np.zeros(count + 1, "int64")
 
     def run(low: int, high: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return kernels.within(arcs.indptr, arcs.indices, values, first, *begin, low, high, limits, np.zeros(count + 1, "int64"), nothing, nothing)
+        return kernels.within(*arcs, first, *begin, low, high, limits, asked, nothing, nothing)
 
     workers = max(1, min(threads or os.cpu_count() or 1, count))
     bounds = [count * i // workers for i in range(workers + 1)]
@@ -108,20 +100,46 @@ def labels_of_each(
     else:
         with ThreadPoolExecutor(workers) as pool:
             parts = list(pool.map(run, bounds[:-1], bounds[1:]))
-    counts, at, took = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    counts, at, took = (np.concatenate([part[i] for part in parts]) if len(parts) > 1 else parts[0][i] for i in range(3))
     return np.repeat(np.arange(count), counts), at, took
 
 
-def _get_on(network: Network, places: gpd.GeoDataFrame | Joined, towards: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def last_storey(network: Network, *, towards: bool) -> int:
+    """Return the first vertex of the storey of those who have not boarded (towards) or have alighted (from).
+
+    Parameters
+    ----------
+    network
+        From :func:`layout.prepare_network`.
+    towards
+        To the places; otherwise from them.
+
+    Returns
+    -------
+    int
+        0 on foot.
+
+    Examples
+    --------
+    >>> last_storey(layout.prepare_network(paper.roads, mode="drive"), towards=False)
+    22
+    """
+    return 0 if towards or network.ride is None else 2 * network.topology.vertices
+
+
+def _get_on(network: Network, joined: Joined, towards: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Return place, vertex and ticks between places and the vertices where they get on, sorted, and how many places there are."""
-    if network.ride is not None:
-        raise ValueError(f"the network must be one for walking, not for {network.mode}")
-    joined = join_places(network, places)
-    joins, ways = joined.joins, network.walk
+    joins, count = joined.joins, network.topology.vertices
     ground = ground_ticks(network, joins.back if towards else joins.out)
-    strands = strands_of(ways, chains=False)
-    standing = stand(ways, strands, network, joins.place, joins.edge, joins.share, ground)
-    place, vertex, ticks = reach_ends(strands, standing, away=not towards)
-    vertices = max(network.topology.vertices, 1)
+    found = []
+    for ways, storey in ((network.walk, 2 if towards and network.ride is not None else 0), (network.ride, 1)):
+        if ways is None:
+            continue
+        strands = ways.by_piece
+        standing = stand(ways, strands, network, joins.place, joins.edge, joins.share, ground)
+        place, vertex, ticks = reach_ends(strands, standing, away=not towards)
+        found.append((place, vertex + storey * count, ticks))
+    place, vertex, ticks = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    vertices = max(3 * count, 1)
     key, ticks = least_by_key(place * vertices + vertex, ticks)
     return key // vertices, key % vertices, ticks, len(joined.ids)

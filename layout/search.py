@@ -9,47 +9,20 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import numpy as np
 import shapely
-from scipy.sparse import block_array, csr_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from layout.joins import Joins, find_joins, ground_ticks, least_by_key, read_places, with_sources, worth_compiling
 from layout.network import Network
 from layout.open_ground import ground_minutes
-from layout.pace import NEVER, Ways, ticks_at
+from layout.pace import NEVER, Ways, storeys, ticks_at
+from layout.strands import Strands
 
 if TYPE_CHECKING:
     from layout.hierarchy import Accesses
 
 # entries of a table of distances held at once: a bound on memory
 _CHUNK_ENTRIES = 12_000_000
-
-
-@dataclass(frozen=True)
-class Strands:
-    """Ticks summed along strands of pieces: chains between junctions, or every piece by itself.
-
-    Parameters
-    ----------
-    strand, slot, flip
-        Of every piece: its strand, its position in the order of all strands, whether it runs against it.
-    starts
-        Where every strand begins in that order.
-    tail, head
-        Vertices (or ranks) at its ends.
-    ahead, behind, shut_ahead, shut_behind
-        Sums before every position: ticks along and against, closed pieces along and against.
-    """
-
-    strand: np.ndarray
-    slot: np.ndarray
-    flip: np.ndarray
-    starts: np.ndarray
-    tail: np.ndarray
-    head: np.ndarray
-    ahead: np.ndarray
-    behind: np.ndarray
-    shut_ahead: np.ndarray
-    shut_behind: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -203,40 +176,6 @@ def least_ticks(
     return _straight(origins, destinations, best)
 
 
-def strands_of(ways: Ways, *, chains: bool) -> Strands:
-    """Return the sums of ticks along strands.
-
-    Parameters
-    ----------
-    ways
-        Ticks of the pieces.
-    chains
-        Chains of the hierarchy, whose ends are ranks; otherwise every piece by itself, whose ends are vertices.
-
-    Returns
-    -------
-    Strands
-        For :func:`stand`.
-
-    Examples
-    --------
-    >>> len(strands_of(layout.prepare_network(paper.roads).walk, chains=False).starts)
-    11
-    """
-    topology = ways.topology
-    if chains:
-        tree, sums = ways.skeleton.hierarchy, ways.weighted
-        slot = tree.starts[tree.chain] + tree.slot
-        return Strands(tree.chain, slot, tree.flip, tree.starts, tree.tail, tree.head, sums.ahead, sums.behind, sums.shut_ahead, sums.shut_behind)
-    count = len(topology.edge)
-    pieces, sums_of = np.arange(count + 1), []
-    for ticks in (ways.ticks, ways.ticks_back):
-        shut = ticks >= NEVER
-        sums_of += [np.append(0, np.cumsum(np.where(shut, 0, ticks))), np.append(0, np.cumsum(shut))]
-    ahead, shut_ahead, behind, shut_behind = sums_of
-    return Strands(pieces[:-1], pieces[:-1], np.zeros(count, bool), pieces, topology.tail, topology.head, ahead, behind, shut_ahead, shut_behind)
-
-
 def stand(ways: Ways, strands: Strands, network: Network, place: np.ndarray, edge: np.ndarray, share: np.ndarray, ground: np.ndarray) -> Standing:
     """Return where places stand on the strands.
 
@@ -260,7 +199,7 @@ def stand(ways: Ways, strands: Strands, network: Network, place: np.ndarray, edg
     --------
     >>> network = layout.prepare_network(paper.roads, level_kph=6)
     >>> zero = np.zeros(1, "int64")
-    >>> stand(network.walk, strands_of(network.walk, chains=False), network, zero, zero, np.array([0.25]), zero).ahead.tolist()
+    >>> stand(network.walk, network.walk.by_piece, network, zero, zero, np.array([0.25]), zero).ahead.tolist()
     [750000]
     """
     known = (ground < NEVER) & ~(ways.shut & ways.shut_back)[edge]
@@ -305,7 +244,7 @@ def reach_ends(strands: Strands, standing: Standing, *, away: bool) -> tuple[np.
     Examples
     --------
     >>> network = layout.prepare_network(paper.roads, level_kph=6)
-    >>> strands, zero = strands_of(network.walk, chains=False), np.zeros(1, "int64")
+    >>> strands, zero = network.walk.by_piece, np.zeros(1, "int64")
     >>> standing = stand(network.walk, strands, network, zero, zero, np.array([0.25]), zero)
     >>> [v.tolist() for v in reach_ends(strands, standing, away=True)]
     [[0, 0], [0, 1], [750000, 2250000]]
@@ -328,7 +267,7 @@ def _ready(ways: Ways, joined: Joined, *, away: bool) -> tuple[Standing, Accesse
     from layout.hierarchy import Accesses
 
     joins, network = joined.joins, joined.network
-    strands = strands_of(ways, chains=True)
+    strands = ways.by_chain
     ground = ground_ticks(network, joins.out if away else joins.back)
     standing = stand(ways, strands, network, joins.place, joins.edge, joins.share, ground)
     place, rank, ticks = reach_ends(strands, standing, away=away)
@@ -365,7 +304,7 @@ def _by_scipy(walk: Ways, ride: Ways | None, origins: Joins, destinations: Joins
     best = np.full(sizes, NEVER, "int64")
     begins, ends = [], []
     for storey, ways in enumerate((walk,) if ride is None else (walk, ride)):
-        strands = strands_of(ways, chains=False)
+        strands = ways.by_piece
         a = stand(ways, strands, network, origins.place, origins.edge, origins.share, ground_ticks(network, origins.out))
         b = stand(ways, strands, network, destinations.place, destinations.edge, destinations.share, ground_ticks(network, destinations.back))
         _along(strands, a, b, best)
@@ -374,11 +313,7 @@ def _by_scipy(walk: Ways, ride: Ways | None, origins: Joins, destinations: Joins
         place, vertex, ticks = reach_ends(strands, b, away=False)
         # the last storey is that of walking again
         ends.append((place, vertex + (2 * count if ride is not None and storey == 0 else storey * count), ticks))
-    arcs = walk.arcs
-    if ride is not None:
-        change = csr_array((np.zeros(count), (np.arange(count), np.arange(count))), shape=(count, count))
-        arcs = csr_array(block_array([[walk.arcs, change, None], [None, ride.arcs, change], [None, None, walk.arcs]], format="csr"))
-        arcs.sort_indices()
+    arcs = storeys(walk, ride)
     size = arcs.shape[0]
     (from_place, from_vertex, from_ticks), (to_place, to_vertex, to_ticks) = (
         _least_pairs(np.concatenate([p[0] for p in part]), np.concatenate([p[1] for p in part]), np.concatenate([p[2] for p in part]), size)

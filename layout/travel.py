@@ -14,7 +14,7 @@ import shapely
 from layout.joins import read_places
 from layout.network import Network, join_shapes, prepare_network, reweigh
 from layout.pace import NEVER, TICKS
-from layout.reach import labels_of_each, nearest_labels
+from layout.reach import labels_of_each, last_storey, nearest_labels
 from layout.road_edges import complete_edges
 from layout.roads import Roads
 from layout.search import Joined, join_places, least_ticks
@@ -237,7 +237,7 @@ def nearest_by_node(network: Network, places: gpd.GeoDataFrame | Joined, *, dire
     Parameters
     ----------
     network
-        Prepared for ``walk``.
+        From :func:`prepare_network`.
     places
         As in :func:`travel_matrix`.
     direction
@@ -253,7 +253,7 @@ def nearest_by_node(network: Network, places: gpd.GeoDataFrame | Joined, *, dire
     Raises
     ------
     ValueError
-        If the network is not one for walking, or the direction not known.
+        If the direction is not known.
 
     Examples
     --------
@@ -261,25 +261,24 @@ def nearest_by_node(network: Network, places: gpd.GeoDataFrame | Joined, *, dire
     >>> found.head(2).values.tolist()
     [[0, 'S1', 15.0], [1, 'S1', 5.0]]
     """
-    if direction not in ("towards", "from"):
-        raise ValueError(f"direction must be 'towards' or 'from', not {direction!r}")
+    towards = _is_towards(direction)
     joined = join_places(network, places)
-    most = NEVER - 1 if limit is None else min(NEVER - 1, math.floor(limit * TICKS))
-    label, owner = nearest_labels(network, joined, towards=direction == "towards", limit=most)
-    at = np.flatnonzero(owner[: len(network.topology.node_id)] >= 0)
+    label, owner = nearest_labels(network, joined, towards=towards, limit=_most(network, limit))
+    first = last_storey(network, towards=towards)
+    # cuts and copies around gates are no nodes
+    at = np.flatnonzero(owner[first : first + len(network.topology.node_id)] >= 0)
     ids = np.asarray(joined.ids, dtype=object)
-    return pd.DataFrame({"node_id": network.topology.node_id[at], "place_id": ids[owner[at]], "minutes": label[at] / TICKS}).astype(
-        {"place_id": "str"}
-    )
+    minutes = label[first + at] / TICKS + network.fixed_minutes
+    return pd.DataFrame({"node_id": network.topology.node_id[at], "place_id": ids[owner[first + at]], "minutes": minutes}).astype({"place_id": "str"})
 
 
 def nodes_within(network: Network, places: gpd.GeoDataFrame | Joined, minutes: float, *, direction: str = "towards") -> pd.DataFrame:
-    """Return the nodes of the roads within some minutes of each place on foot.
+    """Return the nodes of the roads within some minutes of each place.
 
     Parameters
     ----------
     network
-        Prepared for ``walk``.
+        From :func:`prepare_network`.
     places
         As in :func:`travel_matrix`.
     minutes
@@ -296,22 +295,24 @@ def nodes_within(network: Network, places: gpd.GeoDataFrame | Joined, minutes: f
     Raises
     ------
     ValueError
-        If the network is not one for walking, or the direction not known.
+        If the direction is not known.
 
     Examples
     --------
     >>> nodes_within(prepare_network(paper.roads, level_kph=6), paper.schools, 5).values.tolist()
     [['S1', 1, 5.0], ['S1', 2, 5.0], ['S2', 7, 0.0]]
     """
-    if direction not in ("towards", "from"):
-        raise ValueError(f"direction must be 'towards' or 'from', not {direction!r}")
+    towards = _is_towards(direction)
     joined = join_places(network, places)
-    place, vertex, ticks = labels_of_each(network, joined, towards=direction == "towards", limit=min(NEVER - 1, math.floor(minutes * TICKS)))
+    place, vertex, ticks = labels_of_each(network, joined, towards=towards, limit=_most(network, minutes))
+    vertex = vertex - last_storey(network, towards=towards)
     # cuts and copies around gates are no nodes
-    known = vertex < len(network.topology.node_id)
+    known = (vertex >= 0) & (vertex < len(network.topology.node_id))
     ids = np.asarray(joined.ids, dtype=object)
-    table = {"place_id": ids[place[known]], "node_id": network.topology.node_id[vertex[known]], "minutes": ticks[known] / TICKS}
-    return pd.DataFrame(table).astype({"place_id": "str"})
+    took = ticks[known] / TICKS + network.fixed_minutes
+    return pd.DataFrame({"place_id": ids[place[known]], "node_id": network.topology.node_id[vertex[known]], "minutes": took}).astype(
+        {"place_id": "str"}
+    )
 
 
 def unjoined(roads: Roads, places: gpd.GeoDataFrame, *, standards: Standards, mode: str = "walk") -> pd.DataFrame:
@@ -377,6 +378,17 @@ def snap(roads: Roads, places: gpd.GeoDataFrame, *, mode: str = "walk") -> gpd.G
         edge[found[0]], distance[found[0]] = edges["edge_id"].to_numpy("int64")[found[1]], metres
         met[found[0]] = shapely.get_point(shapely.shortest_line(shapes[found[1]], points[found[0]]), 0)
     return gpd.GeoDataFrame({"id": pd.Series(ids, dtype="str"), "edge_id": edge, "distance_m": distance}, geometry=met, crs=roads.crs)
+
+
+def _is_towards(direction: str) -> bool:
+    if direction not in ("towards", "from"):
+        raise ValueError(f"direction must be 'towards' or 'from', not {direction!r}")
+    return direction == "towards"
+
+
+def _most(network: Network, minutes: float | None) -> int:
+    """Return the most ticks within so many minutes, what is spent once a trip taken off."""
+    return NEVER - 1 if minutes is None else min(NEVER - 1, math.floor((minutes - network.fixed_minutes) * TICKS))
 
 
 def _network(

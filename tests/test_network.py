@@ -25,6 +25,7 @@ from layout.road_edges import complete_edges
 from layout.road_edits import RoadEdits
 from layout.roads import Roads
 from layout.search import Joined, join_places, least_ticks
+from layout.standards import read_standards
 from layout.travel import nearest_by_node, nodes_within, travel_matrix
 
 
@@ -324,8 +325,33 @@ def test_nearest_place_of_every_node():
             assert (owner[label < NEVER] == vertices.argmin(axis=0)[label < NEVER]).all()
     with pytest.raises(ValueError, match="direction"):
         nearest_by_node(network, a, direction="up")
-    with pytest.raises(ValueError, match="one for walking"):
-        nearest_by_node(prepare_network(roads, mode="bus"), a)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("direction", ["towards", "from"])
+def test_minutes_of_nodes_are_those_of_places_on_them(mode, direction):
+    rules = read_standards()
+    rule = dataclasses.replace(rules.rules["travel.join_radius"], value=0.5)
+    on_the_road = dataclasses.replace(rules, rules={**rules.rules, "travel.join_radius": rule})
+    reached = 0
+    for seed in range(8):
+        roads, _, _ = many_roads(seed)
+        network = prepare_network(roads, mode=mode, terrain=tilted(0.05, 0.1), standards=on_the_road)
+        nodes = gpd.GeoDataFrame({"id": roads.nodes.node_id}, geometry=gpd.points_from_xy(roads.nodes.x, roads.nodes.y), crs=roads.crs)
+        some = nodes.iloc[::5]
+        matrix = travel_matrix(network, *((nodes, some) if direction == "towards" else (some, nodes)))
+        minutes = (matrix.minutes if direction == "towards" else matrix.minutes.T).astype(float)
+        found = nodes_within(network, some, 60, direction=direction)
+        # a place is at itself even where no road leads
+        pairs = [(k, j) for k, i in enumerate(nodes.id) for j, own in enumerate(some.id) if i != own and minutes[k, j] <= 60]
+        got = {(r.place_id, r.node_id): r.minutes for r in found.itertuples() if r.place_id != str(r.node_id)}
+        assert got == pytest.approx({(str(some.id.iloc[j]), nodes.id.iloc[k]): minutes[k, j] for k, j in pairs}, abs=1e-4)
+        near = nearest_by_node(network, some, direction=direction).set_index("node_id").minutes.reindex(nodes.id)
+        least = pd.Series(minutes.min(axis=1), index=nodes.id)
+        other = ~nodes.id.isin(some.id).to_numpy()
+        np.testing.assert_allclose(near[other].fillna(np.inf), least[other], atol=1e-4)
+        reached += len(got)
+    assert reached > 100
 
 
 def least_to_nodes(network, joined: Joined, towards: bool) -> np.ndarray:
@@ -333,10 +359,10 @@ def least_to_nodes(network, joined: Joined, towards: bool) -> np.ndarray:
     from scipy.sparse.csgraph import dijkstra
 
     from layout.joins import ground_ticks, with_sources
-    from layout.search import reach_ends, stand, strands_of
+    from layout.search import reach_ends, stand
 
     joins, ways = joined.joins, network.walk
-    strands = strands_of(ways, chains=False)
+    strands = ways.by_piece
     standing = stand(ways, strands, network, joins.place, joins.edge, joins.share, ground_ticks(network, joins.back if towards else joins.out))
     place, vertex, ticks = reach_ends(strands, standing, away=not towards)
     table = pd.DataFrame({"p": place, "v": vertex, "t": ticks}).groupby(["p", "v"], as_index=False).t.min()
