@@ -31,8 +31,8 @@ _MOVES = np.array(
 @njit(cache=True, nogil=True)
 def spread(
     height: np.ndarray, pace: np.ndarray, on_foot: np.ndarray, seeds: np.ndarray, seed_minutes: np.ndarray, targets: np.ndarray,
-    cell_x: float, cell_y: float, towards: bool, knight: bool, limit: float,
-) -> np.ndarray:  # fmt: skip
+    cell_x: float, cell_y: float, towards: bool, knight: bool, limit: float, owners: np.ndarray, radius: float,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Spread minutes from seeds over a raster; the rules of the moves are those of :func:`layout.cost_distance`.
 
     For small windows too: callable from other compiled code and, as it lets go of the interpreter, from threads. Nothing is
@@ -61,17 +61,24 @@ def spread(
         True: sixteen moves; False: eight.
     limit
         Minutes beyond which cells are not reached; inf for none.
+    owners
+        Numbers of those that the seeds belong to, int32; empty: nobody asks whose a cell is.
+    radius
+        Where owners are given: metres in a straight line beyond which no seed spreads.
 
     Returns
     -------
-    numpy.ndarray
-        Minutes, float64, inf where not reached.
+    tuple of numpy.ndarray
+        Minutes, float64, inf where not reached; and the owner of the seed that each cell is reached from, int32, -1 where
+        it is not reached, without rows where nobody asks. A seed does not spread through cells that another one reaches
+        sooner, even where that one ends at its radius before it. Between equally near seeds the answer is either, always the same.
 
     Examples
     --------
     >>> flat, level, walked = np.zeros((1, 4)), np.full((1, 4), 0.01), np.ones((1, 4), bool)
     >>> seeds, targets = np.array([[0, 0]]), np.array([[0, 2]])
-    >>> spread(flat, level, walked, seeds, np.zeros(1), targets, 100.0, 100.0, True, True, np.inf).tolist()
+    >>> nobody = np.zeros(0, "int32")
+    >>> spread(flat, level, walked, seeds, np.zeros(1), targets, 100.0, 100.0, True, True, np.inf, nobody, np.inf)[0].tolist()
     [[0.0, 1.0, 2.0, inf]]
     """
     rows, columns = height.shape
@@ -95,9 +102,11 @@ def spread(
                 least = min(least, here)
                 total += here
                 count += 1
-    out = np.full((rows, columns), np.inf)
+    asked = len(owners) > 0
+    out, whose = np.full((rows, columns), np.inf), np.full((rows if asked else 0, columns), np.int32(-1))
     if count == 0:
-        return out
+        return out, whose
+    owner = np.full(size if asked else 0, np.int32(-1))
     many = 16 if knight else 8
     step, run, half, first, second = np.empty(16, np.int64), np.empty(16), np.empty(16), np.empty(16, np.int64), np.empty(16, np.int64)
     for m in range(16):
@@ -123,6 +132,8 @@ def spread(
                 head[_BUCKETS] = i
                 before[i] = -2 - _BUCKETS
             minutes[i] = seed_minutes[k]
+            if asked:
+                owner[i] = k
     waited = np.zeros(size if len(targets) else 0, np.bool_)
     missing = 0
     for k in range(len(targets)):
@@ -194,6 +205,13 @@ def spread(
                     continue
                 if m >= 4 and m < 8 and minutes[i + first[m]] < 0 and minutes[i + second[m]] < 0:
                     continue
+                if asked:
+                    k = owner[i]
+                    down = (j // wide - _RIM - seeds[k, 0]) * cell_y
+                    across = (j % wide - _RIM - seeds[k, 1]) * cell_x
+                    if down * down + across * across > radius * radius:
+                        continue
+                    owner[j] = k
                 minutes[j] = then
                 slot = int(min(then / width - base, float(_BUCKETS)))
                 if before[j] != -1:
@@ -216,4 +234,6 @@ def spread(
             i = (r + _RIM) * wide + c + _RIM
             if minutes[i] >= 0 and before[i] == -1:
                 out[r, c] = minutes[i]
-    return out
+                if asked and owner[i] >= 0:
+                    whose[r, c] = owners[owner[i]]
+    return out, whose

@@ -11,7 +11,7 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from layout.network import Network
+from layout.network import Corners, Network
 from layout.open_ground import ground_minutes, least_minutes
 from layout.pace import NEVER, Ways, ticks_at
 
@@ -325,16 +325,16 @@ def with_sources(arcs: csr_array, place: np.ndarray, vertex: np.ndarray, ticks: 
 
 
 def _within_reach(network: Network, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return place, edge, share, x, y and metres of the nearest point of every edge within the radius."""
+    """Return place, edge, share, x, y and metres of the points of edges within the radius where nothing beside them is nearer."""
     points = shapely.points(x, y)
     radius = network.join_radius_m
     place, edge = network.tree.query(points, predicate="dwithin", distance=radius)
     ends_only = network.ends_only[edge]
     lines = network.roads.edges.geometry.to_numpy()
-    share = np.zeros(len(edge))
-    share[~ends_only] = shapely.line_locate_point(lines[edge[~ends_only]], points[place[~ends_only]], normalized=True)
+    near = [_closest_points(network.corners, x, y, place[some], edge[some]) for some in _in_chunks(network.corners, edge, np.flatnonzero(~ends_only))]
     # an edge that is met at its ends only is met at both
-    place, edge, share = np.append(place, place[ends_only]), np.append(edge, edge[ends_only]), np.append(share, np.ones(ends_only.sum()))
+    ends = place[ends_only], edge[ends_only], np.zeros(ends_only.sum())
+    place, edge, share = (np.concatenate(parts) for parts in zip(*near, ends, (ends[0], ends[1], ends[2] + 1), strict=True))
     met = shapely.line_interpolate_point(lines[edge], share, normalized=True)
     px, py = shapely.get_x(met), shapely.get_y(met)
     distance = np.hypot(px - x[place], py - y[place])
@@ -347,6 +347,33 @@ def _within_reach(network: Network, x: np.ndarray, y: np.ndarray) -> tuple[np.nd
     kept = np.sort(order[~again & (distance[order] <= radius * (1 + 1e-9))])
     kept = kept[np.lexsort((share[kept], edge[kept], place[kept]))]
     return place[kept], edge[kept], share[kept], px[kept], py[kept], distance[kept]
+
+
+def _in_chunks(corners: Corners, edge: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+    """Cut pairs into parts with a bounded number of segments."""
+    many = np.cumsum(np.diff(corners.first)[edge[rows]])
+    return np.split(rows, np.searchsorted(many, np.arange(_CHUNK_ENTRIES, many[-1], _CHUNK_ENTRIES))) if len(rows) else []
+
+
+def _closest_points(corners: Corners, x: np.ndarray, y: np.ndarray, place: np.ndarray, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the points of edges that are nearer to their places than what lies just before and after them."""
+    counts = np.diff(corners.first)[edge] - 1
+    pair = np.repeat(np.arange(len(edge)), counts)
+    number = np.arange(len(pair)) - (np.cumsum(counts) - counts)[pair]
+    at = corners.first[edge[pair]] + number
+    (x1, y1), (x2, y2) = (corners.xy[at + i].T for i in (0, 1))
+    across, up = x[place[pair]] - x1, y[place[pair]] - y1
+    dx, dy = x2 - x1, y2 - y1
+    square = dx * dx + dy * dy
+    part = np.clip(np.divide(across * dx + up * dy, square, out=np.zeros(len(square)), where=square > 0), 0.0, 1.0)
+    away = np.hypot(across - part * dx, up - part * dy)
+    before, after = np.append(np.inf, away[:-1]), np.append(away[1:], np.inf)
+    before[number == 0] = np.inf
+    after[number == counts[pair] - 1] = np.inf
+    # where two segments meet in the nearest point the first of them counts
+    least = np.flatnonzero((away < before) & (away <= after))
+    share = np.where(part >= 1, corners.share[at + 1], corners.share[at] + part * (corners.share[at + 1] - corners.share[at]))
+    return place[pair[least]], edge[pair[least]], share[least]
 
 
 def _rank_within(place: np.ndarray, distance: np.ndarray) -> np.ndarray:

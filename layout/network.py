@@ -27,6 +27,25 @@ from layout.topology import Topology, make_topology, piece_at
 
 
 @dataclass(frozen=True)
+class Corners:
+    """Corners of lines.
+
+    Parameters
+    ----------
+    xy
+        Their places, line after line.
+    first
+        Where the corners of each line begin; one longer than there are lines.
+    share
+        Shares of the line's length before them.
+    """
+
+    xy: np.ndarray
+    first: np.ndarray
+    share: np.ndarray
+
+
+@dataclass(frozen=True)
 class Network:
     """Roads prepared for one mode, band and season.
 
@@ -107,6 +126,16 @@ class Network:
         """Return what a place is joined to on every edge; None on one that is closed or of no use on foot or by vehicle."""
         edges = self.roads.edges
         return join_shapes(edges, (edges["walk"] | edges["drive"] | edges["bus"]).to_numpy(bool) & ~self.closed)
+
+    @functools.cached_property
+    def corners(self) -> Corners:
+        """Return the corners of all lines."""
+        xy, of = shapely.get_coordinates(self.roads.edges.geometry.to_numpy(), return_index=True)
+        first = np.searchsorted(of, np.arange(len(self.roads.edges) + 1))
+        run = np.append(0.0, np.cumsum(np.hypot(*np.diff(xy, axis=0).T) * (of[1:] == of[:-1]))) if len(xy) else np.zeros(0)
+        run = run - run[first[:-1]][of]
+        whole = run[first[1:] - 1][of]
+        return Corners(xy, first, np.divide(run, whole, out=np.zeros(len(run)), where=whole > 0))
 
     @functools.cached_property
     def ends_only(self) -> np.ndarray:
@@ -231,6 +260,49 @@ def reweigh(
         edited, network.skeleton, network.relief, network.ground, network.standards if standards is None else standards,
         mode or network.mode, band or network.band, level_kph, season or network.season,
     )  # fmt: skip
+
+
+def network_of(
+    roads: Roads | Network,
+    mode: str | None = None,
+    band: str | None = None,
+    level_kph: float | None = None,
+    terrain: Terrain | None = None,
+    standards: Standards | None = None,
+) -> Network:
+    """Return roads prepared, or a prepared network with the minutes asked for.
+
+    Parameters
+    ----------
+    roads
+        Roads or network.
+    mode, band
+        ``walk`` and ``lower`` where None and roads are given; those of the network otherwise.
+    level_kph, terrain, standards
+        As in :func:`prepare_network`; the terrain of a network is that it was prepared with.
+
+    Returns
+    -------
+    Network
+        The very one given where nothing else is asked for.
+
+    Raises
+    ------
+    ValueError
+        If another terrain is given with a network, and as in :func:`prepare_network`.
+
+    Examples
+    --------
+    >>> network = network_of(paper.roads, mode="bus")
+    >>> network_of(network) is network, network_of(network, mode="walk").mode
+    (True, 'walk')
+    """
+    if isinstance(roads, Network):
+        if terrain is not None and terrain is not roads.ground.terrain:
+            raise ValueError("a prepared network has its own terrain")
+        kept = mode in (None, roads.mode) and band in (None, roads.band) and level_kph is None and standards in (None, roads.standards)
+        return roads if kept else reweigh(roads, mode=mode, band=band, level_kph=level_kph, standards=standards)
+    return prepare_network(roads, mode=mode or "walk", band=band or "lower", level_kph=level_kph, terrain=terrain, standards=standards)
 
 
 def edge_minutes(network: Network) -> pd.DataFrame:

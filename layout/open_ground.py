@@ -157,7 +157,7 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
     out, back = _straight(ground, x1, y1, px, py)
     if not len(out) or (ground.terrain is None and not len(ground.obstacles)):
         return out, back
-    barred = _barred(ground, x1, y1, px, py)
+    barred = barred_ways(ground, x1, y1, px, py)
     least = least_minutes(ground, x1, y1, px, py)
     out, back = np.where(barred, np.inf, out), np.where(barred, np.inf, back)
     slow = [way > _STRAIGHT_ENOUGH * best for way, best in zip((out, back), least, strict=True)]
@@ -167,6 +167,51 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
             found = _round_about(ground, x1[rows[0]], y1[rows[0]], px[rows], py[rows], way[rows], towards=towards)
             way[rows] = np.minimum(way[rows], found)
     return out, back
+
+
+def ground_window(ground: Ground, west: float, north: float, shape: tuple[int, int], cell_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return heights and barriers on a metric grid.
+
+    Parameters
+    ----------
+    ground
+        Elevation and obstacles.
+    west, north
+        Outer corner of the first cell in ``ground.crs``.
+    shape
+        Rows and columns.
+    cell_m
+        Size of a cell.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Metres, float64, smoothed as roads are, NaN where unknown, 0 on flat ground; and the cells that an obstacle touches.
+
+    Examples
+    --------
+    >>> height, barred = ground_window(make_ground(None, None, "EPSG:4545"), 0.0, 60.0, (2, 3), 30.0)
+    >>> height.tolist(), barred.any()
+    ([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], np.False_)
+    """
+    rows, columns = shape
+    grid = Terrain(np.zeros(shape, "float32"), west, north, cell_m, cell_m, ground.crs)
+    barred = _obstructed(ground, grid)
+    if ground.terrain is None or not rows * columns:
+        return np.zeros(shape), barred
+    from rasterio.transform import from_origin
+    from rasterio.warp import Resampling, reproject
+
+    corners = np.array([west, west + columns * cell_m]), np.array([north, north - rows * cell_m])
+    surface = _surface(ground, *(v.ravel() for v in np.meshgrid(*corners)))
+    height = np.full(shape, np.nan, "float32")
+    if surface.elevation.size:
+        reproject(
+            np.ascontiguousarray(surface.elevation), height, src_crs=surface.crs, dst_crs=ground.crs, src_nodata=np.nan, dst_nodata=np.nan,
+            src_transform=from_origin(surface.west, surface.north, surface.cell_x, surface.cell_y),
+            dst_transform=from_origin(west, north, cell_m, cell_m), resampling=Resampling.bilinear,
+        )  # fmt: skip
+    return height.astype(float), barred
 
 
 def _straight(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +247,26 @@ def _straight(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2
     return out, back
 
 
-def _barred(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> np.ndarray:
+def barred_ways(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> np.ndarray:
+    """Say on which straight ways an obstacle lies between.
+
+    Parameters
+    ----------
+    ground
+        Its obstacles.
+    x1, y1, x2, y2
+        Points in ``ground.crs``.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool; an obstacle within a metre of either end does not bar the way.
+
+    Examples
+    --------
+    >>> barred_ways(make_ground(None, None, "EPSG:4545"), np.zeros(1), np.zeros(1), np.ones(1), np.ones(1)).tolist()
+    [False]
+    """
     barred = np.zeros(len(x1), bool)
     if len(ground.obstacles) and len(x1):
         lines = shapely.linestrings(np.stack([np.column_stack([x1, y1]), np.column_stack([x2, y2])], axis=1))
@@ -248,8 +312,8 @@ def _round_about(ground: Ground, x: float, y: float, px: np.ndarray, py: np.ndar
     targets = np.column_stack([to_row.ravel(), to_column.ravel()])
     minutes = spread(
         np.ascontiguousarray(window.elevation, dtype=float), pace, np.ones(pace.shape, bool), seeds, home[0] if towards else away[0], targets,
-        cell_x, cell_y, towards, True, float(straight.max()),
-    )  # fmt: skip
+        cell_x, cell_y, towards, True, float(straight.max()), np.zeros(0, "int32"), np.inf,
+    )[0]  # fmt: skip
     legs = from_point if towards else to_point
     return (minutes[to_row, to_column] + legs).min(axis=1)
 

@@ -104,6 +104,34 @@ def labels_of_each(
     return np.repeat(np.arange(count), counts), at, took
 
 
+def is_towards(direction: str) -> bool:
+    """Say whether a direction leads to the places.
+
+    Parameters
+    ----------
+    direction
+        ``towards`` or ``from``.
+
+    Returns
+    -------
+    bool
+        True for ``towards``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> is_towards("from")
+    False
+    """
+    if direction not in ("towards", "from"):
+        raise ValueError(f"direction must be 'towards' or 'from', not {direction!r}")
+    return direction == "towards"
+
+
 def last_storey(network: Network, *, towards: bool) -> int:
     """Return the first vertex of the storey of those who have not boarded (towards) or have alighted (from).
 

@@ -12,9 +12,9 @@ import pandas as pd
 import shapely
 
 from layout.joins import read_places
-from layout.network import Network, join_shapes, prepare_network, reweigh
+from layout.network import Network, join_shapes, network_of
 from layout.pace import NEVER, TICKS
-from layout.reach import labels_of_each, last_storey, nearest_labels
+from layout.reach import is_towards, labels_of_each, last_storey, nearest_labels
 from layout.road_edges import complete_edges
 from layout.roads import Roads
 from layout.search import Joined, join_places, least_ticks
@@ -83,7 +83,7 @@ def travel_matrix(
     Parameters
     ----------
     network
-        From :func:`prepare_network`.
+        From :func:`layout.prepare_network`.
     origins, destinations
         Points in any coordinate system; ids from a column ``id``, else ``settlement_id`` or ``school_id``, else the index.
         Places that :func:`join_places` has joined need not be looked up again.
@@ -98,7 +98,7 @@ def travel_matrix(
 
     Examples
     --------
-    >>> network = prepare_network(paper.roads, level_kph=6)
+    >>> network = layout.prepare_network(paper.roads, level_kph=6)
     >>> travel_matrix(network, paper.settlements, paper.schools).minutes.tolist()
     [[15.0, 70.0], [5.0, 60.0], [10.0, 45.0], [45.0, 10.0], [75.0, 20.0]]
     """
@@ -135,7 +135,7 @@ def travel_times(
     mode, band
         ``walk`` and ``lower`` where None and roads are given; those of the network otherwise.
     level_kph, terrain, standards
-        As in :func:`prepare_network`; the terrain of a network is that it was prepared with.
+        As in :func:`layout.prepare_network`; the terrain of a network is that it was prepared with.
     origins, destinations
         As in :func:`travel_matrix`.
     limit
@@ -158,7 +158,7 @@ def travel_times(
     >>> times[["from_id", "to_id", "minutes"]].head(2).values.tolist()
     [['A', 'S1', 27.7778], ['B', 'S1', 9.2593]]
     """
-    network = _network(roads, mode, band, level_kph, terrain, standards)
+    network = network_of(roads, mode, band, level_kph, terrain, standards)
     a, b = join_places(network, origins), join_places(network, destinations)
     return _times(a, b, default_limit(network.mode, network.standards) if limit is None else float(limit))
 
@@ -237,7 +237,7 @@ def nearest_by_node(network: Network, places: gpd.GeoDataFrame | Joined, *, dire
     Parameters
     ----------
     network
-        From :func:`prepare_network`.
+        From :func:`layout.prepare_network`.
     places
         As in :func:`travel_matrix`.
     direction
@@ -257,11 +257,11 @@ def nearest_by_node(network: Network, places: gpd.GeoDataFrame | Joined, *, dire
 
     Examples
     --------
-    >>> found = nearest_by_node(prepare_network(paper.roads, level_kph=6), paper.schools)
+    >>> found = nearest_by_node(layout.prepare_network(paper.roads, level_kph=6), paper.schools)
     >>> found.head(2).values.tolist()
     [[0, 'S1', 15.0], [1, 'S1', 5.0]]
     """
-    towards = _is_towards(direction)
+    towards = is_towards(direction)
     joined = join_places(network, places)
     label, owner = nearest_labels(network, joined, towards=towards, limit=_most(network, limit))
     first = last_storey(network, towards=towards)
@@ -278,7 +278,7 @@ def nodes_within(network: Network, places: gpd.GeoDataFrame | Joined, minutes: f
     Parameters
     ----------
     network
-        From :func:`prepare_network`.
+        From :func:`layout.prepare_network`.
     places
         As in :func:`travel_matrix`.
     minutes
@@ -299,10 +299,10 @@ def nodes_within(network: Network, places: gpd.GeoDataFrame | Joined, minutes: f
 
     Examples
     --------
-    >>> nodes_within(prepare_network(paper.roads, level_kph=6), paper.schools, 5).values.tolist()
+    >>> nodes_within(layout.prepare_network(paper.roads, level_kph=6), paper.schools, 5).values.tolist()
     [['S1', 1, 5.0], ['S1', 2, 5.0], ['S2', 7, 0.0]]
     """
-    towards = _is_towards(direction)
+    towards = is_towards(direction)
     joined = join_places(network, places)
     place, vertex, ticks = labels_of_each(network, joined, towards=towards, limit=_most(network, minutes))
     vertex = vertex - last_storey(network, towards=towards)
@@ -380,26 +380,9 @@ def snap(roads: Roads, places: gpd.GeoDataFrame, *, mode: str = "walk") -> gpd.G
     return gpd.GeoDataFrame({"id": pd.Series(ids, dtype="str"), "edge_id": edge, "distance_m": distance}, geometry=met, crs=roads.crs)
 
 
-def _is_towards(direction: str) -> bool:
-    if direction not in ("towards", "from"):
-        raise ValueError(f"direction must be 'towards' or 'from', not {direction!r}")
-    return direction == "towards"
-
-
 def _most(network: Network, minutes: float | None) -> int:
     """Return the most ticks within so many minutes, what is spent once a trip taken off."""
     return NEVER - 1 if minutes is None else min(NEVER - 1, math.floor((minutes - network.fixed_minutes) * TICKS))
-
-
-def _network(
-    roads: Roads | Network, mode: str | None, band: str | None, level_kph: float | None, terrain: Terrain | None, standards: Standards | None
-) -> Network:
-    if isinstance(roads, Network):
-        if terrain is not None and terrain is not roads.ground.terrain:
-            raise ValueError("a prepared network has its own terrain")
-        kept = mode in (None, roads.mode) and band in (None, roads.band) and level_kph is None and standards in (None, roads.standards)
-        return roads if kept else reweigh(roads, mode=mode, band=band, level_kph=level_kph, standards=standards)
-    return prepare_network(roads, mode=mode or "walk", band=band or "lower", level_kph=level_kph, terrain=terrain, standards=standards)
 
 
 def _search(a: Joined, b: Joined, limit: float, *, uncapped: bool = False, often: bool = False) -> tuple[np.ndarray, int, int]:

@@ -351,7 +351,7 @@ def test_minutes_of_nodes_are_those_of_places_on_them(mode, direction):
         other = ~nodes.id.isin(some.id).to_numpy()
         np.testing.assert_allclose(near[other].fillna(np.inf), least[other], atol=1e-4)
         reached += len(got)
-    assert reached > 100
+    assert reached > 60
 
 
 def least_to_nodes(network, joined: Joined, towards: bool) -> np.ndarray:

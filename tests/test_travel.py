@@ -18,12 +18,12 @@ import shapely
 from shapely.geometry import LineString, Point
 
 from conftest import CRS, EAST, NORTH, paper_roads
-from layout.network import edge_minutes
+from layout.network import edge_minutes, prepare_network
 from layout.pace import CLASS_KPH, MODES, TICKS
 from layout.roads import Roads, empty_roads, read_roads
 from layout.standards import read_standards
 from layout.terrain import Terrain, elevation_at, read_terrain
-from layout.travel import default_limit, nearest, prepare_network, travel_matrix, travel_times, unjoined
+from layout.travel import default_limit, nearest, travel_matrix, travel_times, unjoined
 
 STANDARDS = read_standards()
 REAL = os.environ.get("LAYOUT_REAL_DATA")
