@@ -186,6 +186,7 @@ def roads(
     lang: Lang = "zh",
 ) -> None:
     """Put the roads of an extract, or of OpenStreetMap online, into a county folder."""
+    from layout.obstacles import read_obstacles, write_obstacles
     from layout.roads import download_roads, read_roads, write_roads
 
     if (pbf is None) != online:
@@ -195,10 +196,15 @@ def roads(
             _stop("cli.roads_in_the_way", lang, folder=folder)
         area, crs = _area(folder, lang, needed=online)
         with _working("cli.fetching_roads" if online else "cli.reading_roads", lang):
-            found = download_roads(area, crs=crs) if pbf is None else read_roads(pbf, bbox=None if area is None else area.bounds, crs=crs)
+            bbox = None if area is None else area.bounds
+            found = download_roads(area, crs=crs) if pbf is None else read_roads(pbf, bbox=bbox, crs=crs)
+            barriers = None if pbf is None else read_obstacles(pbf, bbox=bbox, crs=found.crs)
             target = folder / "roads.gpkg"
             with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
                 write_roads(found, Path(scratch) / target.name)
+                if barriers is not None:
+                    write_obstacles(barriers, Path(scratch) / "obstacles.geojson")
+                    (Path(scratch) / "obstacles.geojson").replace(folder / "obstacles.geojson")
                 (Path(scratch) / target.name).replace(target)
         _say("cli.roads_written", lang, file=target, edges=f"{len(found.edges):,}", km=f"{found.edges['length_m'].sum() / 1000:,.0f}")
 

@@ -15,11 +15,13 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layout import messages
 from layout.age_split import split_population
 from layout.coordinates import SYSTEMS, to_wgs84
+from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
 from layout.standards import read_standards
@@ -30,7 +32,7 @@ FORMAT = 1
 _TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note", "sources"}
 #: Where a county's ages and births come from; each has its bias (``source.*`` in the messages).
 SOURCES = ("census", "hukou", "roll", "immunisation", "township_roster", "relocation_roster", "birth_register", "raster")
-_FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "standards"}
+_FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "obstacles", "standards"}
 # a place this far outside the county's own ground cannot belong to it
 _MARGIN_DEG = 0.3
 
@@ -59,6 +61,8 @@ class County:
         None where the county has none: nothing can then be reached, or the ground counts as flat, and outputs say so.
     boundary
         Outline of the county, or None.
+    obstacles
+        What nobody crosses off the road, as :func:`layout.read_obstacles` has it; None where nothing is known of any.
     standards_path
         The county's own ``standards.toml``, or None.
     inputs
@@ -96,6 +100,7 @@ class County:
     roads: Roads | None = None
     terrain: Terrain | None = None
     boundary: BaseGeometry | None = None
+    obstacles: gpd.GeoDataFrame | None = None
     standards_path: Path | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[tuple[str, Mapping[str, object]], ...] = ()
@@ -113,7 +118,8 @@ def read_county(folder: str | Path) -> County:
         The county folder. ``county.xlsx`` or CSV files (UTF-8 with or without BOM, GB18030) named like the tables, with
         the headings of the template in Chinese or English; ``roads.osm.pbf``, ``roads.gpkg`` or roads in any other format of
         :func:`layout.roads.read_roads`, also a transport bureau's; ``terrain.tif`` or
-        ``.hgt`` tiles; optionally ``boundary`` and ``exclusions`` (GeoJSON, GeoPackage, Shapefile) and ``standards.toml``.
+        ``.hgt`` tiles; optionally ``boundary``, ``exclusions`` and ``obstacles`` (GeoJSON, GeoPackage, Shapefile) and
+        ``standards.toml``. Roads that come as an OSM extract bring their water, cliffs and motorways as obstacles along.
 
     Returns
     -------
@@ -153,6 +159,8 @@ def read_county(folder: str | Path) -> County:
     problems += more
     exclusions, more = _collect(lambda: _read_exclusions(paths["exclusions"][0], crs)) if paths["exclusions"] else (None, [])
     problems += more
+    obstacles, more = _collect(lambda: _read_obstacles(paths, roads, crs))
+    problems += more
     ground = _ground(roads, terrain, boundary)
     tables = {}
     for name in SHEETS:
@@ -173,6 +181,8 @@ def read_county(folder: str | Path) -> County:
     if terrain is not None:
         ids, x, y = _placed(tables)
         notes += void_notes(terrain, ids, x, y, crs=crs)
+    if obstacles is not None:
+        notes += _water_notes(obstacles, tables, crs)
     if not len(tables["rosters"]):
         notes.append(("note.no_rosters", {}))
     # what a written folder says already is not said twice
@@ -183,7 +193,7 @@ def read_county(folder: str | Path) -> County:
         base_date=_date(settings["base_date"]), crs=crs, **tables,
         exclusions=empty("exclusions", crs) if exclusions is None else exclusions,
         sources={str(k): str(v) for k, v in settings["sources"].items()},  # type: ignore[attr-defined]
-        roads=roads, terrain=terrain, boundary=boundary, standards_path=standards_path,
+        roads=roads, terrain=terrain, boundary=boundary, obstacles=obstacles, standards_path=standards_path,
         inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
     )  # fmt: skip
 
@@ -320,7 +330,8 @@ def _paths(folder: Path, settings: Mapping[str, object], problems: list[Problem]
     usual = {
         "workbook": ["county.xlsx", "county.xls"], "roads": [f"roads{ending}" for ending in FORMATS],
         "terrain": ["terrain.tif", "*.hgt", "*.hgt.zip"], "boundary": ["boundary.geojson", "boundary.gpkg", "boundary.shp"],
-        "exclusions": ["exclusions.geojson", "exclusions.gpkg", "exclusions.shp"], "standards": ["standards.toml"],
+        "exclusions": ["exclusions.geojson", "exclusions.gpkg", "exclusions.shp"],
+        "obstacles": ["obstacles.geojson", "obstacles.gpkg", "obstacles.shp"], "standards": ["standards.toml"],
     }  # fmt: skip
     files = settings["files"] if isinstance(settings["files"], Mapping) else {}
     out: dict[str, list[Path]] = {}
@@ -405,6 +416,23 @@ def _read_exclusions(path: Path, crs: str) -> gpd.GeoDataFrame:
     if problems:
         raise CountyDataError(problems)
     return table[list(schemas()["exclusions"].columns)]  # type: ignore[return-value]
+
+
+def _read_obstacles(paths: Mapping[str, Sequence[Path]], roads: Roads | None, crs: str) -> gpd.GeoDataFrame | None:
+    if paths["obstacles"]:
+        return read_obstacles(paths["obstacles"][0], crs=crs)
+    if roads is None or not is_extract(paths["roads"][0]):
+        return None
+    # as far beyond the roads as anybody walks
+    area = roads.edges.total_bounds + np.array([-1, -1, 1, 1]) * 5000.0
+    return read_obstacles(paths["roads"][0], bbox=tuple(gpd.GeoSeries([shapely.box(*area)], crs=crs).to_crs(4326).total_bounds), crs=crs)
+
+
+def _water_notes(obstacles: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], crs: str) -> list[tuple[str, Mapping[str, object]]]:
+    ids, x, y = _placed(tables)
+    wet = in_water(obstacles, gpd.GeoDataFrame(geometry=gpd.points_from_xy(x, y), crs=crs))
+    names = [i for i, w in zip(ids, wet, strict=True) if w]
+    return [("note.places_in_water", {"count": len(names), "places": "、".join(names[:5])})] if names else []
 
 
 def _crs_of(sheets: Mapping[str, Sheet], settings: Mapping[str, object]) -> str:
@@ -526,6 +554,8 @@ def _write_folder(county: County | None, folder: Path) -> None:
                 _write_area(gpd.GeoDataFrame(geometry=[county.boundary], crs=county.crs), made / "boundary.geojson")
             if len(county.exclusions):
                 _write_area(county.exclusions, made / "exclusions.geojson")
+            if county.obstacles is not None:
+                write_obstacles(county.obstacles, made / "obstacles.geojson")
             if county.standards_path is not None:
                 shutil.copyfile(county.standards_path, made / "standards.toml")
         folder.mkdir(exist_ok=True)

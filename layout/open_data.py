@@ -22,8 +22,11 @@ from shapely.geometry.base import BaseGeometry
 
 from layout import messages
 from layout.county import County, read_area, write_county
+from layout.network import prepare_network
+from layout.obstacles import read_obstacles
 from layout.open_schools import SAME_SCHOOL_M, assumed_rooms, close_schools, nearest_row, tagged_schools
 from layout.roads import Roads, metric_crs, read_roads
+from layout.search import join_places
 from layout.standards import Standards, read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty
 from layout.terrain import Terrain, clip_terrain, elevation_at, read_terrain
@@ -144,14 +147,15 @@ def open_county(
     # an extract that could not be read once need not be blamed twice
     crs = _crs_of(features)
     roads = None if features is None else _collect(lambda: read_roads(pbf, bbox=bounds, crs=crs), problems)
-    if problems or cells is None or features is None or roads is None or ground is None:
+    obstacles = None if features is None else _collect(lambda: read_obstacles(pbf, bbox=bounds, crs=crs), problems)
+    if problems or cells is None or features is None or roads is None or ground is None or obstacles is None:
         raise CountyDataError(problems)
     used = [pbf, population, *tiles] + ([Path(str(boundary))] if isinstance(boundary, (str, Path)) and Path(boundary).is_file() else [])
-    found = _found(features, cells, roads, ground, pbf=pbf.name, raster=population.name)
+    found = _found(features, cells, roads, ground, obstacles, pbf=pbf.name, raster=population.name)
     county = County(
         name=name or folder.name, code="", base_year=year, base_date=dt.date(year, 7, 1), crs=crs,
         **found.tables, exclusions=empty("exclusions", crs),  # type: ignore[arg-type]
-        roads=roads, terrain=ground, boundary=gpd.GeoSeries([area], crs=4326).to_crs(crs).iloc[0],
+        roads=roads, terrain=ground, boundary=gpd.GeoSeries([area], crs=4326).to_crs(crs).iloc[0], obstacles=obstacles,
         inputs={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(used)}, notes=found.notes,
     )  # fmt: skip
     write_county(county, folder)
@@ -334,7 +338,7 @@ def _crs_of(features: _Features | None) -> str:
     return metric_crs(float(features.places.geometry.x.median()), float(features.places.geometry.y.median()))
 
 
-def _found(features: _Features, cells: _Cells, roads: Roads, ground: Terrain, *, pbf: str, raster: str) -> _Found:
+def _found(features: _Features, cells: _Cells, roads: Roads, ground: Terrain, obstacles: gpd.GeoDataFrame, *, pbf: str, raster: str) -> _Found:
     standards = read_standards()
     places = features.places.to_crs(roads.crs)
     persons, furthest_m = _settle(places, cells)
@@ -342,7 +346,7 @@ def _found(features: _Features, cells: _Cells, roads: Roads, ground: Terrain, *,
     ages = _ages()
     people = _population(settlements, persons, ages)
     schools = tagged_schools(features.schools.to_crs(roads.crs), settlements)
-    schools["rooms"] = assumed_rooms(schools, people, _walks(schools, settlements, roads, ground, standards), standards)
+    schools["rooms"] = assumed_rooms(schools, people, _walks(schools, settlements, roads, ground, obstacles, standards), standards)
     tables = {"settlements": settlements, "townships": townships, "schools": schools.drop(columns="rule"), "population": people}
     tables["assumptions"] = _assumptions(tables, schools["rule"], features, pbf=pbf, raster=raster, census=str(ages.attrs["census"]))
     tables |= {name: empty(name) for name in ("rosters", "births", "rates", "moves", "attendance", "zones", "history")}
@@ -365,11 +369,15 @@ def _found(features: _Features, cells: _Cells, roads: Roads, ground: Terrain, *,
     return _Found({name: check(name, table) for name, table in tables.items()}, tuple(notes))
 
 
-def _walks(schools: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, roads: Roads, ground: Terrain, standards: Standards) -> pd.DataFrame:
+def _walks(
+    schools: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, roads: Roads, ground: Terrain, obstacles: gpd.GeoDataFrame, standards: Standards
+) -> pd.DataFrame:
     to = schools.loc[schools["kind"] != "special", ["school_id", "geometry"]].reset_index(drop=True)
     if not len(to):
         return empty("times")
-    ways = [travel_times(roads, settlements, to, mode="walk", band=band, terrain=ground, standards=standards) for band in BANDS]
+    network = prepare_network(roads, terrain=ground, standards=standards, obstacles=obstacles)
+    homes, ends = join_places(network, settlements), join_places(network, to)
+    ways = [travel_times(network, homes, ends, mode="walk", band=band) for band in BANDS]
     return pd.concat(ways, ignore_index=True)
 
 

@@ -20,6 +20,8 @@ _WIND = 3.5
 _STRAIGHT_ENOUGH = 1.03
 # how far beyond the straight line a way round is looked for, and the cell of ground that is known to be flat
 _ASIDE_M, _CELL_M = 300.0, 30.0
+# so far a way may lead through the water that it begins or ends in; areas of more corners are cut
+_WADE_M, _CORNERS = 100.0, 256
 # points whose elevation is looked up in one go: a bound on memory
 _CHUNK_POINTS = 2_000_000
 
@@ -33,7 +35,7 @@ class Ground:
     terrain
         Elevation, None where the ground counts as flat.
     obstacles
-        Geometries that nobody crosses, in ``crs``.
+        Geometries that nobody crosses, in ``crs``; large areas in parts.
     crs
         Metric coordinate system.
     """
@@ -79,7 +81,9 @@ def make_ground(terrain: Terrain | None, obstacles: gpd.GeoDataFrame | None, crs
         return Ground(terrain, np.zeros(0, object), crs)
     if obstacles.crs is None:
         raise ValueError("obstacles need a coordinate system")
-    return Ground(terrain, shapely.get_parts(shapely.force_2d(obstacles.geometry.to_crs(crs).to_numpy())), crs)
+    shapes = shapely.make_valid(shapely.force_2d(obstacles.geometry.to_crs(crs).to_numpy()))
+    parts = shapely.get_parts(shapely.get_parts(shapes))
+    return Ground(terrain, _in_parts(parts[~shapely.is_empty(parts)]), crs)
 
 
 def least_minutes(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +131,7 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
 
     Straight on along the profile of the ground where no obstacle lies between; and where a way round could be more than
     3 % quicker, also the least over a raster of the ground with sixteen directions (:func:`layout.cost_distance`). Voids of
-    the terrain count as flat on a straight line.
+    the terrain count as flat.
 
     Parameters
     ----------
@@ -143,8 +147,8 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
     Returns
     -------
     tuple of numpy.ndarray
-        Minutes at 1 km/h on the level; infinite where obstacles leave no way within some 300 m of the straight line. An
-        obstacle that a place or a point lies in does not bar its own way.
+        Minutes at 1 km/h on the level; infinite where obstacles (:func:`barred_ways`) leave no way within some 300 m of the
+        straight line.
 
     Examples
     --------
@@ -260,7 +264,8 @@ def barred_ways(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, 
     Returns
     -------
     numpy.ndarray
-        bool; an obstacle within a metre of either end does not bar the way.
+        bool. A line within a metre of either end does not bar the way, nor does an area that it leads no more than 100 m
+        through: who stands on the bank, or in a lake by an inexact map, gets out of it.
 
     Examples
     --------
@@ -268,14 +273,46 @@ def barred_ways(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, 
     [False]
     """
     barred = np.zeros(len(x1), bool)
-    if len(ground.obstacles) and len(x1):
-        lines = shapely.linestrings(np.stack([np.column_stack([x1, y1]), np.column_stack([x2, y2])], axis=1))
-        line, obstacle = ground.tree.query(lines, predicate="intersects")
-        ends = [shapely.points(x[line], y[line]) for x, y in ((x1, y1), (x2, y2))]
-        # who stands in the water or on the bank gets out of it
-        own = [shapely.dwithin(ground.obstacles[obstacle], end, 1.0) for end in ends]
-        barred[line[~own[0] & ~own[1]]] = True
-    return barred
+    if not (len(ground.obstacles) and len(x1)):
+        return barred
+    lines = shapely.linestrings(np.stack([np.column_stack([x1, y1]), np.column_stack([x2, y2])], axis=1))
+    line, obstacle = ground.tree.query(lines, predicate="intersects")
+    met = ground.obstacles[obstacle]
+    own = np.zeros(len(line), bool)
+    for x, y in ((x1, y1), (x2, y2)):
+        own |= shapely.dwithin(met, shapely.points(x[line], y[line]), 1.0)
+    area = shapely.get_dimensions(met) == 2
+    barred[line[~own & ~area]] = True
+    # an area may lie in parts: what counts is how far the way leads through all of them, and whether it begins or ends there
+    wet, excused = np.zeros(len(x1)), np.zeros(len(x1), bool)
+    np.add.at(wet, line[area], shapely.length(shapely.intersection(lines[line[area]], met[area])))
+    np.maximum.at(excused, line[area], own[area])
+    touched = np.zeros(len(x1), bool)
+    touched[line[area]] = True
+    return barred | (touched & ~(excused & (wet <= _WADE_M)))
+
+
+def _in_parts(shapes: np.ndarray) -> np.ndarray:
+    """Cut areas with very many corners into halves, so that each is quick to look at."""
+    done, todo = [], list(shapes)
+    while todo:
+        shape = todo.pop()
+        if shapely.get_num_coordinates(shape) <= _CORNERS or shape.geom_type != "Polygon":
+            done.append(shape)
+            continue
+        west, south, east, north = shape.bounds
+        middle = ((west + east) / 2, (south + north) / 2)
+        halves = (
+            ((west, south, middle[0], north), (middle[0], south, east, north))
+            if east - west >= north - south
+            else ((west, south, east, middle[1]), (west, middle[1], east, north))
+        )
+        for half in halves:
+            parts = shapely.get_parts(shapely.intersection(shape, shapely.box(*half)))
+            todo += [p for p in parts if p.geom_type == "Polygon"]
+    out = np.empty(len(done), object)
+    out[:] = done
+    return out
 
 
 def _surface(ground: Ground, x: np.ndarray, y: np.ndarray) -> Terrain:
@@ -311,7 +348,7 @@ def _round_about(ground: Ground, x: float, y: float, px: np.ndarray, py: np.ndar
     seeds = np.column_stack([row[0], column[0]])
     targets = np.column_stack([to_row.ravel(), to_column.ravel()])
     minutes = spread(
-        np.ascontiguousarray(window.elevation, dtype=float), pace, np.ones(pace.shape, bool), seeds, home[0] if towards else away[0], targets,
+        np.ascontiguousarray(window.elevation, dtype=float), pace, ~np.isnan(window.elevation), seeds, home[0] if towards else away[0], targets,
         cell_x, cell_y, towards, True, float(straight.max()), np.zeros(0, "int32"), np.inf,
     )[0]  # fmt: skip
     legs = from_point if towards else to_point

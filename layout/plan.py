@@ -256,7 +256,7 @@ def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDat
     roads = county.roads if county.roads is not None else empty_roads(county.crs)
     by_bus = sites[sites["school_id"].isin(schools.loc[schools["school_bus"], "school_id"])].reset_index(drop=True)
     # roads and places are looked at once; every mode and band only changes the minutes on them
-    network = prepare_network(roads, terrain=county.terrain, standards=standards)
+    network = prepare_network(roads, terrain=county.terrain, standards=standards, obstacles=county.obstacles)
     homes, schools_there = join_places(network, county.settlements), join_places(network, sites)
     ends = {"walk": schools_there, "bus": join_places(network, by_bus), "week": schools_there}
     parts = []
