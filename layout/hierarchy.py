@@ -17,6 +17,8 @@ from layout.topology import NEVER, Topology, fixed_vertices
 _LEAF = 24
 # below so many arcs times sources, starting threads takes longer than one of them takes for the work
 _WORTH_THREADS = 3_000_000
+# labels that one thread holds: a bound on memory
+_MOST_LABELS = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -371,6 +373,7 @@ def _swept(weighted: Weighted, rise: np.ndarray, fall: np.ndarray, sources: Acce
     _in_batches(
         lambda low, high, width: kernels.sweep(*arcs, wanted[chosen], *begin, *finish, low, high, width, out),
         len(sources.first) - 1,
+        len(chosen),
         len(arcs[1]),
         threads,
     )
@@ -389,18 +392,19 @@ def _relayed(
     _in_batches(
         lambda low, high, width: kernels.relay(tree.pointer, tree.heads, *ticks[0], *ticks[1], *ends, low, high, width, out),
         len(walks[0].first) - 1,
+        len(tree.pointer),
         len(tree.heads),
         threads,
     )
     return out
 
 
-def _in_batches(run: Callable[[int, int, int], None], count: int, arcs: int, threads: int | None) -> None:
+def _in_batches(run: Callable[[int, int, int], None], count: int, vertices: int, arcs: int, threads: int | None) -> None:
     from layout import kernels
 
     workers = threads or (os.cpu_count() or 1 if count * arcs > _WORTH_THREADS else 1)
     # every worker writes columns of its own, so which of them does what changes nothing
-    width = max(1, min(kernels.LANES, -(-count // workers)))
+    width = max(1, min(kernels.LANES, -(-count // workers), _MOST_LABELS // max(vertices, 1)))
     lows = range(0, count, width)
     if workers == 1 or len(lows) <= 1:
         for low in lows:

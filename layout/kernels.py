@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# sources that one sweep carries side by side: enough to fill vector registers, few enough to stay in the cache
-LANES = 64
+# sources that one sweep carries side by side: enough to fill vector registers
+LANES = 128
 # ticks of what cannot be reached; twice as much still fits 32 bits
 NEVER = 2**30 - 1
 
@@ -224,17 +224,13 @@ def _up_and_down(first, heads, rise, fall, labels, lanes, reached, wanted):
                 h, w = heads[i], rise[i]
                 reached[h] = True
                 for lane in range(lanes):
-                    new = np.int32(labels[k, lane] + w)
-                    if new < labels[h, lane]:
-                        labels[h, lane] = new
+                    labels[h, lane] = min(np.int32(labels[k, lane] + w), labels[h, lane])
     for k in range(len(first) - 2, -1, -1):
         if wanted[k]:
             for i in range(first[k], first[k + 1]):
                 h, w = heads[i], fall[i]
                 for lane in range(lanes):
-                    new = np.int32(labels[h, lane] + w)
-                    if new < labels[k, lane]:
-                        labels[k, lane] = new
+                    labels[k, lane] = min(np.int32(labels[h, lane] + w), labels[k, lane])
 
 
 @njit(cache=True, nogil=True)
@@ -306,25 +302,46 @@ def along(
 
 
 @njit(cache=True, nogil=True)
-def near(x1, y1, x2, y2, radius, pace, out):
-    """Return the pairs of places within the radius that a level way straight on at that pace would bring nearer."""
-    count = 0
+def near(x1, y1, x2, y2, by_x, radius, pace, out):
+    """Return the pairs of places within the radius that a level way straight on at that pace would bring nearer.
+
+    by_x are the positions of the second places in order of x; pairs come by first and second place.
+    """
+    found = 0
+    by = x2[by_x]
+    first, second = np.empty(64, np.int64), np.empty(64, np.int64)
     for i in range(len(x1)):
-        for j in range(len(x2)):
+        low, high = 0, len(by_x)
+        while low < high:
+            middle = (low + high) // 2
+            if by[middle] < x1[i] - radius:
+                low = middle + 1
+            else:
+                high = middle
+        begin = found
+        while low < len(by) and by[low] <= x1[i] + radius:
+            j = by_x[low]
+            low += 1
             dx, dy = x2[j] - x1[i], y2[j] - y1[i]
             square = dx * dx + dy * dy
             if square <= radius * radius and np.sqrt(square) * pace < out[i, j]:
-                count += 1
-    first, second = np.empty(count, np.int64), np.empty(count, np.int64)
-    count = 0
-    for i in range(len(x1)):
-        for j in range(len(x2)):
-            dx, dy = x2[j] - x1[i], y2[j] - y1[i]
-            square = dx * dx + dy * dy
-            if square <= radius * radius and np.sqrt(square) * pace < out[i, j]:
-                first[count], second[count] = i, j
-                count += 1
-    return first, second
+                if found == len(first):
+                    first, second = np.append(first, first), np.append(second, second)
+                first[found], second[found] = i, j
+                found += 1
+        if found - begin > 1:
+            second[begin:found] = np.sort(second[begin:found])
+    return first[:found].copy(), second[:found].copy()
+
+
+@njit(cache=True, nogil=True)
+def to_minutes(ticks, fixed, most, a_minute):
+    """Return ticks and those spent once a trip as minutes in float32, infinite above the most."""
+    out = np.empty(ticks.shape, np.float32)
+    for i in range(ticks.shape[0]):
+        for j in range(ticks.shape[1]):
+            out[i, j] = np.float32((ticks[i, j] + fixed) / a_minute) if ticks[i, j] <= most else np.float32(np.inf)
+    return out
 
 
 @njit(cache=True, nogil=True)

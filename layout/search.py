@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from scipy.sparse.csgraph import dijkstra
 from layout.joins import Joins, find_joins, ground_ticks, least_by_key, read_places, with_sources, worth_compiling
 from layout.network import Network
 from layout.open_ground import ground_minutes
-from layout.pace import NEVER, Ways, storeys, ticks_at
+from layout.pace import NEVER, TICKS, Ways, storeys, ticks_at
 from layout.strands import Strands
 
 if TYPE_CHECKING:
@@ -125,6 +126,37 @@ def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
         raise ValueError(f"the places were joined in {before.crs}, the network is in {network.crs}")
     same = before.skeleton is network.skeleton and before.season == network.season and before.standards is network.standards
     return Joined(network, joins if same else find_joins(network, joins.ids, joins.x, joins.y))
+
+
+def to_minutes(ticks: np.ndarray, fixed: int, most: int) -> np.ndarray:
+    """Return ticks as minutes.
+
+    Parameters
+    ----------
+    ticks
+        int32, two-dimensional.
+    fixed
+        Ticks once a trip besides.
+    most
+        What is above counts as unreachable.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, infinite where unreachable.
+
+    Examples
+    --------
+    >>> to_minutes(np.array([[300_000, 900_000]], "int32"), 150_000, 600_000).tolist()
+    [[1.5, inf]]
+    """
+    if "layout.kernels" in sys.modules:
+        from layout import kernels
+
+        return kernels.to_minutes(ticks, fixed, most, TICKS)
+    minutes = ((ticks.astype("int64") + fixed) / TICKS).astype("float32")
+    np.copyto(minutes, np.float32(np.inf), where=ticks > most)
+    return minutes
 
 
 def least_ticks(
@@ -377,14 +409,14 @@ def _straight(origins: Joined, destinations: Joined, best: np.ndarray) -> np.nda
     if worth_compiling(0, 0):
         from layout import kernels
 
-        i, j = kernels.near(a.x, a.y, b.x, b.y, radius, least, best)
+        i, j = kernels.near(a.x, a.y, b.x, b.y, np.argsort(b.x, kind="stable"), radius, least, best)
     else:
         i, j = shapely.STRtree(shapely.points(b.x, b.y)).query(shapely.points(a.x, a.y), predicate="dwithin", distance=radius)
         nearer = np.hypot(a.x[i] - b.x[j], a.y[i] - b.y[j]) * least < best[i, j]
         i, j = i[nearer], j[nearer]
-    if len(i):
         order = np.lexsort((j, i))
         i, j = i[order], j[order]
+    if len(i):
         out, _ = ground_minutes(network.ground, i, a.x, a.y, b.x[j], b.y[j])
         best[i, j] = np.minimum(best[i, j], ground_ticks(network, out))
     return best

@@ -17,7 +17,7 @@ from layout.pace import NEVER, TICKS
 from layout.reach import is_towards, labels_of_each, last_storey, nearest_labels
 from layout.road_edges import complete_edges
 from layout.roads import Roads
-from layout.search import Joined, join_places, least_ticks
+from layout.search import Joined, join_places, least_ticks, to_minutes
 from layout.standards import Standards
 from layout.tables import check
 from layout.terrain import Terrain
@@ -106,9 +106,7 @@ def travel_matrix(
     most = math.inf if limit is None else float(limit)
     # who prepares a network asks it more than once
     ticks, fixed, most_ticks = _search(a, b, most, often=True)
-    minutes = ((ticks + fixed) / TICKS).astype("float32")
-    np.copyto(minutes, np.float32(np.inf), where=ticks > most_ticks)
-    return TravelMatrix(a, b, minutes, most)
+    return TravelMatrix(a, b, to_minutes(ticks, fixed, most_ticks), most)
 
 
 def travel_times(
