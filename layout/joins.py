@@ -279,6 +279,7 @@ def labels_within(
         kernels.within(
             arcs.indptr, arcs.indices, arcs.data.astype("int32"), first, vertex.astype("int32"), ticks.astype("int32"), 0, places,
             limit.astype("int64"), np.searchsorted(asked_place, np.arange(places + 1)), asked.astype("int32"), answers,
+            kernels.scratch(vertices, len(arcs.indices) + len(vertex)),
         )  # fmt: skip
         return answers[: len(asked)].astype("int64")
     out = np.full(len(asked), NEVER, "int64")

@@ -9,6 +9,8 @@ from numba import njit
 LANES = 128
 # ticks of what cannot be reached; twice as much still fits 32 bits
 NEVER = 2**30 - 1
+# buckets of ticks in which vertices wait to be settled
+_BUCKETS = 4096
 
 
 @njit(cache=True, nogil=True)
@@ -380,96 +382,188 @@ def _pop(keys, size):
 
 
 @njit(cache=True, nogil=True)
-def nearest_source(first, heads, ticks, at, start, source, limit):
+def _settle(first, heads, ticks, label, owner, begin_at, begin_ticks, begin_owner, low, high, limit, room):
+    """Settle what the beginnings low to high reach within the limit, in order of ticks; return how many.
+
+    What waits lies in buckets of ticks; only those of the bucket at hand are put in order, by a heap. With owners, of equal
+    ticks the lower one counts.
+    """
+    head, following, waiting, heap, at, took, _ = room
+    shift = 0
+    while (limit >> shift) >= len(head):
+        shift += 1
+    asked = len(owner) > 0
+    items = 0
+    last = -1
+    done = 0
+    head[:] = -1
+    for i in range(low, high):
+        v, d = begin_at[i], begin_ticks[i]
+        if d > limit or d > label[v] or (d == label[v] and not (asked and begin_owner[i] < owner[v])):
+            continue
+        label[v] = d
+        if asked:
+            owner[v] = begin_owner[i]
+        b = d >> shift
+        waiting[items] = (np.int64(d) << 32) | v
+        following[items] = head[b]
+        head[b] = items
+        items += 1
+        last = max(last, b)
+    bucket = 0
+    while bucket <= last:
+        size = 0
+        i = head[bucket]
+        while i >= 0:
+            key = waiting[i]
+            i = following[i]
+            if np.int32(key >> 32) == label[key & 0xFFFFFFFF]:
+                size = _push(heap, size, key)
+        while size > 0:
+            key = heap[0]
+            size = _pop(heap, size)
+            v, d = np.int32(key & 0xFFFFFFFF), np.int32(key >> 32)
+            # what waits twice at the same ticks comes twice in a row
+            if d > label[v] or (done > 0 and at[done - 1] == v and took[done - 1] == d):
+                continue
+            at[done] = v
+            took[done] = d
+            done += 1
+            for k in range(first[v], first[v + 1]):
+                w = heads[k]
+                new = np.int32(d + ticks[k])
+                if new > limit or new > label[w]:
+                    continue
+                if new == label[w]:
+                    if not (asked and owner[v] < owner[w]):
+                        continue
+                    owner[w] = owner[v]
+                    # it waits already, and nothing of it was passed on yet unless it lies at no distance
+                    if new > d:
+                        continue
+                label[w] = new
+                if asked:
+                    owner[w] = owner[v]
+                b = new >> shift
+                if b == bucket:
+                    size = _push(heap, size, (np.int64(new) << 32) | w)
+                else:
+                    waiting[items] = (np.int64(new) << 32) | w
+                    following[items] = head[b]
+                    head[b] = items
+                    items += 1
+                    last = max(last, b)
+        bucket += 1
+    return done
+
+
+def scratch(vertices, arcs):
+    """Return what a search needs to work in, without any memory touched yet.
+
+    Every vertex is settled once and every arc waits once at most (twice where vertices have owners). A thread of its own
+    would have to fetch this memory anew, so it is made outside.
+    """
+    return (
+        np.empty(_BUCKETS, np.int32), np.empty(arcs, np.int32), np.empty(arcs, np.int64), np.empty(arcs, np.int64),
+        np.empty(vertices, np.int32), np.empty(vertices, np.int32), np.empty(vertices, np.int32),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def nearest_source(first, heads, ticks, at, start, source, limit, room):
     """Return least ticks from any source to every vertex and which source it is; ties go to the lower source."""
     n = len(first) - 1
     label = np.full(n, NEVER, np.int32)
     owner = np.full(n, -1, np.int32)
-    # an arc is pushed again only for a lower source at the same ticks, so the heap may have to grow
-    keys = np.empty(len(at) + len(heads) + 1, np.int64)
-    size = 0
-    for i in range(len(at)):
-        v = at[i]
-        if start[i] <= limit and (start[i] < label[v] or (start[i] == label[v] and source[i] < owner[v])):
-            label[v], owner[v] = start[i], source[i]
-            size = _push(keys, size, (np.int64(start[i]) << 32) | v)
-    while size > 0:
-        key = keys[0]
-        size = _pop(keys, size)
-        v, d = np.int32(key & 0xFFFFFFFF), np.int32(key >> 32)
-        if d > label[v]:
-            continue
-        mine = owner[v]
-        if size + first[v + 1] - first[v] > len(keys):
-            more = np.empty(2 * len(keys), np.int64)
-            more[:size] = keys[:size]
-            keys = more
-        for i in range(first[v], first[v + 1]):
-            w = heads[i]
-            new = np.int32(d + ticks[i])
-            if new <= limit and (new < label[w] or (new == label[w] and mine < owner[w])):
-                label[w], owner[w] = new, mine
-                size = _push(keys, size, (np.int64(new) << 32) | w)
+    _settle(first, heads, ticks, label, owner, at, start, source, 0, len(at), limit, room)
     return label, owner
 
 
 @njit(cache=True, nogil=True)
-def within(first, heads, ticks, begin_first, begin_at, begin_ticks, low, high, limits, asked_first, asked, answers):
+def _along_chains(label, order, flip, tail, head, ticks, ticks_back, towards):
+    """Bring labels along all chains, to their ends and back."""
+    for way in range(2):
+        for k in range(len(order)):
+            p = order[k] if way == 0 else order[len(order) - 1 - k]
+            # passing from a to b along the chain, then from b to a
+            turned = flip[p] != (way == 1)
+            a, b = (head[p], tail[p]) if turned else (tail[p], head[p])
+            # who goes towards the places walks from b to a
+            w = ticks[p] if turned == towards else ticks_back[p]
+            if w < NEVER:
+                label[b] = min(label[b], label[a] + (np.int64(w) << 32))
+
+
+@njit(cache=True, nogil=True)
+def nearest_by_sweep(
+    rank, order, flip, tail, head, ticks, ticks_back, towards, pointer, heads, rise, fall, at, start, source, limit
+):  # fmt: skip
+    """Return what nearest_source does, by one sweep up and down the hierarchy: ticks and sources are looked after as one number."""
+    far = (np.int64(NEVER) << 32) | 0x7FFFFFFF
+    label = np.full(len(rank), far, np.int64)
+    for i in range(len(at)):
+        label[at[i]] = min(label[at[i]], (np.int64(start[i]) << 32) | source[i])
+    _along_chains(label, order, flip, tail, head, ticks, ticks_back, towards)
+    ranked = np.full(len(pointer) - 1, far, np.int64)
+    for v in range(len(rank)):
+        if rank[v] >= 0:
+            ranked[rank[v]] = label[v]
+    for k in range(len(ranked)):
+        mine = ranked[k]
+        if mine < far:
+            for i in range(pointer[k], pointer[k + 1]):
+                if rise[i] < NEVER:
+                    ranked[heads[i]] = min(ranked[heads[i]], mine + (np.int64(rise[i]) << 32))
+    for k in range(len(ranked) - 1, -1, -1):
+        mine = ranked[k]
+        for i in range(pointer[k], pointer[k + 1]):
+            mine = min(mine, ranked[heads[i]] + (np.int64(fall[i]) << 32))
+        ranked[k] = mine
+    for v in range(len(rank)):
+        if rank[v] >= 0:
+            label[v] = ranked[rank[v]]
+    _along_chains(label, order, flip, tail, head, ticks, ticks_back, towards)
+    least, owner = np.empty(len(rank), np.int32), np.empty(len(rank), np.int32)
+    for v in range(len(rank)):
+        reached = label[v] >> 32 <= limit
+        least[v] = label[v] >> 32 if reached else NEVER
+        owner[v] = label[v] & 0xFFFFFFFF if reached else -1
+    return least, owner
+
+
+@njit(cache=True, nogil=True)
+def within(first, heads, ticks, begin_first, begin_at, begin_ticks, low, high, limits, asked_first, asked, answers, room):
     """Settle what each of the sources low to high reaches within its limit.
 
     Fills answers with the ticks at the vertices asked for; with nothing to answer, returns counts by source, vertices and
     ticks reached, each source's sorted by ticks.
     """
-    n = len(first) - 1
-    label = np.full(n, NEVER, np.int32)
-    touched = np.empty(n, np.int32)
-    # every arc is pushed once at most
-    keys = np.empty(len(heads) + len(begin_at) + 1, np.int64)
+    label = room[6]
+    label[:] = NEVER
+    nobody = np.zeros(0, np.int32)
     counts = np.zeros(high - low, np.int64)
     listing = len(answers) == 0
-    at, took = np.empty(4096, np.int32), np.empty(4096, np.int32)
+    all_at, all_took = np.empty(4096 if listing else 0, np.int32), np.empty(4096 if listing else 0, np.int32)
     end = 0
     for s in range(low, high):
-        limit = limits[s]
-        size = 0
-        seen = 0
-        for i in range(begin_first[s], begin_first[s + 1]):
-            v = begin_at[i]
-            if begin_ticks[i] <= limit and begin_ticks[i] < label[v]:
-                if label[v] == NEVER:
-                    touched[seen] = v
-                    seen += 1
-                label[v] = begin_ticks[i]
-                size = _push(keys, size, (np.int64(begin_ticks[i]) << 32) | v)
-        if listing and end + n > len(at):
-            more_at, more_took = np.empty(2 * len(at) + n, np.int32), np.empty(2 * len(at) + n, np.int32)
-            more_at[:end] = at[:end]
-            more_took[:end] = took[:end]
-            at, took = more_at, more_took
-        start = end
-        while size > 0:
-            key = keys[0]
-            size = _pop(keys, size)
-            v, d = np.int32(key & 0xFFFFFFFF), np.int32(key >> 32)
-            if d > label[v]:
-                continue
-            if listing:
-                at[end] = v
-                took[end] = d
-                end += 1
-            for i in range(first[v], first[v + 1]):
-                w = heads[i]
-                new = np.int32(d + ticks[i])
-                if new <= limit and new < label[w]:
-                    if label[w] == NEVER:
-                        touched[seen] = w
-                        seen += 1
-                    label[w] = new
-                    size = _push(keys, size, (np.int64(new) << 32) | w)
-        counts[s - low] = end - start
-        if not listing:
+        done = _settle(
+            first, heads, ticks, label, nobody, begin_at, begin_ticks, nobody, begin_first[s], begin_first[s + 1], limits[s], room
+        )
+        at, took = room[4], room[5]
+        if listing:
+            counts[s - low] = done
+            if end + done > len(all_at):
+                more_at, more_took = np.empty(2 * (end + done), np.int32), np.empty(2 * (end + done), np.int32)
+                more_at[:end] = all_at[:end]
+                more_took[:end] = all_took[:end]
+                all_at, all_took = more_at, more_took
+            all_at[end : end + done] = at[:done]
+            all_took[end : end + done] = took[:done]
+            end += done
+        else:
             for i in range(asked_first[s], asked_first[s + 1]):
                 answers[i] = label[asked[i]]
-        for i in range(seen):
-            label[touched[i]] = NEVER
-    return counts, at[:end].copy(), took[:end].copy()
+        # all that got a label was settled in the end
+        for i in range(done):
+            label[at[i]] = NEVER
+    return counts, all_at[:end].copy(), all_took[:end].copy()

@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import geopandas as gpd
 import numpy as np
 
-from layout.joins import ground_ticks, least_by_key
 from layout.network import Network
 from layout.pace import NEVER
-from layout.search import Joined, join_places, reach_ends, stand
+from layout.search import Joined, join_places
+
+# below so many places times vertices, starting threads takes longer than one of them takes for the work
+_WORTH_THREADS = 5_000_000
 
 
 def nearest_labels(
@@ -44,11 +46,21 @@ def nearest_labels(
     """
     from layout import kernels
 
-    place, vertex, ticks, _ = _get_on(network, join_places(network, places), towards)
+    joined = join_places(network, places)
+    place, vertex, ticks = joined.ends_towards if towards else joined.ends_from
     order = np.lexsort((place, vertex))
+    if network.ride is None and "weighted" in network.walk.__dict__:
+        # the hierarchy is there already, so one sweep over it is the quickest
+        ways, topology = network.walk, network.topology
+        tree, sums = ways.weighted.hierarchy, ways.weighted
+        return kernels.nearest_by_sweep(
+            tree.rank, tree.order, tree.flip, topology.tail, topology.head, ways.ticks, ways.ticks_back, towards, tree.pointer, tree.heads,
+            *((sums.down, sums.up) if towards else (sums.up, sums.down)), vertex[order], ticks[order], place[order], limit,
+        )  # fmt: skip
+    arcs = network.arcs_back if towards else network.arcs
     return kernels.nearest_source(
-        *(network.arcs_back if towards else network.arcs), vertex[order].astype("int32"), ticks[order].astype("int32"),
-        place[order].astype("int32"), limit,
+        *arcs, vertex[order].astype("int32"), ticks[order].astype("int32"),
+        place[order].astype("int32"), limit, kernels.scratch(len(arcs[0]) - 1, 2 * len(arcs[1]) + len(place)),
     )  # fmt: skip
 
 
@@ -83,23 +95,28 @@ def labels_of_each(
     """
     from layout import kernels
 
-    place, vertex, ticks, count = _get_on(network, join_places(network, places), towards)
+    joined = join_places(network, places)
+    count = len(joined.ids)
+    place, vertex, ticks = joined.ends_towards if towards else joined.ends_from
     arcs = network.arcs_back if towards else network.arcs
     first = np.searchsorted(place, np.arange(count + 1))
     begin = vertex.astype("int32"), ticks.astype("int32")
     nothing, limits = np.zeros(0, "int32"), np.full(count, limit, "int64")
     asked = np.zeros(count + 1, "int64")
 
-    def run(low: int, high: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return kernels.within(*arcs, first, *begin, low, high, limits, asked, nothing, nothing)
-
-    workers = max(1, min(threads or os.cpu_count() or 1, count))
+    worth = os.cpu_count() or 1 if count * (len(arcs[0]) - 1) > _WORTH_THREADS else 1
+    workers = max(1, min(threads or worth, count))
     bounds = [count * i // workers for i in range(workers + 1)]
+    rooms = [kernels.scratch(len(arcs[0]) - 1, len(arcs[1]) + len(place)) for _ in range(workers)]
+
+    def run(worker: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return kernels.within(*arcs, first, *begin, bounds[worker], bounds[worker + 1], limits, asked, nothing, nothing, rooms[worker])
+
     if workers == 1:
-        parts = [run(0, count)]
+        parts = [run(0)]
     else:
         with ThreadPoolExecutor(workers) as pool:
-            parts = list(pool.map(run, bounds[:-1], bounds[1:]))
+            parts = list(pool.map(run, range(workers)))
     counts, at, took = (np.concatenate([part[i] for part in parts]) if len(parts) > 1 else parts[0][i] for i in range(3))
     return np.repeat(np.arange(count), counts), at, took
 
@@ -153,21 +170,3 @@ def last_storey(network: Network, *, towards: bool) -> int:
     22
     """
     return 0 if towards or network.ride is None else 2 * network.topology.vertices
-
-
-def _get_on(network: Network, joined: Joined, towards: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Return place, vertex and ticks between places and the vertices where they get on, sorted, and how many places there are."""
-    joins, count = joined.joins, network.topology.vertices
-    ground = ground_ticks(network, joins.back if towards else joins.out)
-    found = []
-    for ways, storey in ((network.walk, 2 if towards and network.ride is not None else 0), (network.ride, 1)):
-        if ways is None:
-            continue
-        strands = ways.by_piece
-        standing = stand(ways, strands, network, joins.place, joins.edge, joins.share, ground)
-        place, vertex, ticks = reach_ends(strands, standing, away=not towards)
-        found.append((place, vertex + storey * count, ticks))
-    place, vertex, ticks = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    vertices = max(3 * count, 1)
-    key, ticks = least_by_key(place * vertices + vertex, ticks)
-    return key // vertices, key % vertices, ticks, len(joined.ids)

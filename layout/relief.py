@@ -126,7 +126,8 @@ def find_bends(edges: gpd.GeoDataFrame) -> pd.DataFrame:
     lines = edges.geometry.to_numpy()
     if not len(lines):
         return pd.DataFrame({"edge": np.zeros(0, "int64"), "low": 0.0, "high": 0.0, "radius_m": 0.0})
-    simple = shapely.simplify(lines, _WANDER_M, preserve_topology=False)
+    simple, bent = lines.copy(), shapely.get_num_coordinates(lines) > 2
+    simple[bent] = shapely.simplify(lines[bent], _WANDER_M, preserve_topology=False)
     xy, edge = shapely.get_coordinates(simple, return_index=True)
     inner = np.flatnonzero((edge[1:-1] == edge[:-2]) & (edge[1:-1] == edge[2:])) + 1
     length = shapely.length(lines)

@@ -88,6 +88,17 @@ class Joined:
         return _ready(self.network.walk, self, away=False)
 
 
+    @functools.cached_property
+    def ends_towards(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return place, vertex and ticks from the vertices where one leaves the roads for the places, sorted."""
+        return _ends(self, towards=True)
+
+    @functools.cached_property
+    def ends_from(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return place, vertex and ticks from the places to the vertices where one gets onto the roads, sorted."""
+        return _ends(self, towards=False)
+
+
 def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
     """Join places to every usable edge within the radius, at true minutes across open ground.
 
@@ -307,6 +318,23 @@ def _ready(ways: Ways, joined: Joined, *, away: bool) -> tuple[Standing, Accesse
     key, ticks = least_by_key(place * ranks + rank, ticks)
     first = np.searchsorted(key // ranks, np.arange(len(joins.ids) + 1))
     return standing, Accesses(first, key % ranks, ticks.astype("int32"))
+
+
+def _ends(joined: Joined, *, towards: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the least ticks between places and the vertices (of storeys) where they get on or off."""
+    joins, network = joined.joins, joined.network
+    count, found = network.topology.vertices, []
+    ground = ground_ticks(network, joins.back if towards else joins.out)
+    for ways, storey in ((network.walk, 2 if towards and network.ride is not None else 0), (network.ride, 1)):
+        if ways is None:
+            continue
+        standing = stand(ways, ways.by_piece, network, joins.place, joins.edge, joins.share, ground)
+        place, vertex, ticks = reach_ends(ways.by_piece, standing, away=not towards)
+        found.append((place, vertex + storey * count, ticks))
+    place, vertex, ticks = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    vertices = max(3 * count, 1)
+    key, ticks = least_by_key(place * vertices + vertex, ticks)
+    return key // vertices, key % vertices, ticks
 
 
 def _by_hierarchy(walk: Ways, ride: Ways | None, origins: Joined, destinations: Joined) -> np.ndarray:

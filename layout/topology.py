@@ -120,7 +120,8 @@ def make_topology(
     tail, head = tail.copy(), head.copy()
     tail[at_tail], head[at_head] = copies[: len(at_tail)], copies[len(at_tail) :]
     flags = roads.edges.reindex(columns=["walk", "drive", "bus", "oneway", "oneway_foot", "oneway_bus"], fill_value=0).to_numpy("int64")
-    kinds = np.unique(flags, axis=0, return_inverse=True)[1].reshape(-1)
+    # one number for what is allowed to whom: three flags, and three senses from -1 to 1
+    kinds = flags @ np.array([1, 2, 4, 8, 24, 72]) + 104
     nothing = np.zeros(len(joined) + len(gate_node))
     return Topology(
         node_id=node_id, vertices=count + len(gate_node), x=np.append(x, x[gate_node]), y=np.append(y, y[gate_node]),
