@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from layout.network import Corners, Network
 from layout.open_ground import ground_minutes, least_minutes
-from layout.pace import NEVER, Ways, ticks_at
+from layout.pace import NEVER, Ways, packed_arcs, ticks_at
 
 # entries of a table of distances held at once, and pairs of a place and an edge: bounds on memory
 _CHUNK_ENTRIES = 12_000_000
@@ -277,7 +277,7 @@ def labels_within(
 
         answers = np.full(max(len(asked), 1), NEVER, "int32")
         kernels.within(
-            arcs.indptr, arcs.indices, arcs.data.astype("int32"), first, vertex.astype("int32"), ticks.astype("int32"), 0, places,
+            *packed_arcs(arcs), first, vertex.astype("int32"), ticks.astype("int32"), 0, places,
             limit.astype("int64"), np.searchsorted(asked_place, np.arange(places + 1)), asked.astype("int32"), answers,
             kernels.scratch(vertices, len(arcs.indices) + len(vertex)),
         )  # fmt: skip

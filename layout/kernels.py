@@ -9,8 +9,8 @@ from numba import njit
 LANES = 128
 # ticks of what cannot be reached; twice as much still fits 32 bits
 NEVER = 2**30 - 1
-# buckets of ticks in which vertices wait to be settled
-_BUCKETS = 4096
+# buckets of ticks in which vertices wait to be settled: at most so many, and one for so many vertices
+_BUCKETS, _A_BUCKET = 4096, 16
 
 
 @njit(cache=True, nogil=True)
@@ -382,11 +382,11 @@ def _pop(keys, size):
 
 
 @njit(cache=True, nogil=True)
-def _settle(first, heads, ticks, label, owner, begin_at, begin_ticks, begin_owner, low, high, limit, room):
+def _settle(first, arcs, label, owner, begin_at, begin_ticks, begin_owner, low, high, limit, room):
     """Settle what the beginnings low to high reach within the limit, in order of ticks; return how many.
 
-    What waits lies in buckets of ticks; only those of the bucket at hand are put in order, by a heap. With owners, of equal
-    ticks the lower one counts.
+    An arc is one number: ticks times 2^32, and the vertex it leads to. What waits lies in buckets of ticks; only those of
+    the bucket at hand are put in order, by a heap. With owners, of equal ticks the lower one counts.
     """
     head, following, waiting, heap, at, took, _ = room
     shift = 0
@@ -430,8 +430,8 @@ def _settle(first, heads, ticks, label, owner, begin_at, begin_ticks, begin_owne
             took[done] = d
             done += 1
             for k in range(first[v], first[v + 1]):
-                w = heads[k]
-                new = np.int32(d + ticks[k])
+                arc = arcs[k]
+                w, new = np.int32(arc & 0xFFFFFFFF), np.int32(d + (arc >> 32))
                 if new > limit or new > label[w]:
                     continue
                 if new == label[w]:
@@ -463,19 +463,20 @@ def scratch(vertices, arcs):
     Every vertex is settled once and every arc waits once at most (twice where vertices have owners). A thread of its own
     would have to fetch this memory anew, so it is made outside.
     """
+    buckets = max(64, min(_BUCKETS, vertices // _A_BUCKET))
     return (
-        np.empty(_BUCKETS, np.int32), np.empty(arcs, np.int32), np.empty(arcs, np.int64), np.empty(arcs, np.int64),
+        np.empty(buckets, np.int32), np.empty(arcs, np.int32), np.empty(arcs, np.int64), np.empty(arcs, np.int64),
         np.empty(vertices, np.int32), np.empty(vertices, np.int32), np.empty(vertices, np.int32),
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def nearest_source(first, heads, ticks, at, start, source, limit, room):
+def nearest_source(first, arcs, at, start, source, limit, room):
     """Return least ticks from any source to every vertex and which source it is; ties go to the lower source."""
     n = len(first) - 1
     label = np.full(n, NEVER, np.int32)
     owner = np.full(n, -1, np.int32)
-    _settle(first, heads, ticks, label, owner, at, start, source, 0, len(at), limit, room)
+    _settle(first, arcs, label, owner, at, start, source, 0, len(at), limit, room)
     return label, owner
 
 
@@ -532,7 +533,7 @@ def nearest_by_sweep(
 
 
 @njit(cache=True, nogil=True)
-def within(first, heads, ticks, begin_first, begin_at, begin_ticks, low, high, limits, asked_first, asked, answers, room):
+def within(first, arcs, begin_first, begin_at, begin_ticks, low, high, limits, asked_first, asked, answers, room):
     """Settle what each of the sources low to high reaches within its limit.
 
     Fills answers with the ticks at the vertices asked for; with nothing to answer, returns counts by source, vertices and
@@ -546,9 +547,7 @@ def within(first, heads, ticks, begin_first, begin_at, begin_ticks, low, high, l
     all_at, all_took = np.empty(4096 if listing else 0, np.int32), np.empty(4096 if listing else 0, np.int32)
     end = 0
     for s in range(low, high):
-        done = _settle(
-            first, heads, ticks, label, nobody, begin_at, begin_ticks, nobody, begin_first[s], begin_first[s + 1], limits[s], room
-        )
+        done = _settle(first, arcs, label, nobody, begin_at, begin_ticks, nobody, begin_first[s], begin_first[s + 1], limits[s], room)
         at, took = room[4], room[5]
         if listing:
             counts[s - low] = done

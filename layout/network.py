@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from layout.hierarchy import Skeleton
 from layout.open_ground import BEST_SLOPE, Ground, make_ground
-from layout.pace import MODES, MOTORWAYS, RULES, SEASONS, TICKS, Ways, ride_ways, storeys, walk_ways
+from layout.pace import MODES, MOTORWAYS, RULES, SEASONS, TICKS, Ways, packed_arcs, ride_ways, storeys, walk_ways
 from layout.relief import Relief, make_relief
 from layout.road_edges import complete_edges
 from layout.road_edits import EditedRoads, RoadEdits, apply_edits
@@ -112,14 +112,14 @@ class Network:
         return self.standards["bus.wait"] + self.standards["bus.stops"] if self.mode == "bus" else 0.0
 
     @functools.cached_property
-    def arcs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the storeys of :func:`layout.pace.storeys` for compiled loops: pointers, heads and ticks, int32."""
-        return _compact(storeys(self.walk, self.ride))
+    def arcs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the storeys of :func:`layout.pace.storeys` as :func:`layout.pace.packed_arcs`."""
+        return packed_arcs(storeys(self.walk, self.ride))
 
     @functools.cached_property
-    def arcs_back(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def arcs_back(self) -> tuple[np.ndarray, np.ndarray]:
         """Return :attr:`arcs` turned round."""
-        return _compact(csr_array(storeys(self.walk, self.ride).T.tocsr()) if self.ride is not None else self.walk.arcs_back)
+        return packed_arcs(csr_array(storeys(self.walk, self.ride).T.tocsr()) if self.ride is not None else self.walk.arcs_back)
 
     @functools.cached_property
     def shapes(self) -> np.ndarray:
@@ -393,10 +393,6 @@ def join_shapes(edges: gpd.GeoDataFrame, usable: np.ndarray) -> np.ndarray:
         shapes[i] = shapely.MultiPoint([shapes[i].coords[0], shapes[i].coords[-1]])
     shapes[edges["highway"].isin(MOTORWAYS).to_numpy(bool) | ~usable] = None
     return shapes
-
-
-def _compact(arcs: csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return arcs.indptr.astype("int32"), arcs.indices.astype("int32"), arcs.data.astype("int32")
 
 
 def closed_nodes(roads: Roads, column: str) -> np.ndarray:

@@ -87,7 +87,6 @@ class Joined:
         """Return where they stand on the chains on foot, and how they are reached from junctions."""
         return _ready(self.network.walk, self, away=False)
 
-
     @functools.cached_property
     def ends_towards(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return place, vertex and ticks from the vertices where one leaves the roads for the places, sorted."""

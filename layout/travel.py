@@ -68,11 +68,12 @@ class TravelMatrix:
     @functools.cached_property
     def minutes_back(self) -> np.ndarray:
         """Return the minutes on the way back, shaped like ``minutes``; they are looked for when first asked for."""
-        return _float_minutes(_exact(self.destinations, self.origins, self.limit, often=True).T)
+        ticks, fixed, most = _search(self.destinations, self.origins, self.limit, often=True)
+        return np.ascontiguousarray(to_minutes(ticks, fixed, most).T)
 
     def to_times(self) -> pd.DataFrame:
-        """Return the pairs that can be travelled both ways as table ``times``."""
-        return _times(self.origins, self.destinations, self.limit)
+        """Return the pairs that can be travelled both ways as table ``times``, sorted; ids, mode and band are categoricals."""
+        return _long(self.origins, self.destinations, self.limit, often=True)
 
 
 def travel_matrix(
@@ -391,25 +392,31 @@ def _search(a: Joined, b: Joined, limit: float, *, uncapped: bool = False, often
     return least_ticks(a, b, limit=most, uncapped=uncapped, often=often), fixed, most
 
 
-def _exact(a: Joined, b: Joined, limit: float, *, uncapped: bool = False, often: bool = False) -> np.ndarray:
-    """Return minutes from a to b in full precision, infinite beyond the limit."""
-    ticks, fixed, most = _search(a, b, limit, uncapped=uncapped, often=often)
-    return np.where(ticks > most, np.inf, (ticks.astype("int64") + fixed) / TICKS)
+def _long(a: Joined, b: Joined, limit: float, *, often: bool) -> pd.DataFrame:
+    """Return table ``times`` in order of its key, ids, mode and band as categoricals: no sorting, no looking at every cell."""
+    orders = [np.array(sorted(range(len(p.ids)), key=p.ids.__getitem__), "int64") for p in (a, b)]
+    (there, fixed, most), (back, _, _) = _search(a, b, limit, often=often), _search(b, a, limit, often=often)
+    back = back.T
+    free = _search(a, b, limit, uncapped=True, often=often)[0] if a.network.ride_uncapped is not None else None
+    if any((order[1:] < order[:-1]).any() for order in orders):
+        at = np.ix_(*orders)
+        there, back, free = there[at], back[at], None if free is None else free[at]
+    known = (there <= most) & (back <= most)
+    i, j = np.nonzero(known)
+    columns: dict[str, object] = {}
+    for name, codes, places, order in (("from_id", i, a, orders[0]), ("to_id", j, b, orders[1])):
+        columns[name] = pd.Categorical.from_codes(codes, pd.Index([places.ids[k] for k in order], dtype="str"))
+    nothing = np.zeros(len(i), "int8")
+    columns |= {n: pd.Categorical.from_codes(nothing, pd.Index([v], dtype="str")) for n, v in (("mode", a.network.mode), ("band", a.network.band))}
+    for name, ticks in (("minutes", there), ("minutes_back", back), ("minutes_uncapped", free)):
+        columns[name] = np.nan if ticks is None else _rounded(ticks[known], fixed)
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(i)))
+    return frame.astype({"minutes_uncapped": float})
 
 
-def _float_minutes(minutes: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(minutes).astype("float32")
+def _rounded(ticks: np.ndarray, fixed: int) -> np.ndarray:
+    return np.round((ticks + np.int64(fixed)) / TICKS, _DECIMALS)
 
 
 def _times(a: Joined, b: Joined, limit: float) -> pd.DataFrame:
-    there, back = _exact(a, b, limit), _exact(b, a, limit).T
-    i, j = np.nonzero(np.isfinite(there) & np.isfinite(back))
-    free = np.full(len(i), np.nan)
-    if a.network.ride_uncapped is not None:
-        free = np.round(_exact(a, b, limit, uncapped=True)[i, j], _DECIMALS)
-    names = [np.asarray(ids, dtype=object)[at] for at, ids in ((i, a.ids), (j, b.ids))]
-    frame = pd.DataFrame({
-        "from_id": names[0], "to_id": names[1], "mode": a.network.mode, "band": a.network.band, "minutes": np.round(there[i, j], _DECIMALS),
-        "minutes_back": np.round(back[i, j], _DECIMALS), "minutes_uncapped": free,
-    })  # fmt: skip
-    return check("times", frame.astype({"from_id": "str", "to_id": "str"}))
+    return check("times", _long(a, b, limit, often=False).astype(dict.fromkeys(("from_id", "to_id", "mode", "band"), "str")))

@@ -430,7 +430,13 @@ def test_default_limits(paper):
 
 def test_matrix_as_table_equals_times(paper):
     matrix = travel_matrix(prepare_network(paper.roads, mode="bus"), paper.settlements, paper.schools, limit=120)
-    pdt.assert_frame_equal(matrix.to_times(), travel_times(paper.roads, paper.settlements, paper.schools, mode="bus"))
+    times = matrix.to_times()
+    texts = ["from_id", "to_id", "mode", "band"]
+    assert all(isinstance(times[c].dtype, pd.CategoricalDtype) for c in texts)
+    plain = times.astype(dict.fromkeys(texts, "str"))
+    pdt.assert_frame_equal(plain, travel_times(paper.roads, paper.settlements, paper.schools, mode="bus"))
+    turned = travel_matrix(prepare_network(paper.roads, mode="bus"), paper.settlements.iloc[::-1], paper.schools.iloc[::-1], limit=120).to_times()
+    pdt.assert_frame_equal(turned, times)
     assert matrix.minutes.dtype == np.float32
 
 
