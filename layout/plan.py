@@ -18,6 +18,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from layout.buses import bus_services
 from layout.catchment import assign, headline
 from layout.class_size import class_sizes
 from layout.county import County, export_crs
@@ -28,9 +29,11 @@ from layout.placement import apply_proposals, candidate_sites, must_stay, propos
 from layout.plausibility import population_notes
 from layout.population import project_people, project_pupils
 from layout.relocation import site_notes, site_pupils
+from layout.road_edits import edits_of
 from layout.roads import Roads, empty_roads
 from layout.scenario import Scenario, check_scenario
-from layout.search import join_places
+from layout.search import Joined, join_places
+from layout.sensitivity import sensitivity
 from layout.sheets import SHEETS
 from layout.standards import Rule, Standards, read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
@@ -40,7 +43,7 @@ from layout.travel import travel_times, unjoined
 FORMAT = 1
 STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
 # tables of the plan itself, beside those of the county and of the two outcomes
-_PLAN_TABLES = ("pupils", "forecast", "site_pupils", "candidates", "rejected", "must_stay", "proposals", "summary")
+_PLAN_TABLES = ("pupils", "forecast", "site_pupils", "candidates", "rejected", "must_stay", "proposals", "summary", "sensitivity", "bus_services")
 _OUTCOME_TABLES = ("school_years", "times", "assignment", "classes", "headline")
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "highspy", "rasterio", "osmium", "folium")
 Progress = Callable[[str, int, int], None]
@@ -78,8 +81,9 @@ class Plan:
         Base year and plan year.
     scenario
         What was supposed beyond the data.
-    pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, summary
-        Tables of the data dictionary; ``forecast`` has every year up to the last.
+    pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, summary, sensitivity, bus_services
+        Tables of the data dictionary; ``forecast`` has every year up to the last, ``bus_services`` the base year today and the
+        others with the proposals.
     schools
         Table ``schools`` with the sites that the plan opens added, their kind, grades and rooms as opened.
     today, planned
@@ -104,6 +108,8 @@ class Plan:
     scenario: Scenario = field(default_factory=Scenario)
     forecast: pd.DataFrame = field(default_factory=lambda: empty("forecast"))
     site_pupils: pd.DataFrame = field(default_factory=lambda: empty("site_pupils"))
+    sensitivity: pd.DataFrame = field(default_factory=lambda: empty("sensitivity"))
+    bus_services: pd.DataFrame = field(default_factory=lambda: empty("bus_services"))
 
     def save(self, folder: str | Path) -> None:
         """Write ``plan.gpkg`` (every table) and ``manifest.json`` into a folder; see :func:`read_plan`."""
@@ -188,7 +194,8 @@ def make_plan(
     step("candidates")
     sites = candidate_sites(county, pupils, standards)
     step("minutes")
-    times = county_times(county, standards, candidates=sites.sites)
+    roads = _county_roads(county, standards, scenario, sites.sites)
+    times = _all_times(roads, standards)
     seats = seat_schools(county)
     step("today")
     open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
@@ -217,31 +224,48 @@ def make_plan(
     schools, planned = standing.schools, _judged("planned", county, standing, standards, None)
     # today's schools in the base year, those of the plan in the plan year
     sent = [assignment[assignment["year"] == county.base_year], standing.assignment]
+    teaching = _teaching(county, standing.school_years, all_years)
+    there = _sites_of(county, sites.sites)
+    there = there[there["school_id"].isin(teaching["school_id"])]
+    cases = sensitivity(
+        pupils, roads.homes, join_places(roads.homes.network, there), teaching, standards, bus_schools=roads.by_bus.ids, shift_kph=roads.shift_kph
+    )
     course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn, whole_county=True) for a in sent)], ignore_index=True))
     return Plan(
         county=county, standards=standards, years=all_years, scenario=scenario, pupils=pupils, forecast=course, site_pupils=sites_checked,
         schools=schools, candidates=sites.sites, rejected=sites.rejected,
         must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
+        sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),
         manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {}), (today, planned), scenario, drawn),
     )  # fmt: skip
 
 
-def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDataFrame | None = None) -> pd.DataFrame:
+def county_times(
+    county: County, standards: Standards, *, candidates: gpd.GeoDataFrame | None = None, scenario: Scenario | None = None
+) -> pd.DataFrame:
     """Compute every minute that a plan needs: on foot to every site, by bus where one runs, and the boarder's week.
 
     Parameters
     ----------
     county
-        Its settlements, open schools, roads and terrain. Without roads only a short walk across open ground is a way.
+        Its settlements, open schools, roads, terrain and obstacles. Without roads only a short walk across open ground is a
+        way.
     standards
         Speeds and limits.
     candidates
         Table ``candidates``; None for the open schools alone.
+    scenario
+        Season, walking speed, buses and edits of the roads; None for the plain one.
 
     Returns
     -------
     pandas.DataFrame
         Table ``times``; pairs that cannot be reached have no row.
+
+    Raises
+    ------
+    CountyDataError
+        If the edits of the roads cannot be read or fit no road.
 
     Examples
     --------
@@ -249,23 +273,7 @@ def county_times(county: County, standards: Standards, *, candidates: gpd.GeoDat
     >>> times[(times.from_id == "A") & (times.to_id == "S1") & (times["mode"] == "walk")].minutes.round(2).tolist()
     [22.73, 27.78, 25.0]
     """
-    schools = county.schools[county.schools["status"] == "open"]
-    more = empty("candidates", county.crs) if candidates is None else candidates
-    sites = pd.concat([schools[["school_id", "geometry"]], more[["school_id", "geometry"]]], ignore_index=True)
-    sites = gpd.GeoDataFrame(sites.drop_duplicates("school_id").sort_values("school_id", ignore_index=True), geometry="geometry", crs=county.crs)
-    roads = county.roads if county.roads is not None else empty_roads(county.crs)
-    by_bus = sites[sites["school_id"].isin(schools.loc[schools["school_bus"], "school_id"])].reset_index(drop=True)
-    # roads and places are looked at once; every mode and band only changes the minutes on them
-    network = prepare_network(roads, terrain=county.terrain, standards=standards, obstacles=county.obstacles)
-    homes, schools_there = join_places(network, county.settlements), join_places(network, sites)
-    ends = {"walk": schools_there, "bus": join_places(network, by_bus), "week": schools_there}
-    parts = []
-    for band in BANDS:
-        for mode, to in (("walk", sites), ("bus", by_bus), ("week", sites)):
-            # grades 1-3 do not board, so nobody asks for their week
-            if len(to) and not (mode == "week" and not any(standards.may_board(g) for g in BANDS[band])):
-                parts.append(travel_times(network, homes, ends[mode], mode=mode, band=band))
-    return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
+    return _all_times(_county_roads(county, standards, check_scenario(scenario), candidates), standards)
 
 
 def plan_notes(county: County, standards: Standards, scenario: Scenario | None = None) -> tuple[tuple[str, Mapping[str, object]], ...]:
@@ -381,6 +389,56 @@ def read_plan(folder: str | Path) -> Plan:
     if manifest.get("format") != FORMAT:
         raise CountyDataError([Problem("newer_format", "manifest.json", value=str(manifest.get("format")), fields={"known": FORMAT})])
     return _load(folder / "plan.gpkg", manifest)
+
+
+@dataclass(frozen=True)
+class _CountyRoads:
+    """Roads prepared once for a plan, and places joined to them; every mode and band only changes the minutes on them."""
+
+    homes: Joined
+    sites: Joined
+    by_bus: Joined
+    shift_kph: float
+
+
+def _county_roads(county: County, standards: Standards, scenario: Scenario, candidates: gpd.GeoDataFrame | None) -> _CountyRoads:
+    schools, sites = county.schools[county.schools["status"] == "open"], _sites_of(county, candidates)
+    roads = county.roads if county.roads is not None else empty_roads(county.crs)
+    riding = schools.loc[schools["school_bus"], "school_id"] if scenario.buses == "listed" else []
+    by_bus = sites[sites["school_id"].isin(riding)].reset_index(drop=True)
+    network = prepare_network(
+        roads, terrain=county.terrain, standards=standards, obstacles=county.obstacles, season=scenario.season,
+        edits=edits_of(scenario.road_edits, roads),
+    )  # fmt: skip
+    shift = {"slow": -1, "fast": 1}.get(scenario.walking, 0) * standards["walk.speed.margin"]
+    return _CountyRoads(join_places(network, county.settlements), join_places(network, sites), join_places(network, by_bus), shift)
+
+
+def _sites_of(county: County, candidates: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+    """Return the points of open schools and candidates."""
+    schools = county.schools[county.schools["status"] == "open"]
+    more = empty("candidates", county.crs) if candidates is None else candidates
+    sites = pd.concat([schools[["school_id", "geometry"]], more[["school_id", "geometry"]]], ignore_index=True)
+    return gpd.GeoDataFrame(sites.drop_duplicates("school_id").sort_values("school_id", ignore_index=True), geometry="geometry", crs=county.crs)
+
+
+def _all_times(roads: _CountyRoads, standards: Standards) -> pd.DataFrame:
+    parts = []
+    for band in BANDS:
+        for mode, to in (("walk", roads.sites), ("bus", roads.by_bus), ("week", roads.sites)):
+            # grades 1-3 do not board, so nobody asks for their week
+            if len(to.ids) and not (mode == "week" and not any(standards.may_board(g) for g in BANDS[band])):
+                kph = standards[f"walk.speed.{band}"] + roads.shift_kph
+                parts.append(travel_times(roads.homes.network, roads.homes, to, mode=mode, band=band, level_kph=kph))
+    return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
+
+
+def _teaching(county: County, school_years: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
+    """Return the open schools of every view and year with their grades."""
+    columns = ["view", "year", "school_id", "first_grade", "last_grade"]
+    now = county.schools[county.schools["status"] == "open"]
+    parts = [now.assign(view="today", year=year)[columns] for year in years]
+    return pd.concat([*parts, school_years[school_years["status"] == "open"].assign(view="planned")[columns]], ignore_index=True)
 
 
 def _steps(progress: Progress | None) -> Callable[[str], None]:
@@ -534,6 +592,8 @@ def _layers(plan: Plan) -> dict[str, pd.DataFrame]:
         out |= {"roads": county.roads.edges, "road_nodes": county.roads.nodes}
     if county.boundary is not None:
         out["boundary"] = gpd.GeoDataFrame({"name": [county.name]}, geometry=[county.boundary], crs=county.crs)
+    if county.obstacles is not None:
+        out["obstacles"] = county.obstacles
     if county.terrain is not None:
         out["terrain"] = _packed(county.terrain)
     return {name: table for name, table in out.items() if len(table)}
@@ -581,7 +641,8 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         name=about["name"], code=about["code"], base_year=about["base_year"], base_date=dt.date.fromisoformat(about["base_date"]), crs=crs,
         **tables, roads=roads,
         terrain=_unpacked(dict(raw("terrain").iloc[0]), about["terrain"] or ()) if "terrain" in layers else None,
-        boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None, inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
+        boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None,
+        obstacles=raw("obstacles") if "obstacles" in layers else None, inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
         notes=tuple((key, fields) for key, fields in about["notes"]), sources=dict(about.get("sources", {})),
     )  # fmt: skip
     rules = raw("standards").fillna("")

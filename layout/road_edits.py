@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,9 +14,12 @@ import shapely
 from layout.road_edges import complete_edges
 from layout.road_tags import facts_of
 from layout.roads import Roads
+from layout.tables import CountyDataError, Problem
 
 # ends that a hand drew this near a road were meant to meet it; farther off a bridge or bank may lie between
 _MEET_M = 30.0
+# a point on a road and a line along it are drawn about this well
+_POINT_M, _BESIDE_M = 50.0, 15.0
 # crossings this near an end of a line are that end
 _SAME_M = 0.01
 
@@ -59,6 +63,78 @@ class EditedRoads:
     links: Sequence[tuple[tuple[int, float], tuple[int, float]]]
     closed: np.ndarray
     kph: np.ndarray
+
+
+def edits_of(text: str, roads: Roads) -> RoadEdits:
+    """Read edits from GeoJSON in degrees.
+
+    Parameters
+    ----------
+    text
+        Features with a property ``action``: ``new``, a line with ``highway`` and any other column of ``Roads.edges``;
+        ``close``, a point on the road to close or a line along the roads to close; ``speed``, likewise, with ``kph``. A
+        point means the nearest road within 50 m, a line all roads that run along it within 15 m for most of their length.
+        Empty: no edits.
+    roads
+        What is edited.
+
+    Returns
+    -------
+    RoadEdits
+        For :func:`layout.prepare_network`.
+
+    Raises
+    ------
+    CountyDataError
+        All features that are not understood or lie on no road.
+
+    Examples
+    --------
+    >>> edits_of("", paper.roads).closed
+    ()
+    """
+    if not text:
+        return RoadEdits()
+    try:
+        found = gpd.GeoDataFrame.from_features(json.loads(text), crs=4326)
+        shapes = found.geometry.to_crs(roads.crs)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CountyDataError([Problem("edits_unreadable", column="road_edits", fields={"error": str(error)})]) from error
+    problems, closed, kph, added = [], [], {}, []
+    lines = roads.edges.geometry.to_numpy()
+    tree = shapely.STRtree(lines)
+    ids = roads.edges["edge_id"].to_numpy("int64")
+    for i, (row, shape) in enumerate(zip(found.drop(columns="geometry").to_dict("records"), shapes, strict=True)):
+        action, speed = row.get("action"), pd.to_numeric(row.get("kph"), errors="coerce")
+        usable = shape is not None and not shape.is_empty and bool(np.isfinite(shape.bounds).all())
+        if action not in ("new", "close", "speed") or not usable or (action == "speed" and not 0 < speed < np.inf):
+            problems.append(Problem("edits_feature", row=i + 1, column="road_edits", value=str(action)))
+        elif action == "new":
+            if shape.geom_type != "LineString" or shape.length <= _SAME_M:
+                problems.append(Problem("edits_feature", row=i + 1, column="road_edits", value=str(action)))
+            else:
+                kept = {k: v for k, v in row.items() if k not in ("action", "kph") and not (isinstance(v, float) and np.isnan(v))}
+                added.append({**kept, "geometry": shape})
+        else:
+            meant = ids[_meant(shape, tree, lines)]
+            if not len(meant):
+                problems.append(Problem("edits_no_road", row=i + 1, column="road_edits", value=str(action)))
+            closed += meant.tolist() if action == "close" else []
+            kph |= dict.fromkeys(meant.tolist(), float(speed)) if action == "speed" else {}
+    if problems:
+        raise CountyDataError(problems)
+    return RoadEdits(gpd.GeoDataFrame(added, geometry="geometry", crs=roads.crs) if added else None, tuple(sorted(set(closed))), kph)
+
+
+def _meant(shape: shapely.Geometry, tree: shapely.STRtree, lines: np.ndarray) -> np.ndarray:
+    """Return the rows of the edges that a point or line on them means."""
+    if not len(lines):
+        return np.zeros(0, "int64")
+    if shape.geom_type == "Point":
+        return tree.query_nearest(shape, max_distance=_POINT_M, all_matches=False)
+    beside = shape.buffer(_BESIDE_M)
+    near = np.sort(tree.query(beside, predicate="intersects"))
+    return near[shapely.length(shapely.intersection(lines[near], beside)) > shapely.length(lines[near]) / 2]
 
 
 def apply_edits(roads: Roads, edits: RoadEdits) -> EditedRoads:

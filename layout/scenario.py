@@ -25,6 +25,14 @@ class Scenario:
         half as many leave their township.
     variant
         ``medium``; ``low`` and ``high``: births and migration on the 10 % and 90 % path of their drift.
+    season
+        ``dry``, ``rain`` or ``ice``: whose roads and speeds all minutes are computed for.
+    walking
+        ``medium``: the walking speeds of the standards; ``slow``, ``fast``: less or more by ``walk.speed.margin``.
+    buses
+        ``listed``: the services of today count; ``none``: nobody rides.
+    road_edits
+        GeoJSON of roads built, closed or re-timed, as :func:`layout.road_edits.edits_of` reads it; empty for none.
     demand
         ``resident`` children (义务教育法 §15), ``registered`` (hukou) ones, or residents at the level of the school ``roll``.
     """
@@ -33,6 +41,10 @@ class Scenario:
     attendance: str = "frozen"
     variant: str = "medium"
     demand: str = "resident"
+    season: str = "dry"
+    walking: str = "medium"
+    buses: str = "listed"
+    road_edits: str = ""
 
 
 def read_scenario(path: str | Path) -> Scenario:
@@ -41,7 +53,8 @@ def read_scenario(path: str | Path) -> Scenario:
     Parameters
     ----------
     path
-        The file: ``format = 1`` and any of the settings of :class:`Scenario`.
+        The file: ``format = 1`` and any of the settings of :class:`Scenario`. ``road_edits`` may name a GeoJSON file in the
+        same folder.
 
     Returns
     -------
@@ -74,6 +87,14 @@ def read_scenario(path: str | Path) -> Scenario:
     if given.pop("format", FORMAT) != FORMAT:
         problems.append(Problem("newer_format", path.name, column="format", fields={"known": FORMAT}))
     settings = asdict(Scenario(name=path.stem)) | given
+    named = str(settings["road_edits"])
+    if named and not named.lstrip().startswith("{"):
+        # only a file beside the scenario: no way out of its folder
+        beside = path.parent / named
+        if beside.resolve().parent == path.parent.resolve() and beside.is_file():
+            settings["road_edits"] = beside.read_text(encoding="utf-8-sig")
+        else:
+            problems.append(Problem("no_file", path.name, column="road_edits", value=named))
     problems += _problems(settings, path.name)
     if problems:
         raise CountyDataError(problems)
@@ -101,7 +122,7 @@ def check_scenario(scenario: Scenario | None) -> Scenario:
     Examples
     --------
     >>> check_scenario(None)
-    Scenario(name='', attendance='frozen', variant='medium', demand='resident')
+    Scenario(name='', attendance='frozen', variant='medium', demand='resident', season='dry', walking='medium', buses='listed', road_edits='')
     """
     scenario = Scenario() if scenario is None else scenario
     problems = _problems(asdict(scenario), "")

@@ -28,6 +28,7 @@ from layout.privacy import (
     site_cells,
     unserved_villages,
 )  # fmt: skip
+from layout.sensitivity import CASES
 from layout.sheets import describe
 from layout.standards import judged_minutes
 from layout.tables import BANDS, label, schemas
@@ -90,7 +91,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     marks = hidden_counts(plan) if audience == "public" else {}
     makers: list[Callable[[Plan, str, Marks], _Page]]
-    makers = [_townships, _forecast, _schools, _classes, _villages, _proposals, _must_stay, _sites, _standards, _sources]
+    makers = [_townships, _forecast, _schools, _classes, _villages, _proposals, _must_stay, _sites, _sensitivity, _buses, _standards, _sources]
     pages = [_guide(plan, lang, audience, marks), *(make(plan, lang, marks) for make in makers)]
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -455,6 +456,39 @@ def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
             prefix = label("site_pupils", "stage", stage, lang) + (" " if lang == "en" else "")
             fields.append(_Field(f"{stage}.{column}", _head(plan, lang, "site_pupils", column, prefix), "minutes"))
     return _Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
+
+
+def _sensitivity(plan: Plan, lang: str, marks: Marks) -> _Page:
+    least = int(plan.standards["privacy.small_count"])
+    found: dict[tuple[int, str, str], dict[str, object]] = {}
+    for r in records(plan.sensitivity):
+        row = found.setdefault((r["year"], r["view"], r["band"]), {"pupils": r["pupils"]})
+        # the few within the limit, or the few who are not, are nobody else's business
+        row[r["case"]] = f"<{least}" if marks and min(r["within"], r["pupils"] - r["within"]) < least else r["within"]
+    order = {band: i for i, band in enumerate(BANDS)}
+    rows = [
+        {**row, "year": year, "view": label("sensitivity", "view", view, lang), "band": messages.text(f"band.{band}", lang)}
+        for (year, view, band), row in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] != "today", order[item[0][2]]))
+    ]
+    fields = [_Field("year", _head(plan, lang, "sensitivity", "year"), "year"), _Field("view", _head(plan, lang, "sensitivity", "view"))]
+    fields += [_Field("band", _head(plan, lang, "sensitivity", "band")), _Field("pupils", _head(plan, lang, "sensitivity", "pupils"), "int")]
+    gap = " " if lang == "en" else "："
+    fields += [_Field(c, _head(plan, lang, "sensitivity", "within", label("sensitivity", "case", c, lang) + gap), "int") for c in CASES]
+    return _Page("sensitivity", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
+
+
+def _buses(plan: Plan, lang: str, marks: Marks) -> _Page:
+    names, least = _school_names(plan), int(plan.standards["privacy.small_count"])
+    rows = [
+        {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": f"<{least}" if marks and r["riders"] < least else r["riders"],
+         "enough_riders": messages.text(f"workbook.{'yes' if r['enough_riders'] else 'no'}", lang)}
+        for r in records(plan.bus_services)
+    ]  # fmt: skip
+    fields = [_Field("school_id", _head(plan, lang, "bus_services", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
+    fields += [_Field("year", _head(plan, lang, "bus_services", "year"), "year")]
+    fields += [_Field(c, _head(plan, lang, "bus_services", c), "int") for c in ("riders", "seats", "buses")]
+    fields.append(_Field("enough_riders", _head(plan, lang, "bus_services", "enough_riders")))
+    return _Page("buses", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
 
 
 def _standards(plan: Plan, lang: str, marks: Marks) -> _Page:
