@@ -39,7 +39,7 @@ def bus_services(assignment: pd.DataFrame, standards: Standards) -> pd.DataFrame
     riding = assignment[(assignment["mode"] == "bus") & (assignment["school_id"] != "")]
     if not len(riding):
         return empty("bus_services")
-    table = riding.groupby(["school_id", "year"], as_index=False)["pupils"].sum().rename(columns={"pupils": "riders"})
+    table = riding.groupby(["school_id", "year"])["pupils"].sum().rename("riders").reset_index()
     seats = int(standards["bus.occupants.max"] - standards["bus.attendants"])
     buses = np.ceil(table["riders"] / (seats * standards["bus.runs"])).astype("int64")
     return check("bus_services", table.assign(seats=seats, buses=buses, enough_riders=table["riders"] >= standards["bus.riders.min"]))

@@ -186,7 +186,7 @@ def roads(
     lang: Lang = "zh",
 ) -> None:
     """Put the roads of an extract, or of OpenStreetMap online, into a county folder."""
-    from layout.obstacles import read_obstacles, write_obstacles
+    from layout.obstacles import is_extract, read_obstacles, write_obstacles
     from layout.roads import download_roads, read_roads, write_roads
 
     if (pbf is None) != online:
@@ -198,7 +198,7 @@ def roads(
         with _working("cli.fetching_roads" if online else "cli.reading_roads", lang):
             bbox = None if area is None else area.bounds
             found = download_roads(area, crs=crs) if pbf is None else read_roads(pbf, bbox=bbox, crs=crs)
-            barriers = None if pbf is None else read_obstacles(pbf, bbox=bbox, crs=found.crs)
+            barriers = None if pbf is None or not is_extract(pbf) else read_obstacles(pbf, bbox=bbox, crs=found.crs)
             target = folder / "roads.gpkg"
             with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
                 write_roads(found, Path(scratch) / target.name)

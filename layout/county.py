@@ -428,7 +428,7 @@ def _read_obstacles(paths: Mapping[str, Sequence[Path]], roads: Roads | None, cr
     return read_obstacles(paths["roads"][0], bbox=tuple(gpd.GeoSeries([shapely.box(*area)], crs=crs).to_crs(4326).total_bounds), crs=crs)
 
 
-def _water_notes(obstacles: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], crs: str) -> list[tuple[str, Mapping[str, object]]]:
+def _water_notes(obstacles: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], crs: str) -> list[tuple[str, dict[str, object]]]:
     ids, x, y = _placed(tables)
     wet = in_water(obstacles, gpd.GeoDataFrame(geometry=gpd.points_from_xy(x, y), crs=crs))
     names = [i for i, w in zip(ids, wet, strict=True) if w]

@@ -201,7 +201,8 @@ def prepare_network(
     Raises
     ------
     ValueError
-        If mode, band or season is not known, the speed not positive, or an edge ends in no node.
+        If mode, band or season is not known, the speed not positive, an edge ends in no node, or lengths are not those of
+        the lines in metres, as where roads in degrees are taken for metres.
 
     References
     ----------
@@ -215,6 +216,7 @@ def prepare_network(
     """
     rules = read_standards() if standards is None else standards
     whole = Roads(roads.nodes, complete_edges(roads.edges), roads.crs, roads.source)
+    _check_lengths(whole.edges)
     edited = apply_edits(whole, RoadEdits() if edits is None else edits)
     skeleton = Skeleton(make_topology(edited.roads, cuts=edited.cuts, links=edited.links))
     relief = make_relief(edited.roads.edges, terrain)
@@ -393,6 +395,18 @@ def join_shapes(edges: gpd.GeoDataFrame, usable: np.ndarray) -> np.ndarray:
         shapes[i] = shapely.MultiPoint([shapes[i].coords[0], shapes[i].coords[-1]])
     shapes[edges["highway"].isin(MOTORWAYS).to_numpy(bool) | ~usable] = None
     return shapes
+
+
+def _check_lengths(edges: gpd.GeoDataFrame) -> None:
+    told, drawn = edges["length_m"].to_numpy(float), shapely.length(edges.geometry.to_numpy())
+    if not np.isfinite(told).all() or (told < 0).any():
+        raise ValueError("every edge needs a length_m of at least 0")
+    # a zone that stretches lengths by a few in a thousand, or lengths along the slope, are no fault
+    if len(edges) and not told.sum() / 1.5 <= drawn.sum() <= told.sum() * 1.5:
+        raise ValueError(
+            f"edges are {told.sum():,.0f} m long by their length_m and {drawn.sum():,.0f} m by their lines: are the coordinates degrees, "
+            "or of another system?"
+        )
 
 
 def closed_nodes(roads: Roads, column: str) -> np.ndarray:

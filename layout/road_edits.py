@@ -100,7 +100,10 @@ def edits_of(text: str, roads: Roads) -> RoadEdits:
         shapes = found.geometry.to_crs(roads.crs)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CountyDataError([Problem("edits_unreadable", column="road_edits", fields={"error": str(error)})]) from error
-    problems, closed, kph, added = [], [], {}, []
+    problems: list[Problem] = []
+    closed: list[int] = []
+    kph: dict[int, float] = {}
+    added: list[dict[str, object]] = []
     lines = roads.edges.geometry.to_numpy()
     tree = shapely.STRtree(lines)
     ids = roads.edges["edge_id"].to_numpy("int64")

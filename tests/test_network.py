@@ -392,6 +392,36 @@ def test_an_explanation_adds_up_to_the_minutes(mode):
     assert told > 40
 
 
+def test_roads_in_degrees_taken_for_metres_are_refused():
+    roads = paper_roads()
+    wrong = Roads(roads.nodes, roads.edges.to_crs(4326).set_crs(roads.crs, allow_override=True), roads.crs)
+    with pytest.raises(ValueError, match="degrees"):
+        prepare_network(wrong)
+    with pytest.raises(ValueError, match="length_m of at least 0"):
+        prepare_network(Roads(roads.nodes, roads.edges.assign(length_m=np.nan), roads.crs))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_lines_that_cross_themselves_loops_and_edges_without_length(mode):
+    nodes = {0: (EAST, NORTH), 1: (EAST + 2000, NORTH), 2: (EAST + 2000, NORTH), 3: (EAST + 4000, NORTH)}
+    ends = [(0, 1), (1, 2), (2, 3), (3, 3)]
+    roads = make_roads(
+        nodes, [{"from_node": u, "to_node": v} for u, v in ends[:1] + ends[2:3]] + [{"from_node": 1, "to_node": 2}, {"from_node": 3, "to_node": 3}]
+    )
+    eight = LineString([nodes[0], (EAST + 1500, NORTH + 400), (EAST + 1500, NORTH - 400), (EAST + 600, NORTH + 300), nodes[1]])
+    ring = LineString([nodes[3], (EAST + 4500, NORTH), (EAST + 4500, NORTH + 500), nodes[3]])
+    lines = [eight, roads.edges.geometry.iloc[1], roads.edges.geometry.iloc[2], ring]
+    edges = roads.edges.set_geometry(lines, crs=roads.crs).assign(length_m=[line.length for line in lines])
+    network = prepare_network(Roads(roads.nodes, edges, roads.crs), mode=mode, level_kph=6)
+    a, b = join_places(network, places((EAST, NORTH), (EAST + 4500, NORTH + 10))), join_places(network, places((EAST + 4000, NORTH), prefix="s"))
+    found = least_ticks(a, b, engine="hierarchy")
+    np.testing.assert_array_equal(found, least_ticks(a, b, engine="scipy"))
+    if mode == "walk":
+        assert found[1, 0] / TICKS == pytest.approx(5.1, abs=0.2)
+        # nobody walks the whole figure of eight who can go straight across where it meets itself
+        assert 40 < found[0, 0] / TICKS <= (eight.length + 2000) / 100 + 1e-6
+
+
 def test_which_edge_makes_a_village_unreachable():
     ends = places((EAST, NORTH)), places((EAST + 3000, NORTH), prefix="s")
     parts = explain_time(prepare_network(paper_roads(), edits=RoadEdits(closed=[1])), *ends)
