@@ -16,6 +16,7 @@ ANSWERS = {
     "05_where_to_open_schools": r"^In 2035 the plan opens \d+ schools, enlarges \d+, adds beds at \d+ and keeps \d+ small ones: .* fall from (\d+) to (\d+)\.$",
     "06_map_for_the_meeting": r"^The map of \S+ is maps.meeting.map\.html \(\d\.\d MB\): open it by double-click, no network is needed\.$",
     "08_what_can_a_projection_explain": r"the province has 1\.2\d times as many at 10-14 in 2020 .* within a tenth of survival alone lie 14% and 11% of its counties",
+    "09_what_lies_within_half_an_hour": r"^\d+ of 30\d settlements lie farther than 30 minutes .* cover [1-9][\d,]+ km2\. Layers: layout_reach\.gpkg$",
     "07_start_from_open_data": r"opens [1-9]\d* .*from \d+ to \d+",
 }
 
