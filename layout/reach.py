@@ -47,20 +47,18 @@ def nearest_labels(
     from layout import kernels
 
     joined = join_places(network, places)
-    place, vertex, ticks = joined.ends_towards if towards else joined.ends_from
-    order = np.lexsort((place, vertex))
+    place, vertex, ticks, _ = joined.ends_towards if towards else joined.ends_from
     if network.ride is None and "weighted" in network.walk.__dict__:
         # the hierarchy is there already, so one sweep over it is the quickest
         ways, topology = network.walk, network.topology
         tree, sums = ways.weighted.hierarchy, ways.weighted
         return kernels.nearest_by_sweep(
             tree.rank, tree.order, tree.flip, topology.tail, topology.head, ways.ticks, ways.ticks_back, towards, tree.pointer, tree.heads,
-            *((sums.down, sums.up) if towards else (sums.up, sums.down)), vertex[order], ticks[order], place[order], limit,
+            *((sums.down, sums.up) if towards else (sums.up, sums.down)), vertex, ticks, place, limit,
         )  # fmt: skip
     arcs = network.arcs_back if towards else network.arcs
     return kernels.nearest_source(
-        *arcs, vertex[order].astype("int32"), ticks[order].astype("int32"),
-        place[order].astype("int32"), limit, kernels.scratch(len(arcs[0]) - 1, 2 * len(arcs[1]) + len(place)),
+        *arcs, vertex, ticks, place, limit, kernels.scratch(len(arcs[0]) - 1, 2 * len(arcs[1]) + len(place)),
     )  # fmt: skip
 
 
@@ -97,10 +95,8 @@ def labels_of_each(
 
     joined = join_places(network, places)
     count = len(joined.ids)
-    place, vertex, ticks = joined.ends_towards if towards else joined.ends_from
+    place, vertex, ticks, first = joined.ends_towards if towards else joined.ends_from
     arcs = network.arcs_back if towards else network.arcs
-    first = np.searchsorted(place, np.arange(count + 1))
-    begin = vertex.astype("int32"), ticks.astype("int32")
     nothing, limits = np.zeros(0, "int32"), np.full(count, limit, "int64")
     asked = np.zeros(count + 1, "int64")
 
@@ -110,7 +106,7 @@ def labels_of_each(
     rooms = [kernels.scratch(len(arcs[0]) - 1, len(arcs[1]) + len(place)) for _ in range(workers)]
 
     def run(worker: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return kernels.within(*arcs, first, *begin, bounds[worker], bounds[worker + 1], limits, asked, nothing, nothing, rooms[worker])
+        return kernels.within(*arcs, first, vertex, ticks, bounds[worker], bounds[worker + 1], limits, asked, nothing, nothing, rooms[worker])
 
     if workers == 1:
         parts = [run(0)]

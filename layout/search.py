@@ -88,13 +88,13 @@ class Joined:
         return _ready(self.network.walk, self, away=False)
 
     @functools.cached_property
-    def ends_towards(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return place, vertex and ticks from the vertices where one leaves the roads for the places, sorted."""
+    def ends_towards(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return place, vertex and ticks from the vertices where one leaves the roads for the places, sorted, and where each begins."""
         return _ends(self, towards=True)
 
     @functools.cached_property
-    def ends_from(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return place, vertex and ticks from the places to the vertices where one gets onto the roads, sorted."""
+    def ends_from(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return place, vertex and ticks from the places to the vertices where one gets onto the roads, sorted, and where each begins."""
         return _ends(self, towards=False)
 
 
@@ -319,7 +319,7 @@ def _ready(ways: Ways, joined: Joined, *, away: bool) -> tuple[Standing, Accesse
     return standing, Accesses(first, key % ranks, ticks.astype("int32"))
 
 
-def _ends(joined: Joined, *, towards: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ends(joined: Joined, *, towards: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the least ticks between places and the vertices (of storeys) where they get on or off."""
     joins, network = joined.joins, joined.network
     count, found = network.topology.vertices, []
@@ -333,7 +333,8 @@ def _ends(joined: Joined, *, towards: bool) -> tuple[np.ndarray, np.ndarray, np.
     place, vertex, ticks = (np.concatenate(parts) for parts in zip(*found, strict=True))
     vertices = max(3 * count, 1)
     key, ticks = least_by_key(place * vertices + vertex, ticks)
-    return key // vertices, key % vertices, ticks
+    place, vertex = (v.astype("int32") for v in (key // vertices, key % vertices))
+    return place, vertex, ticks.astype("int32"), np.searchsorted(place, np.arange(len(joined.ids) + 1))
 
 
 def _by_hierarchy(walk: Ways, ride: Ways | None, origins: Joined, destinations: Joined) -> np.ndarray:
