@@ -226,6 +226,7 @@ def doctor(lang: Lang = "zh") -> None:
 
 
 def _plan(county: County, *, to: int | None, scenario: Path | None, draws: int, out: Path | None, lang: str, audience: str) -> None:
+    from layout.compiled import cached
     from layout.outputs import plan_folder, write_plan
     from layout.plan import make_plan
     from layout.scenario import read_scenario
@@ -239,6 +240,8 @@ def _plan(county: County, *, to: int | None, scenario: Path | None, draws: int, 
         # a public edition never takes the place of the plan itself
         home = plan_folder("maps", county.name) / ("public" if audience == "public" else "")
     supposed = None if scenario is None else read_scenario(scenario)
+    if county.terrain is not None and not cached("cost_surface_kernels"):
+        _say("cli.compiling", lang)
     with _progress(lang) as progress:
         last = {} if to is None else {"to": to}
         made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, **last)  # type: ignore[arg-type]

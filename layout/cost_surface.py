@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from layout.compiled import loops
+
 
 def cost_distance(
     elevation: np.ndarray | None,
@@ -86,7 +88,7 @@ def cost_distance(
     shape = _shape(elevation, speed_kph, on_foot, sources)
     seeds, minutes = _seeds(np.asarray(sources), start_minutes, shape)
     # numba takes a quarter of a second to load
-    from layout.cost_surface_kernels import spread
+    spread = loops("cost_surface_kernels").spread
 
     height = _plain(np.zeros(shape) if elevation is None else _filled(elevation), float)
     pace, walked = _plain(_pace(speed_kph, shape), float), _plain(np.broadcast_to(np.asarray(on_foot, bool), shape), bool)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from layout.compiled import loops
 from layout.topology import NEVER, Topology, fixed_vertices
 
 # below this many vertices a part is not cut any further
@@ -144,7 +145,7 @@ def build_hierarchy(
     >>> len(hierarchy.starts) - 1, hierarchy.rank.max()
     (1, np.int64(1))
     """
-    from layout import kernels
+    kernels = loops()
 
     tail, head = topology.tail.astype("int32"), topology.head.astype("int32")
     if contract:
@@ -190,7 +191,7 @@ def weigh(hierarchy: Hierarchy, along: np.ndarray, against: np.ndarray) -> Weigh
     >>> weigh(build_hierarchy(make_topology(paper.roads)), ticks, ticks).up.tolist()
     [70]
     """
-    from layout import kernels
+    kernels = loops()
 
     flip = hierarchy.flip[hierarchy.order]
     ahead = np.where(flip, against[hierarchy.order], along[hierarchy.order]).astype("int64")
@@ -356,7 +357,7 @@ def _dissect(links: csr_array, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _swept(weighted: Weighted, rise: np.ndarray, fall: np.ndarray, sources: Accesses, targets: Accesses, threads: int | None) -> np.ndarray:
-    from layout import kernels
+    kernels = loops()
 
     tree = weighted.hierarchy
     above = np.zeros(len(tree.pointer) - 1, bool)
@@ -383,7 +384,7 @@ def _swept(weighted: Weighted, rise: np.ndarray, fall: np.ndarray, sources: Acce
 def _relayed(
     weighted: Weighted, ridden: Weighted, walks: tuple[Accesses, Accesses], rides: tuple[Accesses, Accesses], back: bool, threads: int | None
 ) -> np.ndarray:
-    from layout import kernels
+    kernels = loops()
 
     out = np.full((len(walks[1].first) - 1, len(walks[0].first) - 1), NEVER, "int32")
     tree = weighted.hierarchy
@@ -400,7 +401,7 @@ def _relayed(
 
 
 def _in_batches(run: Callable[[int, int, int], None], count: int, vertices: int, arcs: int, threads: int | None) -> None:
-    from layout import kernels
+    kernels = loops()
 
     workers = threads or (os.cpu_count() or 1 if count * arcs > _WORTH_THREADS else 1)
     # every worker writes columns of its own, so which of them does what changes nothing

@@ -11,6 +11,7 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from layout.compiled import loops
 from layout.network import Corners, Network
 from layout.open_ground import ground_minutes, least_minutes
 from layout.pace import NEVER, Ways, packed_arcs, ticks_at
@@ -273,7 +274,7 @@ def labels_within(
     place, vertex = key // max(vertices, 1), key % max(vertices, 1)
     first = np.searchsorted(place, np.arange(places + 1))
     if worth_compiling(places, vertices):
-        from layout import kernels
+        kernels = loops()
 
         answers = np.full(max(len(asked), 1), NEVER, "int32")
         kernels.within(

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from layout.compiled import loops
 from layout.relief import STEP_M, smooth_surface
 from layout.terrain import Terrain, clip_terrain, elevation_at, tobler_factor, transformer
 
@@ -323,7 +324,7 @@ def _surface(ground: Ground, x: np.ndarray, y: np.ndarray) -> Terrain:
 
 def _round_about(ground: Ground, x: float, y: float, px: np.ndarray, py: np.ndarray, straight: np.ndarray, *, towards: bool) -> np.ndarray:
     """Return least minutes over a raster between one place and points: from the place, or towards it."""
-    from layout.cost_surface_kernels import spread
+    spread = loops("cost_surface_kernels").spread
 
     bounds = (min(x, px.min()) - _ASIDE_M, min(y, py.min()) - _ASIDE_M, max(x, px.max()) + _ASIDE_M, max(y, py.max()) + _ASIDE_M)
     window, cell_x, cell_y = _window(ground, bounds)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import geopandas as gpd
 import numpy as np
 
+from layout.compiled import loops
 from layout.network import Network
 from layout.pace import NEVER
 from layout.search import Joined, join_places
@@ -44,7 +45,7 @@ def nearest_labels(
     >>> nearest_labels(layout.prepare_network(paper.roads), paper.schools)[1].tolist()
     [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
     """
-    from layout import kernels
+    kernels = loops()
 
     joined = join_places(network, places)
     place, vertex, ticks, _ = joined.ends_towards if towards else joined.ends_from
@@ -91,7 +92,7 @@ def labels_of_each(
     >>> [v.tolist() for v in labels_of_each(network, paper.schools, limit=10 * 300_000)]
     [[0, 0, 1, 1, 1], [1, 2, 7, 6, 8], [1500000, 1500000, 0, 3000000, 3000000]]
     """
-    from layout import kernels
+    kernels = loops()
 
     joined = join_places(network, places)
     count = len(joined.ids)

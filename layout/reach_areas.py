@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 from scipy.ndimage import distance_transform_edt
 
+from layout.compiled import loops
 from layout.joins import Joins, ground_ticks
 from layout.network import Network, network_of
 from layout.open_ground import barred_ways, ground_window
@@ -276,7 +277,7 @@ def _begin(
 
 
 def _spread(network: Network, begin: _Begin, towards: bool, most: float, cell_m: float, *, owners: bool) -> _Window:
-    from layout.cost_surface_kernels import spread
+    spread = loops("cost_surface_kernels").spread
 
     if not len(begin.x):
         return _Window(0.0, 0.0, np.full((1, 1), np.inf), np.zeros((1, 1), bool), np.full((1, 1), np.int32(-1)))

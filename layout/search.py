@@ -13,6 +13,7 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from layout.compiled import loops
 from layout.joins import Joins, find_joins, ground_ticks, least_by_key, read_places, with_sources, worth_compiling
 from layout.network import Network
 from layout.open_ground import ground_minutes
@@ -161,7 +162,7 @@ def to_minutes(ticks: np.ndarray, fixed: int, most: int) -> np.ndarray:
     [[1.5, inf]]
     """
     if "layout.kernels" in sys.modules:
-        from layout import kernels
+        kernels = loops()
 
         return kernels.to_minutes(ticks, fixed, most, TICKS)
     minutes = ((ticks.astype("int64") + fixed) / TICKS).astype("float32")
@@ -338,7 +339,7 @@ def _ends(joined: Joined, *, towards: bool) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _by_hierarchy(walk: Ways, ride: Ways | None, origins: Joined, destinations: Joined) -> np.ndarray:
-    from layout import kernels
+    kernels = loops()
     from layout.hierarchy import many_to_many, relay
 
     leave, arrive = origins.leaving, destinations.arriving
@@ -435,7 +436,7 @@ def _straight(origins: Joined, destinations: Joined, best: np.ndarray) -> np.nda
     # nothing is quicker than level ground, or the best of slopes
     least = pace / network.best_slope
     if worth_compiling(0, 0):
-        from layout import kernels
+        kernels = loops()
 
         i, j = kernels.near(a.x, a.y, b.x, b.y, np.argsort(b.x, kind="stable"), radius, least, best)
     else:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from layout.network import Network, reweigh
-from layout.search import Joined, join_places
+from layout.pace import NEVER, TICKS
+from layout.search import Joined, join_places, least_ticks, to_minutes
 from layout.standards import Standards
 from layout.tables import BANDS, check, empty
-from layout.travel import travel_matrix
 
 CASES = ("base", "no_bus", "slower", "faster", "rain", "ice")
 # minutes are known to a few milliseconds: what rounds to the limit is within it
@@ -101,5 +101,11 @@ def _within(network: Network, homes: Joined, schools: Joined, with_bus: np.ndarr
 
 
 def _judged(network: Network, homes: Joined, schools: Joined, standards: Standards) -> np.ndarray:
-    matrix = travel_matrix(network, homes, schools)
-    return np.maximum(matrix.minutes, matrix.minutes_back) if standards["travel.judge_slower"] else matrix.minutes
+    # a county is small: nobody waits for loops to be compiled
+    homes, schools = join_places(network, homes), join_places(network, schools)
+    there = _minutes(network, least_ticks(homes, schools))
+    return np.maximum(there, _minutes(network, least_ticks(schools, homes)).T) if standards["travel.judge_slower"] else there
+
+
+def _minutes(network: Network, ticks: np.ndarray) -> np.ndarray:
+    return to_minutes(ticks, round(network.fixed_minutes * TICKS), NEVER - 1)

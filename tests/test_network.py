@@ -438,3 +438,17 @@ def test_an_explanation_names_the_rule_that_slowed_the_bus():
     parts = explain_time(prepare_network(roads, mode="bus"), places((EAST, NORTH)), places((EAST + 1000, NORTH), prefix="s"))
     assert parts[["part", "name", "rule"]].to_numpy().tolist() == [["wait", "", ""], ["ride", "老路", "narrow"]]
     assert parts.minutes.tolist() == [8.0, pytest.approx(3.9)]
+
+
+def test_that_loops_are_yet_to_be_compiled_is_said(caplog, monkeypatch):
+    import sys
+
+    from layout import compiled
+
+    with caplog.at_level("INFO", logger="layout"):
+        compiled.loops()
+        assert not caplog.records, "what is loaded is not compiled again"
+        monkeypatch.setattr(compiled, "cached", lambda name: False)
+        monkeypatch.delitem(sys.modules, "layout.cost_surface_kernels", raising=False)
+        assert compiled.loops("cost_surface_kernels").spread is not None
+    assert [r.getMessage() for r in caplog.records] == ["compiling inner loops (cost_surface_kernels): some seconds, once on this machine"]
