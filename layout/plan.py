@@ -33,7 +33,7 @@ from layout.road_edits import edits_of
 from layout.roads import Roads, empty_roads
 from layout.scenario import Scenario, check_scenario
 from layout.search import Joined, join_places
-from layout.sensitivity import sensitivity
+from layout.sensitivity import sensitivity, walking_speeds
 from layout.sheets import SHEETS
 from layout.standards import Rule, Standards, read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
@@ -228,7 +228,7 @@ def make_plan(
     there = _sites_of(county, sites.sites)
     there = there[there["school_id"].isin(teaching["school_id"])]
     cases = sensitivity(
-        pupils, roads.homes, join_places(roads.homes.network, there), teaching, standards, bus_schools=roads.by_bus.ids, shift_kph=roads.shift_kph
+        pupils, roads.homes, join_places(roads.homes.network, there), teaching, standards, bus_schools=roads.by_bus.ids, kph=roads.kph
     )
     course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn, whole_county=True) for a in sent)], ignore_index=True))
     return Plan(
@@ -398,7 +398,7 @@ class _CountyRoads:
     homes: Joined
     sites: Joined
     by_bus: Joined
-    shift_kph: float
+    kph: Mapping[str, float]
 
 
 def _county_roads(county: County, standards: Standards, scenario: Scenario, candidates: gpd.GeoDataFrame | None) -> _CountyRoads:
@@ -410,8 +410,12 @@ def _county_roads(county: County, standards: Standards, scenario: Scenario, cand
         roads, terrain=county.terrain, standards=standards, obstacles=county.obstacles, season=scenario.season,
         edits=edits_of(scenario.road_edits, roads),
     )  # fmt: skip
-    shift = {"slow": -1, "fast": 1}.get(scenario.walking, 0) * standards["walk.speed.margin"]
-    return _CountyRoads(join_places(network, county.settlements), join_places(network, sites), join_places(network, by_bus), shift)
+    return _CountyRoads(
+        join_places(network, county.settlements),
+        join_places(network, sites),
+        join_places(network, by_bus),
+        walking_speeds(standards, scenario.walking),
+    )
 
 
 def _sites_of(county: County, candidates: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
@@ -428,8 +432,7 @@ def _all_times(roads: _CountyRoads, standards: Standards) -> pd.DataFrame:
         for mode, to in (("walk", roads.sites), ("bus", roads.by_bus), ("week", roads.sites)):
             # grades 1-3 do not board, so nobody asks for their week
             if len(to.ids) and not (mode == "week" and not any(standards.may_board(g) for g in BANDS[band])):
-                kph = standards[f"walk.speed.{band}"] + roads.shift_kph
-                parts.append(travel_times(roads.homes.network, roads.homes, to, mode=mode, band=band, level_kph=kph))
+                parts.append(travel_times(roads.homes.network, roads.homes, to, mode=mode, band=band, level_kph=roads.kph[band]))
     return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
 
 

@@ -28,7 +28,8 @@ class Scenario:
     season
         ``dry``, ``rain`` or ``ice``: whose roads and speeds all minutes are computed for.
     walking
-        ``medium``: the walking speeds of the standards; ``slow``, ``fast``: less or more by ``walk.speed.margin``.
+        ``medium``: the walking speeds of the standards; ``slow``, ``fast``: less or more by ``walk.speed.margin``; ``brisk``:
+        ``walk.speed.brisk``, what children walk unladen on even ground.
     buses
         ``listed``: the services of today count; ``none``: nobody rides.
     road_edits

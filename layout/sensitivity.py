@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,14 @@ from layout.search import Joined, join_places, least_ticks, to_minutes
 from layout.standards import Standards
 from layout.tables import BANDS, check, empty
 
-CASES = ("base", "no_bus", "slower", "faster", "rain", "ice")
+CASES = ("base", "no_bus", "slower", "faster", "brisk", "rain", "ice")
 # minutes are known to a few milliseconds: what rounds to the limit is within it
 _ROUNDING = 5e-5
 
 
 def sensitivity(
     pupils: pd.DataFrame, homes: Joined, schools: Joined, teaching: pd.DataFrame, standards: Standards, *, bus_schools: Collection[str] = (),
-    shift_kph: float = 0.0,
+    kph: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Count the children who have a school of their grade within the limit, case by case.
 
@@ -38,14 +38,15 @@ def sensitivity(
         Limits, walking speeds and their margin ``walk.speed.margin``.
     bus_schools
         Schools with a bus service. Without any, the cases ``base`` and ``no_bus`` are the same.
-    shift_kph
-        What the case ``base`` adds to the walking speeds of the standards.
+    kph
+        Walking speeds by band of the case ``base``; None for those of the standards.
 
     Returns
     -------
     pandas.DataFrame
         Table ``sensitivity``: children by view, year, band and case, and how many of them are within the limit on foot or by
         bus. ``base``: as planned; ``no_bus``: without buses; ``slower``, ``faster``: walking half a km/h slower and faster;
+        ``brisk``: at ``walk.speed.brisk``;
         ``rain``, ``ice``: the roads and speeds of the season.
 
     Examples
@@ -55,8 +56,8 @@ def sensitivity(
     >>> pupils = pd.DataFrame({"settlement_id": ["A", "B"], "year": 2025, "grade": 1, "attends": "home", "pupils": [5.0, 7.0]})
     >>> teaching = pd.DataFrame({"view": ["today"], "year": [2025], "school_id": ["S1"], "first_grade": [1], "last_grade": [6]})
     >>> found = sensitivity(pupils, homes, schools, teaching, layout.read_standards())
-    >>> found[found.band == "lower"][["case", "pupils", "within"]].values.tolist()[:3]
-    [['base', 12, 12], ['faster', 12, 12], ['ice', 12, 7]]
+    >>> found.set_index("case").within[["base", "slower", "ice"]].tolist()
+    [12, 7, 7]
     """
     home = pupils[pupils["attends"] == "home"]
     teaching = teaching[teaching["school_id"].isin(schools.ids)]
@@ -67,6 +68,7 @@ def sensitivity(
     with_bus = np.array([s in set(bus_schools) for s in schools.ids])
     margin = standards["walk.speed.margin"]
     step = dict.fromkeys(CASES, 0.0) | {"slower": -margin, "faster": margin}
+    speeds, brisk = walking_speeds(standards) if kph is None else kph, walking_speeds(standards, "brisk")
     rows = []
     network = homes.network
     for case in CASES:
@@ -77,7 +79,15 @@ def sensitivity(
             some = home[home["grade"].isin(grades)]
             if not len(some):
                 continue
-            near = _within(prepared, there[0], there[1], with_bus & (case != "no_bus"), band, standards, shift_kph + step[case])
+            near = _within(
+                prepared,
+                there[0],
+                there[1],
+                with_bus & (case != "no_bus"),
+                band,
+                standards,
+                (brisk if case == "brisk" else speeds)[band] + step[case],
+            )
             for (year, grade), group in some.groupby(["year", "grade"]):
                 mine, count = [position[s] for s in group["settlement_id"]], group["pupils"].to_numpy(float)
                 taught = teaching[(teaching["year"] == year) & (teaching["first_grade"] <= grade) & (teaching["last_grade"] >= grade)]
@@ -90,9 +100,34 @@ def sensitivity(
     return check("sensitivity", whole.assign(**{c: whole[c].round().astype("int64") for c in ("pupils", "within")}))
 
 
-def _within(network: Network, homes: Joined, schools: Joined, with_bus: np.ndarray, band: str, standards: Standards, shift_kph: float) -> np.ndarray:
+def walking_speeds(standards: Standards, walking: str = "medium") -> dict[str, float]:
+    """Return walking speeds on the level by grade band.
+
+    Parameters
+    ----------
+    standards
+        ``walk.speed.*``.
+    walking
+        ``medium``, ``slow`` or ``fast`` (less or more by ``walk.speed.margin``) or ``brisk``.
+
+    Returns
+    -------
+    dict
+        km/h by band.
+
+    Examples
+    --------
+    >>> walking_speeds(layout.read_standards(), "slow")["lower"]
+    2.74
+    """
+    if walking == "brisk":
+        return {band: float(standards[f"walk.speed.brisk.{band}"]) for band in BANDS}
+    step = {"slow": -1, "fast": 1}.get(walking, 0) * standards["walk.speed.margin"]
+    return {band: round(standards[f"walk.speed.{band}"] + step, 6) for band in BANDS}
+
+
+def _within(network: Network, homes: Joined, schools: Joined, with_bus: np.ndarray, band: str, standards: Standards, kph: float) -> np.ndarray:
     """Return which schools lie within the limit of which settlements on foot or by bus."""
-    kph = standards[f"walk.speed.{band}"] + shift_kph
     near = _judged(reweigh(network, mode="walk", band=band, level_kph=kph), homes, schools, standards) <= standards.limit("walk", band) + _ROUNDING
     if with_bus.any():
         riding = _judged(reweigh(network, mode="bus", band=band, level_kph=kph), homes, schools, standards)

@@ -20,7 +20,7 @@ from layout.plan import county_times
 from layout.road_edits import edits_of
 from layout.scenario import Scenario, check_scenario, read_scenario
 from layout.search import join_places
-from layout.sensitivity import CASES, sensitivity
+from layout.sensitivity import CASES, sensitivity, walking_speeds
 from layout.standards import read_standards
 from layout.tables import BANDS, CountyDataError
 from layout.travel import travel_matrix, travel_times
@@ -48,8 +48,8 @@ def test_cases_by_hand():
     assert got["junior", "base"] == (15, 0) and "upper" not in found.band.tolist()
     on_foot = sensitivity(pupils, *joined, teaching(("today", 2025, "s000", 1, 6)), STANDARDS)
     got = {r.case: r.within for r in on_foot[on_foot.band == "lower"].itertuples()}
-    assert got == {"base": 3, "no_bus": 3, "slower": 1, "faster": 7, "rain": 1, "ice": 0}
-    slow = sensitivity(pupils, *joined, teaching(("today", 2025, "s000", 1, 6)), STANDARDS, shift_kph=-0.5)
+    assert got == {"base": 3, "no_bus": 3, "slower": 1, "faster": 7, "brisk": 7, "rain": 1, "ice": 0}
+    slow = sensitivity(pupils, *joined, teaching(("today", 2025, "s000", 1, 6)), STANDARDS, kph=walking_speeds(STANDARDS, "slow"))
     assert dict(zip(slow[slow.band == "lower"].case, slow[slow.band == "lower"].within, strict=True))["base"] == 1
 
 
@@ -70,7 +70,7 @@ def test_cases_against_the_table_of_times(paper):
     for case in CASES:
         prepared = prepare_network(paper.roads, terrain=ground, season=case if case in ("rain", "ice") else "dry")
         for band, grades in BANDS.items():
-            kph = STANDARDS[f"walk.speed.{band}"] + {"slower": -0.5, "faster": 0.5}.get(case, 0)
+            kph = walking_speeds(STANDARDS, {"slower": "slow", "faster": "fast", "brisk": "brisk"}.get(case, "medium"))[band]
             times = travel_times(prepared, paper.settlements, schools, mode="walk", band=band, level_kph=kph).assign(
                 limit=STANDARDS.limit("walk", band)
             )
@@ -173,7 +173,9 @@ def test_a_plan_says_how_sure_its_reach_is():
     table = plan.sensitivity
     wide = table.pivot_table(index=["view", "year", "band"], columns="case", values="within")
     assert set(table["case"]) == set(CASES) and set(table["view"]) == {"today", "planned"}
-    assert (wide.no_bus <= wide.base).all() and (wide.slower <= wide.base).all() and (wide.base <= wide.faster).all()
+    assert (
+        (wide.no_bus <= wide.base).all() and (wide.slower <= wide.base).all() and (wide.base <= wide.faster).all() and (wide.base <= wide.brisk).all()
+    )
     assert (wide.ice <= wide.rain).all() and (wide.rain <= wide.base).all()
     assert (table.within <= table.pupils).all()
     home = plan.pupils[plan.pupils["attends"] == "home"].groupby("year").pupils.sum()
