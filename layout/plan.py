@@ -23,6 +23,7 @@ from layout.catchment import assign, headline
 from layout.class_size import class_sizes
 from layout.county import County, export_crs
 from layout.draws import PupilDraws, draw_pupils, split_ranges
+from layout.equity import time_distribution
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.network import prepare_network
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
@@ -43,7 +44,19 @@ from layout.travel import travel_times, unjoined
 FORMAT = 1
 STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
 # tables of the plan itself, beside those of the county and of the two outcomes
-_PLAN_TABLES = ("pupils", "forecast", "site_pupils", "candidates", "rejected", "must_stay", "proposals", "summary", "sensitivity", "bus_services")
+_PLAN_TABLES = (
+    "pupils",
+    "forecast",
+    "site_pupils",
+    "candidates",
+    "rejected",
+    "must_stay",
+    "proposals",
+    "summary",
+    "sensitivity",
+    "bus_services",
+    "time_distribution",
+)
 _OUTCOME_TABLES = ("school_years", "times", "assignment", "classes", "headline")
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "highspy", "rasterio", "osmium", "folium")
 Progress = Callable[[str, int, int], None]
@@ -81,7 +94,7 @@ class Plan:
         Base year and plan year.
     scenario
         What was supposed beyond the data.
-    pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, summary, sensitivity, bus_services
+    pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, summary, sensitivity, bus_services, time_distribution
         Tables of the data dictionary; ``forecast`` has every year up to the last, ``bus_services`` the base year today and the
         others with the proposals.
     schools
@@ -110,6 +123,7 @@ class Plan:
     site_pupils: pd.DataFrame = field(default_factory=lambda: empty("site_pupils"))
     sensitivity: pd.DataFrame = field(default_factory=lambda: empty("sensitivity"))
     bus_services: pd.DataFrame = field(default_factory=lambda: empty("bus_services"))
+    time_distribution: pd.DataFrame = field(default_factory=lambda: empty("time_distribution"))
 
     def save(self, folder: str | Path) -> None:
         """Write ``plan.gpkg`` (every table) and ``manifest.json`` into a folder; see :func:`read_plan`."""
@@ -236,6 +250,8 @@ def make_plan(
         schools=schools, candidates=sites.sites, rejected=sites.rejected,
         must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
         sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),
+        time_distribution=check("time_distribution", pd.concat([
+            time_distribution(o.assignment, view=o.view) for o in (today, planned)], ignore_index=True)),
         manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {}), (today, planned), scenario, drawn),
     )  # fmt: skip
 

@@ -36,8 +36,8 @@ from layout.tables import BANDS, label, schemas
 # Excel takes no longer text in a cell
 _LONGEST_TEXT = 32_000
 _TIER_COLOURS = {"small": "#DDEBF7", "elevated": "#FFF2CC", "oversized": "#F8CBAD", "super": "#FF9999"}
-_WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money": 15, "number": 12, "yes": 8}
-_FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General"}
+_WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money": 15, "number": 12, "yes": 8, "share": 10}
+_FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General", "share": "0.00"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,21 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     marks = hidden_counts(plan) if audience == "public" else {}
     makers: list[Callable[[Plan, str, Marks], _Page]]
-    makers = [_townships, _forecast, _schools, _classes, _villages, _proposals, _must_stay, _sites, _sensitivity, _buses, _standards, _sources]
+    makers = [
+        _townships,
+        _forecast,
+        _schools,
+        _classes,
+        _villages,
+        _proposals,
+        _must_stay,
+        _sites,
+        _times,
+        _sensitivity,
+        _buses,
+        _standards,
+        _sources,
+    ]
     pages = [_guide(plan, lang, audience, marks), *(make(plan, lang, marks) for make in makers)]
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -456,6 +470,26 @@ def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
             prefix = label("site_pupils", "stage", stage, lang) + (" " if lang == "en" else "")
             fields.append(_Field(f"{stage}.{column}", _head(plan, lang, "site_pupils", column, prefix), "minutes"))
     return _Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
+
+
+def _times(plan: Plan, lang: str, marks: Marks) -> _Page:
+    least = int(plan.standards["privacy.small_count"])
+    order = {band: i for i, band in enumerate(BANDS)}
+    rows = [
+        {**r, "view": label("time_distribution", "view", r["view"], lang), "band": messages.text(f"band.{r['band']}", lang)}
+        for r in sorted(records(plan.time_distribution), key=lambda r: (r["year"], r["view"] != "today", order[r["band"]]))
+        # the ways of a few children are theirs
+        if not (marks and r["pupils"] < least)
+    ]
+    fields = [_Field("year", _head(plan, lang, "time_distribution", "year"), "year"), _Field("view", _head(plan, lang, "time_distribution", "view"))]
+    fields += [
+        _Field("band", _head(plan, lang, "time_distribution", "band")),
+        _Field("pupils", _head(plan, lang, "time_distribution", "pupils"), "int"),
+    ]
+    longest = () if marks else ("longest",)
+    fields += [_Field(c, _head(plan, lang, "time_distribution", c), "minutes") for c in ("mean", "median", "p90", *longest, "worst_tenth")]
+    fields.append(_Field("gini", _head(plan, lang, "time_distribution", "gini"), "share"))
+    return _Page("times", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
 def _sensitivity(plan: Plan, lang: str, marks: Marks) -> _Page:

@@ -23,7 +23,22 @@ from layout.standards import read_standards
 from layout.tables import band_of, check, empty
 from layout.workbook import summary_sentence, write_workbook
 
-SHEETS = ["说明", "乡镇", "学生预测", "学校现状", "班额", "超时村寨", "布局建议", "应留学校", "安置点", "敏感性", "校车", "依据", "数据来源"]
+SHEETS = [
+    "说明",
+    "乡镇",
+    "学生预测",
+    "学校现状",
+    "班额",
+    "超时村寨",
+    "布局建议",
+    "应留学校",
+    "安置点",
+    "上学时间",
+    "敏感性",
+    "校车",
+    "依据",
+    "数据来源",
+]
 BASE, LAST = 2025, 2035
 # children of each grade: the paper county's in 2025, fewer in A and E in 2035
 EACH = {BASE: {v: n for v, (_, n) in VILLAGES.items()}, LAST: {"A": 3, "B": 8, "C": 12, "D": 20, "E": 2}}
