@@ -472,11 +472,23 @@ def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
+def _in_tens(count: int, least: int, marks: Marks) -> int | str:
+    """Return a count as it is, or for the public in tens, small ones hidden."""
+    if not marks:
+        return count
+    return f"<{least}" if count < least else round(count / 10) * 10
+
+
 def _times(plan: Plan, lang: str, marks: Marks) -> _Page:
     least = int(plan.standards["privacy.small_count"])
     order = {band: i for i, band in enumerate(BANDS)}
     rows = [
-        {**r, "view": label("time_distribution", "view", r["view"], lang), "band": messages.text(f"band.{r['band']}", lang)}
+        {
+            **r,
+            "view": label("time_distribution", "view", r["view"], lang),
+            "band": messages.text(f"band.{r['band']}", lang),
+            "pupils": _in_tens(r["pupils"], least, marks),
+        }
         for r in sorted(records(plan.time_distribution), key=lambda r: (r["year"], r["view"] != "today", order[r["band"]]))
         # the ways of a few children are theirs
         if not (marks and r["pupils"] < least)
@@ -496,9 +508,9 @@ def _sensitivity(plan: Plan, lang: str, marks: Marks) -> _Page:
     least = int(plan.standards["privacy.small_count"])
     found: dict[tuple[int, str, str], dict[str, object]] = {}
     for r in records(plan.sensitivity):
-        row = found.setdefault((r["year"], r["view"], r["band"]), {"pupils": r["pupils"]})
-        # the few within the limit, or the few who are not, are nobody else's business
-        row[r["case"]] = f"<{least}" if marks and min(r["within"], r["pupils"] - r["within"]) < least else r["within"]
+        row = found.setdefault((r["year"], r["view"], r["band"]), {"pupils": _in_tens(r["pupils"], least, marks)})
+        # differences between cases would tell of the few who depend on a bus
+        row[r["case"]] = _in_tens(r["within"], least, marks)
     order = {band: i for i, band in enumerate(BANDS)}
     rows = [
         {**row, "year": year, "view": label("sensitivity", "view", view, lang), "band": messages.text(f"band.{band}", lang)}
@@ -514,7 +526,7 @@ def _sensitivity(plan: Plan, lang: str, marks: Marks) -> _Page:
 def _buses(plan: Plan, lang: str, marks: Marks) -> _Page:
     names, least = _school_names(plan), int(plan.standards["privacy.small_count"])
     rows = [
-        {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": f"<{least}" if marks and r["riders"] < least else r["riders"],
+        {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": _in_tens(r["riders"], least, marks),
          "enough_riders": messages.text(f"workbook.{'yes' if r['enough_riders'] else 'no'}", lang)}
         for r in records(plan.bus_services)
     ]  # fmt: skip

@@ -487,3 +487,20 @@ def test_tables_with_both_margins_keep_their_small_counts(table):
 )
 def test_numbers_of_people_in_sentences(sentence, rounded):
     assert round_people(sentence) == rounded
+
+
+def test_the_public_edition_tells_reach_and_riders_in_tens(tmp_path):
+    cases = [
+        ("today", BASE, "lower", c, 123, n)
+        for c, n in (("base", 117), ("no_bus", 114), ("slower", 4), ("faster", 120), ("brisk", 120), ("rain", 96), ("ice", 0))
+    ]
+    table = pd.DataFrame(cases, columns=["view", "year", "band", "case", "pupils", "within"])
+    buses = pd.DataFrame(
+        [("S1", BASE, 7, 54, 1, False), ("S2", BASE, 113, 54, 2, True)], columns=["school_id", "year", "riders", "seats", "buses", "enough_riders"]
+    )
+    plan = dataclasses.replace(hand_plan(), sensitivity=check("sensitivity", table), bus_services=check("bus_services", buses))
+    for audience, expected in (("internal", [123, 117, 114, 4, 120, 120, 96, 0]), ("public", [120, 120, 110, "<10", 120, 120, 100, "<10"])):
+        write_workbook(plan, tmp_path / "plan.xlsx", audience=audience)
+        sheets = sheets_of(tmp_path / "plan.xlsx")
+        assert sheets["敏感性"].iloc[0, 3:].tolist() == expected
+        assert sheets["校车"]["乘车学生（人）"].tolist() == ([7, 113] if audience == "internal" else ["<10", 110])
