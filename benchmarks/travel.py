@@ -127,6 +127,17 @@ def compare(name, network, limits):
     whole = (time.perf_counter() - start) / some * SOURCES
     rows.append((f"networkx (from {some} of {SOURCES} searches)", whole / ours, limits.get("networkx")))
     try:
+        import igraph
+    except ImportError:
+        igraph = None
+    if igraph is not None:
+        coo = turned.tocoo()
+        other_graph = igraph.Graph(n=turned.shape[0], edges=np.column_stack([coo.row, coo.col]).tolist(), directed=True)
+        ticks, sources = coo.data.tolist(), (at[0][:10] + top).tolist()
+        ends = np.unique(at[1]).tolist()
+        other = timed(lambda: other_graph.distances(sources, ends, weights=ticks), 3) / len(sources) * SOURCES
+        rows.append(("igraph (from 10 of 100 searches)", other / ours, None))
+    try:
         import routingkit_cch as rk
     except ImportError:
         rk = None
