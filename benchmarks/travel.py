@@ -329,7 +329,7 @@ def main():
             compare(
                 f"Grande Comore, {mode}",
                 layout.prepare_network(roads, mode=mode, terrain=terrain, standards=on_the_network()),
-                {k: v for k, v in LIMITS.items() if k != "sets networkx"} if mode == "walk" else {},
+                {k: v for k, v in LIMITS.items() if k != "sets networkx"},
             )
         areas(roads, terrain, layout.read_obstacles(folder / "comoros.osm.pbf", bbox=(43.1, -12.0, 43.6, -11.3), crs=roads.crs))
     for count in (100_000, *([1_000_000] if given.large else [])):

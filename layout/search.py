@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import geopandas as gpd
 import numpy as np
@@ -87,6 +87,16 @@ class Joined:
     def arriving(self) -> tuple[Standing, Accesses]:
         """Return where they stand on the chains on foot, and how they are reached from junctions."""
         return _ready(self.network.walk, self, away=False)
+
+    @functools.cached_property
+    def boarding(self) -> tuple[Standing, Accesses]:
+        """Return where they stand on the chains of the vehicle, and how they get from there to junctions riding."""
+        return _ready(cast("Ways", self.network.ride), self, away=True)
+
+    @functools.cached_property
+    def alighting(self) -> tuple[Standing, Accesses]:
+        """Return where they stand on the chains of the vehicle, and how they are reached from junctions riding."""
+        return _ready(cast("Ways", self.network.ride), self, away=False)
 
     @functools.cached_property
     def ends_towards(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -347,7 +357,10 @@ def _by_hierarchy(walk: Ways, ride: Ways | None, origins: Joined, destinations: 
         best = many_to_many(walk.weighted, leave[1], arrive[1])
         on_chains = [(walk, leave[0], arrive[0])]
     else:
-        board, alight = _ready(ride, origins, away=True), _ready(ride, destinations, away=False)
+        # the very ways of the network are kept, those without the 20 km/h rule are asked for once
+        kept = ride is origins.network.ride
+        board = origins.boarding if kept else _ready(ride, origins, away=True)
+        alight = destinations.alighting if kept else _ready(ride, destinations, away=False)
         best = relay(walk.weighted, ride.weighted, (leave[1], arrive[1]), (board[1], alight[1]))
         on_chains = [(walk, leave[0], arrive[0]), (ride, board[0], alight[0])]
     for ways, a, b in on_chains:

@@ -294,3 +294,18 @@ def test_the_roll_is_held_against_the_residents(plan):
     # 30 x 6 + 26 x 6 + 56 x 3 = 504 on the roll; 56 children in each of nine grades
     note = dict(plan.county.notes)["note.roll"]
     assert (note["roll"], note["residents"], note["difference"]) == ("504", "504", "+0")
+
+
+def test_obstacles_scenario_and_sensitivity_come_back(tmp_path, paper, change):
+    from layout.scenario import Scenario
+
+    lake = gpd.GeoDataFrame(
+        {"obstacle_id": ["w1"], "kind": ["water"], "name": ["湖"]}, geometry=[paper.settlements.geometry.iloc[1].buffer(300)], crs=paper.crs
+    )
+    plan = make_plan(change(paper, obstacles=lake), to=2026, scenario=Scenario(season="rain", walking="brisk"))
+    plan.save(tmp_path)
+    again = read_plan(tmp_path)
+    assert again.scenario == plan.scenario and again.county.obstacles.geometry.iloc[0].equals_exact(lake.geometry.iloc[0], 1e-3)
+    for table in ("sensitivity", "bus_services", "time_distribution"):
+        pd.testing.assert_frame_equal(getattr(again, table), getattr(plan, table))
+    assert len(plan.sensitivity) and len(plan.time_distribution)
