@@ -40,6 +40,7 @@ def bus_services(assignment: pd.DataFrame, standards: Standards) -> pd.DataFrame
     if not len(riding):
         return empty("bus_services")
     table = riding.groupby(["school_id", "year"])["pupils"].sum().rename("riders").reset_index()
-    seats = int(standards["bus.occupants.max"] - standards["bus.attendants"])
+    # a bus full of grown-ups takes one child all the same, so that the need is seen
+    seats = max(1, int(standards["bus.occupants.max"] - standards["bus.attendants"]))
     buses = np.ceil(table["riders"] / (seats * standards["bus.runs"])).astype("int64")
     return check("bus_services", table.assign(seats=seats, buses=buses, enough_riders=table["riders"] >= standards["bus.riders.min"]))

@@ -93,8 +93,10 @@ def cost_distance(
     height = _plain(np.zeros(shape) if elevation is None else _filled(elevation), float)
     pace, walked = _plain(_pace(speed_kph, shape), float), _plain(np.broadcast_to(np.asarray(on_foot, bool), shape), bool)
     begin, nowhere, nobody = _plain(seeds, np.int64), np.empty((0, 2), np.int64), np.zeros(0, "int32")
+    free = np.zeros((0, shape[1]), "uint32")
     towards = direction == "towards"
-    return spread(height, pace, walked, begin, _plain(minutes, float), nowhere, cell_x, cell_y, towards, bool(knight), most, nobody, math.inf)[0]
+    start = _plain(minutes, float)
+    return spread(height, pace, walked, begin, start, nowhere, cell_x, cell_y, towards, bool(knight), most, nobody, math.inf, free)[0]
 
 
 def _plain(values: np.ndarray, kind: type) -> np.ndarray:

@@ -17,7 +17,7 @@ _BUCKETS = 4096
 # Tobler's factor on the slope where walking is fastest, exp(-0.175): no move is quicker than its level minutes times this
 _QUICKEST = 0.8394570207692074
 # eight neighbours, then the knight's moves: rows and columns moved, and the two cells a move passes between
-_MOVES = np.array(
+MOVES = np.array(
     [
         (-1, 0, 0, 0, 0, 0), (1, 0, 0, 0, 0, 0), (0, -1, 0, 0, 0, 0), (0, 1, 0, 0, 0, 0),
         (-1, -1, -1, 0, 0, -1), (-1, 1, -1, 0, 0, 1), (1, -1, 1, 0, 0, -1), (1, 1, 1, 0, 0, 1),
@@ -32,6 +32,7 @@ _MOVES = np.array(
 def spread(
     height: np.ndarray, pace: np.ndarray, on_foot: np.ndarray, seeds: np.ndarray, seed_minutes: np.ndarray, targets: np.ndarray,
     cell_x: float, cell_y: float, towards: bool, knight: bool, limit: float, owners: np.ndarray, radius: float,
+    blocked: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Spread minutes from seeds over a raster; the rules of the moves are those of :func:`layout.cost_distance`.
 
@@ -65,6 +66,8 @@ def spread(
         Numbers of those that the seeds belong to, int32; empty: nobody asks whose a cell is.
     radius
         Where owners are given: metres in a straight line beyond which no seed spreads.
+    blocked
+        Of every cell the moves that are barred, bit m for move m of :data:`MOVES`, uint32; without rows where none is.
 
     Returns
     -------
@@ -77,8 +80,8 @@ def spread(
     --------
     >>> flat, level, walked = np.zeros((1, 4)), np.full((1, 4), 0.01), np.ones((1, 4), bool)
     >>> seeds, targets = np.array([[0, 0]]), np.array([[0, 2]])
-    >>> nobody = np.zeros(0, "int32")
-    >>> spread(flat, level, walked, seeds, np.zeros(1), targets, 100.0, 100.0, True, True, np.inf, nobody, np.inf)[0].tolist()
+    >>> nobody, free = np.zeros(0, "int32"), np.zeros((0, 4), "uint32")
+    >>> spread(flat, level, walked, seeds, np.zeros(1), targets, 100.0, 100.0, True, True, np.inf, nobody, np.inf, free)[0].tolist()
     [[0.0, 1.0, 2.0, inf]]
     """
     rows, columns = height.shape
@@ -102,7 +105,7 @@ def spread(
                 least = min(least, here)
                 total += here
                 count += 1
-    asked = len(owners) > 0
+    asked, hindered = len(owners) > 0, len(blocked) > 0
     out, whose = np.full((rows, columns), np.inf), np.full((rows if asked else 0, columns), np.int32(-1))
     if count == 0:
         return out, whose
@@ -110,10 +113,10 @@ def spread(
     many = 16 if knight else 8
     step, run, half, first, second = np.empty(16, np.int64), np.empty(16), np.empty(16), np.empty(16, np.int64), np.empty(16, np.int64)
     for m in range(16):
-        step[m] = _MOVES[m, 0] * wide + _MOVES[m, 1]
-        first[m] = _MOVES[m, 2] * wide + _MOVES[m, 3]
-        second[m] = _MOVES[m, 4] * wide + _MOVES[m, 5]
-        length = math.hypot(_MOVES[m, 0] * cell_y, _MOVES[m, 1] * cell_x)
+        step[m] = MOVES[m, 0] * wide + MOVES[m, 1]
+        first[m] = MOVES[m, 2] * wide + MOVES[m, 3]
+        second[m] = MOVES[m, 4] * wide + MOVES[m, 5]
+        length = math.hypot(MOVES[m, 0] * cell_y, MOVES[m, 1] * cell_x)
         half[m] = length / 2 if m < 8 else length / 4
         run[m] = (-1.0 if towards else 1.0) / length
     # a bucket no wider than the quickest move settles every cell at once; a wider one, for the sake of rare quick cells, repeats some
@@ -204,6 +207,8 @@ def spread(
                 if then >= known or then > limit:
                     continue
                 if m >= 4 and m < 8 and minutes[i + first[m]] < 0 and minutes[i + second[m]] < 0:
+                    continue
+                if hindered and (blocked[i // wide - _RIM, i % wide - _RIM] >> m) & 1:
                     continue
                 if asked:
                     k = owner[i]

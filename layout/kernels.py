@@ -382,28 +382,25 @@ def _pop(keys, size):
 
 
 @njit(cache=True, nogil=True)
-def _settle(first, arcs, label, owner, begin_at, begin_ticks, begin_owner, low, high, limit, room):
+def _settle(first, arcs, label, begin_at, begin_ticks, low, high, limit, room):
     """Settle what the beginnings low to high reach within the limit, in order of ticks; return how many.
 
     An arc is one number: ticks times 2^32, and the vertex it leads to. What waits lies in buckets of ticks; only those of
-    the bucket at hand are put in order, by a heap. With owners, of equal ticks the lower one counts.
+    the bucket at hand are put in order, by a heap.
     """
     head, following, waiting, heap, at, took, _ = room
     shift = 0
     while (limit >> shift) >= len(head):
         shift += 1
-    asked = len(owner) > 0
     items = 0
     last = -1
     done = 0
     head[:] = -1
     for i in range(low, high):
         v, d = begin_at[i], begin_ticks[i]
-        if d > limit or d > label[v] or (d == label[v] and not (asked and begin_owner[i] < owner[v])):
+        if d > limit or d >= label[v]:
             continue
         label[v] = d
-        if asked:
-            owner[v] = begin_owner[i]
         b = d >> shift
         waiting[items] = (np.int64(d) << 32) | v
         following[items] = head[b]
@@ -423,8 +420,8 @@ def _settle(first, arcs, label, owner, begin_at, begin_ticks, begin_owner, low, 
             key = heap[0]
             size = _pop(heap, size)
             v, d = np.int32(key & 0xFFFFFFFF), np.int32(key >> 32)
-            # what waits twice at the same ticks comes twice in a row
-            if d > label[v] or (done > 0 and at[done - 1] == v and took[done - 1] == d):
+            # only what comes at fewer ticks waits again, so no vertex is settled twice
+            if d > label[v]:
                 continue
             at[done] = v
             took[done] = d
@@ -432,18 +429,9 @@ def _settle(first, arcs, label, owner, begin_at, begin_ticks, begin_owner, low, 
             for k in range(first[v], first[v + 1]):
                 arc = arcs[k]
                 w, new = np.int32(arc & 0xFFFFFFFF), np.int32(d + (arc >> 32))
-                if new > limit or new > label[w]:
+                if new > limit or new >= label[w]:
                     continue
-                if new == label[w]:
-                    if not (asked and owner[v] < owner[w]):
-                        continue
-                    owner[w] = owner[v]
-                    # it waits already, and nothing of it was passed on yet unless it lies at no distance
-                    if new > d:
-                        continue
                 label[w] = new
-                if asked:
-                    owner[w] = owner[v]
                 b = new >> shift
                 if b == bucket:
                     size = _push(heap, size, (np.int64(new) << 32) | w)
@@ -460,8 +448,8 @@ def _settle(first, arcs, label, owner, begin_at, begin_ticks, begin_owner, low, 
 def scratch(vertices, arcs):
     """Return what a search needs to work in, without any memory touched yet.
 
-    Every vertex is settled once and every arc waits once at most (twice where vertices have owners). A thread of its own
-    would have to fetch this memory anew, so it is made outside.
+    Every vertex is settled once, and every arc and beginning waits once at most. A thread of its own would have to fetch this
+    memory anew, so it is made outside.
     """
     buckets = max(64, min(_BUCKETS, vertices // _A_BUCKET))
     return (
@@ -475,8 +463,28 @@ def nearest_source(first, arcs, at, start, source, limit, room):
     """Return least ticks from any source to every vertex and which source it is; ties go to the lower source."""
     n = len(first) - 1
     label = np.full(n, NEVER, np.int32)
-    owner = np.full(n, -1, np.int32)
-    _settle(first, arcs, label, owner, at, start, source, 0, len(at), limit, room)
+    done = _settle(first, arcs, label, at, start, 0, len(at), limit, room)
+    settled = room[4]
+    nobody = np.int32(0x7FFFFFFF)
+    owner = np.full(n, nobody, np.int32)
+    for i in range(len(at)):
+        if start[i] == label[at[i]]:
+            owner[at[i]] = min(owner[at[i]], source[i])
+    # along the arcs that lead to a vertex at its least ticks, in order; arcs of no ticks may lead back in it
+    again = True
+    while again:
+        again = False
+        for i in range(done):
+            v = settled[i]
+            for k in range(first[v], first[v + 1]):
+                arc = arcs[k]
+                w = np.int32(arc & 0xFFFFFFFF)
+                if label[v] + (arc >> 32) == label[w] and owner[v] < owner[w]:
+                    owner[w] = owner[v]
+                    again = again or arc >> 32 == 0
+    for v in range(n):
+        if owner[v] == nobody:
+            owner[v] = -1
     return label, owner
 
 
@@ -541,13 +549,12 @@ def within(first, arcs, begin_first, begin_at, begin_ticks, low, high, limits, a
     """
     label = room[6]
     label[:] = NEVER
-    nobody = np.zeros(0, np.int32)
     counts = np.zeros(high - low, np.int64)
     listing = len(answers) == 0
     all_at, all_took = np.empty(4096 if listing else 0, np.int32), np.empty(4096 if listing else 0, np.int32)
     end = 0
     for s in range(low, high):
-        done = _settle(first, arcs, label, nobody, begin_at, begin_ticks, nobody, begin_first[s], begin_first[s + 1], limits[s], room)
+        done = _settle(first, arcs, label, begin_at, begin_ticks, begin_first[s], begin_first[s + 1], limits[s], room)
         at, took = room[4], room[5]
         if listing:
             counts[s - low] = done

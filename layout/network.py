@@ -13,8 +13,9 @@ import pandas as pd
 import shapely
 from scipy.sparse import csr_array
 
+from layout.barriers import Ground, make_ground
 from layout.hierarchy import Skeleton
-from layout.open_ground import BEST_SLOPE, Ground, make_ground
+from layout.open_ground import BEST_SLOPE
 from layout.pace import MODES, MOTORWAYS, RULES, SEASONS, TICKS, Ways, packed_arcs, ride_ways, storeys, walk_ways
 from layout.relief import Relief, make_relief
 from layout.road_edges import complete_edges

@@ -72,6 +72,27 @@ def read_obstacles(path: str | Path, *, bbox: tuple[float, float, float, float] 
     return found.to_crs(crs).sort_values("obstacle_id", ignore_index=True)
 
 
+def no_obstacles(crs: str) -> gpd.GeoDataFrame:
+    """Return the table of a county that is known to have none.
+
+    Parameters
+    ----------
+    crs
+        Metric coordinate system.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        No rows.
+
+    Examples
+    --------
+    >>> len(no_obstacles("EPSG:4545"))
+    0
+    """
+    return _frame([], crs)
+
+
 def write_obstacles(obstacles: gpd.GeoDataFrame, path: str | Path) -> None:
     """Write obstacles as GeoJSON in degrees that :func:`read_obstacles` reads back.
 
@@ -157,11 +178,16 @@ def _from_layer(path: Path) -> gpd.GeoDataFrame:
         layer = gpd.read_file(path)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:
         raise CountyDataError([Problem("unreadable", path.name, fields={"error": str(error)})]) from error
+    if not isinstance(layer, gpd.GeoDataFrame):
+        raise CountyDataError([Problem("obstacles_none", path.name)])
     if layer.crs is None:
         raise CountyDataError([Problem("no_crs", path.name)])
+    points = layer.geom_type.isin(["Point", "MultiPoint"]).to_numpy()
+    if points.any():
+        raise CountyDataError([Problem("obstacles_points", path.name, row=int(i) + 1) for i in np.flatnonzero(points)])
+    # a shape without any extent bars nothing
+    layer = layer[~(layer.geometry.isna() | layer.geometry.is_empty | ((layer.length == 0) & (layer.area == 0)))].reset_index(drop=True)
     shapes = shapely.make_valid(shapely.force_2d(layer.geometry.to_numpy()))
-    if any(s is None or s.is_empty or s.geom_type in ("Point", "MultiPoint") for s in shapes):
-        raise CountyDataError([Problem("obstacles_points", path.name)])
     kind = layer["kind"].where(layer["kind"].isin(KINDS), "other") if "kind" in layer else ["other"] * len(layer)
     names = layer["name"].fillna("").astype("str") if "name" in layer else [""] * len(layer)
     own = layer["obstacle_id"].astype("str") if "obstacle_id" in layer else None
@@ -227,17 +253,20 @@ def _sea(coast: Sequence[tuple[str, Any]], bbox: Sequence[float] | None) -> list
     long = np.hypot(*along.T)
     a, b, along, long = (v[long > 0] for v in (a, b, along, long))
     right = np.column_stack([along[:, 1], -along[:, 0]]) / long[:, None] * _BESIDE
-    tree, votes = shapely.STRtree(faces), np.zeros(len(faces))
-    for side, sign in ((right, 1), (-right, -1)):
-        _, face = tree.query(shapely.points((a + b) / 2 + side), predicate="within")
-        votes += sign * np.bincount(face, minlength=len(faces))
-    sea = faces[votes > 0]
+    tree = shapely.STRtree(faces)
+    # a coast with a loose end has land and sea in one face: nobody knows where there the sea ends
+    wet, dry = (np.bincount(tree.query(shapely.points((a + b) / 2 + side), predicate="within")[1], minlength=len(faces)) for side in (right, -right))
+    sea = faces[(wet > 0) & (dry == 0)]
     borders = shapely.STRtree(shapely.boundary(sea)) if len(sea) else None
     rows: list[tuple[str, str, str, Any]] = [(f"sea{i:04d}", "sea", "", face) for i, face in enumerate(sea)]
     # what bounds no sea is still a coast that nobody crosses
     for key, line in coast:
-        part = shapely.intersection(line, box)
-        middle = shapely.line_interpolate_point(part, 0.5, normalized=True) if part.geom_type == "LineString" and part.length else None
-        if middle is not None and (borders is None or not len(borders.query(middle, predicate="dwithin", distance=_BESIDE))):
-            rows.append((key, "sea", "", part))
+        parts = [p for p in shapely.get_parts(shapely.intersection(line, box)) if p.geom_type == "LineString" and p.length]
+        loose = [p for p in parts if borders is None or not len(borders.query(_middle(p), predicate="dwithin", distance=_BESIDE))]
+        if loose:
+            rows.append((key, "sea", "", shapely.multilinestrings(loose)))
     return rows
+
+
+def _middle(line: Any) -> Any:
+    return shapely.line_interpolate_point(line, 0.5, normalized=True)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-
-import geopandas as gpd
 import numpy as np
-import shapely
 
+from layout.barriers import Barriers, Ground, barred_ways, barriers_on
 from layout.compiled import loops
 from layout.relief import STEP_M, smooth_surface
 from layout.terrain import Terrain, clip_terrain, elevation_at, tobler_factor, transformer
@@ -21,70 +17,8 @@ _WIND = 3.5
 _STRAIGHT_ENOUGH = 1.03
 # how far beyond the straight line a way round is looked for, and the cell of ground that is known to be flat
 _ASIDE_M, _CELL_M = 300.0, 30.0
-# so far a way may lead through the water that it begins or ends in; areas of more corners are cut
-_WADE_M, _CORNERS = 100.0, 256
 # points whose elevation is looked up in one go: a bound on memory
 _CHUNK_POINTS = 2_000_000
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What lies off the road.
-
-    Parameters
-    ----------
-    terrain
-        Elevation, None where the ground counts as flat.
-    obstacles
-        Geometries that nobody crosses, in ``crs``; large areas in parts.
-    crs
-        Metric coordinate system.
-    """
-
-    terrain: Terrain | None
-    obstacles: np.ndarray
-    crs: str
-
-    @functools.cached_property
-    def tree(self) -> shapely.STRtree:
-        """Return the index of the obstacles."""
-        return shapely.STRtree(self.obstacles)
-
-
-def make_ground(terrain: Terrain | None, obstacles: gpd.GeoDataFrame | None, crs: str) -> Ground:
-    """Put elevation and obstacles together.
-
-    Parameters
-    ----------
-    terrain
-        Elevation; None counts as flat.
-    obstacles
-        Lines and areas that nobody crosses off the road, in any coordinate system.
-    crs
-        Metric coordinate system.
-
-    Returns
-    -------
-    Ground
-        For :func:`ground_minutes`.
-
-    Raises
-    ------
-    ValueError
-        If the obstacles have no coordinate system.
-
-    Examples
-    --------
-    >>> make_ground(None, None, "EPSG:4545").obstacles.size
-    0
-    """
-    if obstacles is None or not len(obstacles):
-        return Ground(terrain, np.zeros(0, object), crs)
-    if obstacles.crs is None:
-        raise ValueError("obstacles need a coordinate system")
-    shapes = shapely.make_valid(shapely.force_2d(obstacles.geometry.to_crs(crs).to_numpy()))
-    parts = shapely.get_parts(shapely.get_parts(shapes))
-    return Ground(terrain, _in_parts(parts[~shapely.is_empty(parts)]), crs)
 
 
 def least_minutes(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,6 +41,7 @@ def least_minutes(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray
 
     Examples
     --------
+    >>> from layout.barriers import make_ground
     >>> flat = make_ground(None, None, "EPSG:4545")
     >>> least_minutes(flat, np.zeros(1), np.zeros(1), np.array([300.0]), np.array([400.0]))[0].tolist()
     [30.0]
@@ -153,6 +88,7 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
 
     Examples
     --------
+    >>> from layout.barriers import make_ground
     >>> flat = make_ground(None, None, "EPSG:4545")
     >>> zero = np.zeros(1)
     >>> ground_minutes(flat, np.array([0]), zero, zero, np.array([300.0]), np.array([400.0]))[0].tolist()
@@ -174,49 +110,43 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
     return out, back
 
 
-def ground_window(ground: Ground, west: float, north: float, shape: tuple[int, int], cell_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return heights and barriers on a metric grid.
+def heights_on(ground: Ground, grid: Terrain) -> np.ndarray:
+    """Return heights on a metric grid.
 
     Parameters
     ----------
     ground
-        Elevation and obstacles.
-    west, north
-        Outer corner of the first cell in ``ground.crs``.
-    shape
-        Rows and columns.
-    cell_m
-        Size of a cell.
+        Its elevation.
+    grid
+        Cells in ``ground.crs``; elevations do not matter.
 
     Returns
     -------
-    tuple of numpy.ndarray
-        Metres, float64, smoothed as roads are, NaN where unknown, 0 on flat ground; and the cells that an obstacle touches.
+    numpy.ndarray
+        Metres, float64, smoothed as roads are, NaN where unknown, 0 on flat ground.
 
     Examples
     --------
-    >>> height, barred = ground_window(make_ground(None, None, "EPSG:4545"), 0.0, 60.0, (2, 3), 30.0)
-    >>> height.tolist(), barred.any()
-    ([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], np.False_)
+    >>> grid = Terrain(np.zeros((2, 3), "float32"), 0, 60, 30, 30, "EPSG:4545")
+    >>> heights_on(Ground(None, np.zeros(0, object), "EPSG:4545"), grid).tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    rows, columns = shape
-    grid = Terrain(np.zeros(shape, "float32"), west, north, cell_m, cell_m, ground.crs)
-    barred = _obstructed(ground, grid)
+    rows, columns = grid.elevation.shape
     if ground.terrain is None or not rows * columns:
-        return np.zeros(shape), barred
+        return np.zeros((rows, columns))
     from rasterio.transform import from_origin
     from rasterio.warp import Resampling, reproject
 
-    corners = np.array([west, west + columns * cell_m]), np.array([north, north - rows * cell_m])
+    corners = np.array([grid.west, grid.west + columns * grid.cell_x]), np.array([grid.north, grid.north - rows * grid.cell_y])
     surface = _surface(ground, *(v.ravel() for v in np.meshgrid(*corners)))
-    height = np.full(shape, np.nan, "float32")
+    height = np.full((rows, columns), np.nan, "float32")
     if surface.elevation.size:
         reproject(
             np.ascontiguousarray(surface.elevation), height, src_crs=surface.crs, dst_crs=ground.crs, src_nodata=np.nan, dst_nodata=np.nan,
             src_transform=from_origin(surface.west, surface.north, surface.cell_x, surface.cell_y),
-            dst_transform=from_origin(west, north, cell_m, cell_m), resampling=Resampling.bilinear,
+            dst_transform=from_origin(grid.west, grid.north, grid.cell_x, grid.cell_y), resampling=Resampling.bilinear,
         )  # fmt: skip
-    return height.astype(float), barred
+    return height.astype(float)
 
 
 def _straight(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -252,70 +182,6 @@ def _straight(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2
     return out, back
 
 
-def barred_ways(ground: Ground, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> np.ndarray:
-    """Say on which straight ways an obstacle lies between.
-
-    Parameters
-    ----------
-    ground
-        Its obstacles.
-    x1, y1, x2, y2
-        Points in ``ground.crs``.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool. A line within a metre of either end does not bar the way, nor does an area that it leads no more than 100 m
-        through: who stands on the bank, or in a lake by an inexact map, gets out of it.
-
-    Examples
-    --------
-    >>> barred_ways(make_ground(None, None, "EPSG:4545"), np.zeros(1), np.zeros(1), np.ones(1), np.ones(1)).tolist()
-    [False]
-    """
-    barred = np.zeros(len(x1), bool)
-    if not (len(ground.obstacles) and len(x1)):
-        return barred
-    lines = shapely.linestrings(np.stack([np.column_stack([x1, y1]), np.column_stack([x2, y2])], axis=1))
-    line, obstacle = ground.tree.query(lines, predicate="intersects")
-    met = ground.obstacles[obstacle]
-    own = np.zeros(len(line), bool)
-    for x, y in ((x1, y1), (x2, y2)):
-        own |= shapely.dwithin(met, shapely.points(x[line], y[line]), 1.0)
-    area = shapely.get_dimensions(met) == 2
-    barred[line[~own & ~area]] = True
-    # an area may lie in parts: what counts is how far the way leads through all of them, and whether it begins or ends there
-    wet, excused = np.zeros(len(x1)), np.zeros(len(x1), bool)
-    np.add.at(wet, line[area], shapely.length(shapely.intersection(lines[line[area]], met[area])))
-    np.maximum.at(excused, line[area], own[area])
-    touched = np.zeros(len(x1), bool)
-    touched[line[area]] = True
-    return barred | (touched & ~(excused & (wet <= _WADE_M)))
-
-
-def _in_parts(shapes: np.ndarray) -> np.ndarray:
-    """Cut areas with very many corners into halves, so that each is quick to look at."""
-    done, todo = [], list(shapes)
-    while todo:
-        shape = todo.pop()
-        if shapely.get_num_coordinates(shape) <= _CORNERS or shape.geom_type != "Polygon":
-            done.append(shape)
-            continue
-        west, south, east, north = shape.bounds
-        middle = ((west + east) / 2, (south + north) / 2)
-        halves = (
-            ((west, south, middle[0], north), (middle[0], south, east, north))
-            if east - west >= north - south
-            else ((west, south, east, middle[1]), (west, middle[1], east, north))
-        )
-        for half in halves:
-            parts = shapely.get_parts(shapely.intersection(shape, shapely.box(*half)))
-            todo += [p for p in parts if p.geom_type == "Polygon"]
-    out = np.empty(len(done), object)
-    out[:] = done
-    return out
-
-
 def _surface(ground: Ground, x: np.ndarray, y: np.ndarray) -> Terrain:
     if ground.terrain is None:
         raise ValueError("flat ground has no surface")
@@ -344,16 +210,32 @@ def _round_about(ground: Ground, x: float, y: float, px: np.ndarray, py: np.ndar
         slope = np.where(np.isfinite(slope), slope, 0.0)
         corners.append((row, column, run / 1000 * 60 / tobler_factor(slope), run / 1000 * 60 / tobler_factor(-slope)))
     (row, column, away, home), (to_row, to_column, from_point, to_point) = corners
-    pace = np.full(window.elevation.shape, 0.06)
-    pace[_obstructed(ground, window)] = np.inf
+    barriers = barriers_on(ground, window)
+    if len(barriers.blocked):
+        # from a point to the middles of the cells around it an obstacle may lie across, too
+        home, away = (np.where(_across(ground, window, barriers, row, column, np.array([x]), np.array([y])), np.inf, leg) for leg in (home, away))
+        legs_barred = _across(ground, window, barriers, to_row, to_column, px, py)
+        from_point, to_point = np.where(legs_barred, np.inf, from_point), np.where(legs_barred, np.inf, to_point)
+    pace = np.where(barriers.inside, np.inf, 0.06)
     seeds = np.column_stack([row[0], column[0]])
     targets = np.column_stack([to_row.ravel(), to_column.ravel()])
     minutes = spread(
         np.ascontiguousarray(window.elevation, dtype=float), pace, ~np.isnan(window.elevation), seeds, home[0] if towards else away[0], targets,
-        cell_x, cell_y, towards, True, float(straight.max()), np.zeros(0, "int32"), np.inf,
+        cell_x, cell_y, towards, True, float(straight.max()), np.zeros(0, "int32"), np.inf, barriers.blocked,
     )[0]  # fmt: skip
     legs = from_point if towards else to_point
     return (minutes[to_row, to_column] + legs).min(axis=1)
+
+
+def _across(ground: Ground, window: Terrain, barriers: Barriers, row: np.ndarray, column: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Say between which points and the middles of which cells around them an obstacle lies."""
+    out = barriers.inside[row, column]
+    at = np.nonzero(barriers.near[row, column])
+    if len(at[0]):
+        to_ground = transformer(window.crs, ground.crs)
+        cx, cy = to_ground.transform(window.west + (column[at] + 0.5) * window.cell_x, window.north - (row[at] + 0.5) * window.cell_y)
+        out[at] |= barred_ways(ground, x[at[0]], y[at[0]], cx, cy, both_ends=False)
+    return out
 
 
 def _window(ground: Ground, bounds: tuple[float, float, float, float]) -> tuple[Terrain, float, float]:
@@ -369,20 +251,3 @@ def _window(ground: Ground, bounds: tuple[float, float, float, float]) -> tuple[
     back = transformer(window.crs, ground.crs)
     x, y = back.transform(np.array([middle[0], middle[0] + window.cell_x, middle[0]]), np.array([middle[1], middle[1], middle[1] - window.cell_y]))
     return window, float(np.hypot(x[1] - x[0], y[1] - y[0])), float(np.hypot(x[2] - x[0], y[2] - y[0]))
-
-
-def _obstructed(ground: Ground, window: Terrain) -> np.ndarray:
-    rows, columns = window.elevation.shape
-    if not len(ground.obstacles):
-        return np.zeros((rows, columns), bool)
-    from rasterio.features import rasterize
-    from rasterio.transform import from_origin
-
-    corners = [window.west, window.west + columns * window.cell_x], [window.north, window.north - rows * window.cell_y]
-    x, y = transformer(window.crs, ground.crs).transform(np.array(corners[0]), np.array(corners[1]))
-    near = ground.obstacles[ground.tree.query(shapely.box(x.min(), y.min(), x.max(), y.max()))]
-    if not len(near):
-        return np.zeros((rows, columns), bool)
-    shapes = gpd.GeoSeries(near, crs=ground.crs).to_crs(window.crs)
-    transform = from_origin(window.west, window.north, window.cell_x, window.cell_y)
-    return rasterize(list(shapes), (rows, columns), transform=transform, all_touched=True, dtype="uint8").astype(bool)

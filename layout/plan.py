@@ -26,6 +26,7 @@ from layout.draws import PupilDraws, draw_pupils, split_ranges
 from layout.equity import time_distribution
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.network import prepare_network
+from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
 from layout.plausibility import population_notes
 from layout.population import project_people, project_pupils
@@ -557,6 +558,7 @@ def _manifest(
             "name": county.name, "code": county.code, "base_year": county.base_year, "base_date": county.base_date.isoformat(), "crs": county.crs,
             "roads": dict(county.roads.source) if county.roads is not None else None,
             "terrain": list(county.terrain.source) if county.terrain is not None else None,
+            "obstacles": None if county.obstacles is None else len(county.obstacles),
             "notes": [[key, dict(fields)] for key, fields in county.notes], "sources": dict(county.sources),
         },
         "years": list(years), "inputs": dict(county.inputs), "versions": {"python": platform.python_version(), **versions},
@@ -661,7 +663,8 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         **tables, roads=roads,
         terrain=_unpacked(dict(raw("terrain").iloc[0]), about["terrain"] or ()) if "terrain" in layers else None,
         boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None,
-        obstacles=raw("obstacles") if "obstacles" in layers else None, inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
+        obstacles=raw("obstacles") if "obstacles" in layers else no_obstacles(crs) if about.get("obstacles") is not None else None,
+        inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
         notes=tuple((key, fields) for key, fields in about["notes"]), sources=dict(about.get("sources", {})),
     )  # fmt: skip
     rules = raw("standards").fillna("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,48 @@ _OF_PLACES = ("population.note.sites_primary", "population.note.sites_junior", "
 Cell = tuple[object, ...]
 Line = Sequence[tuple[int, Cell]]
 Marks = Mapping[Cell, str]
+
+
+@dataclass(frozen=True)
+class Edition:
+    """For whom a file is written, and which counts they do not see.
+
+    Parameters
+    ----------
+    public
+        Whether it leaves the house. A public edition may have nothing to hide and is a public edition all the same.
+    marks
+        What stands in place of hidden counts, by cell.
+    """
+
+    public: bool
+    marks: Marks
+
+    def shown(self, cell: Cell, value: Any) -> Any:
+        """Return the mark of a hidden count, else the value."""
+        return self.marks.get(cell, value)
+
+
+def edition_of(plan: Plan, audience: str) -> Edition:
+    """Return what an audience does not see of a plan.
+
+    Parameters
+    ----------
+    plan
+        What is written.
+    audience
+        ``internal`` or ``public``.
+
+    Returns
+    -------
+    Edition
+        Nothing is hidden from an internal audience.
+
+    Examples
+    --------
+    >>> edition_of(plan, "internal").public  # doctest: +SKIP
+    """
+    return Edition(True, hidden_counts(plan)) if audience == "public" else Edition(False, {})
 
 
 def hidden_counts(plan: Plan) -> dict[Cell, str]:

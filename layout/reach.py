@@ -59,7 +59,7 @@ def nearest_labels(
         )  # fmt: skip
     arcs = network.arcs_back if towards else network.arcs
     return kernels.nearest_source(
-        *arcs, vertex, ticks, place, limit, kernels.scratch(len(arcs[0]) - 1, 2 * len(arcs[1]) + len(place)),
+        *arcs, vertex, ticks, place, limit, kernels.scratch(len(arcs[0]) - 1, len(arcs[1]) + len(place)),
     )  # fmt: skip
 
 

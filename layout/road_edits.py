@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from layout.road_edges import complete_edges
+from layout.road_edges import EDGE_TYPES, complete_edges
 from layout.road_tags import facts_of
 from layout.roads import Roads
 from layout.tables import CountyDataError, Problem
@@ -20,6 +20,9 @@ from layout.tables import CountyDataError, Problem
 _MEET_M = 30.0
 # a point on a road and a line along it are drawn about this well
 _POINT_M, _BESIDE_M = 50.0, 15.0
+# what a road gets from where it lies, and words that stand for numbers
+_OWN = ("edge_id", "from_node", "to_node", "length_m", "way_id")
+_WORDS = {"yes": 1, "true": 1, "no": 0, "false": 0, "reverse": -1}
 # crossings this near an end of a line are that end
 _SAME_M = 0.01
 
@@ -31,8 +34,9 @@ class RoadEdits:
     Parameters
     ----------
     added
-        New roads: LineStrings in any coordinate system, with ``highway`` (else ``unclassified``) and any other columns of
-        ``Roads.edges``. They join what they cross (bridges and tunnels aside) and, at their ends, what lies within 30 m.
+        New roads: LineStrings in any coordinate system, with ``highway`` (else ``unclassified``), ``kph`` (driving speed in place
+        of that of the class) and any other columns of ``Roads.edges``. They join what they cross (bridges and tunnels aside)
+        and, at their ends, what lies within 30 m.
     closed
         ``edge_id`` of edges that nobody uses.
     kph
@@ -71,7 +75,7 @@ def edits_of(text: str, roads: Roads) -> RoadEdits:
     Parameters
     ----------
     text
-        Features with a property ``action``: ``new``, a line with ``highway`` and any other column of ``Roads.edges``;
+        Features with a property ``action``: ``new``, a line with ``highway``, ``kph`` and any other column of ``Roads.edges``;
         ``close``, a point on the road to close or a line along the roads to close; ``speed``, likewise, with ``kph``. A
         point means the nearest road within 50 m, a line all roads that run along it within 15 m for most of their length.
         Empty: no edits.
@@ -98,7 +102,7 @@ def edits_of(text: str, roads: Roads) -> RoadEdits:
     try:
         found = gpd.GeoDataFrame.from_features(json.loads(text), crs=4326)
         shapes = found.geometry.to_crs(roads.crs)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
         raise CountyDataError([Problem("edits_unreadable", column="road_edits", fields={"error": str(error)})]) from error
     problems: list[Problem] = []
     closed: list[int] = []
@@ -108,25 +112,60 @@ def edits_of(text: str, roads: Roads) -> RoadEdits:
     tree = shapely.STRtree(lines)
     ids = roads.edges["edge_id"].to_numpy("int64")
     for i, (row, shape) in enumerate(zip(found.drop(columns="geometry").to_dict("records"), shapes, strict=True)):
-        action, speed = row.get("action"), pd.to_numeric(row.get("kph"), errors="coerce")
-        usable = shape is not None and not shape.is_empty and bool(np.isfinite(shape.bounds).all())
-        if action not in ("new", "close", "speed") or not usable or (action == "speed" and not 0 < speed < np.inf):
+        action = row.get("action")
+        drawn = shape is not None and shape.geom_type in ("Point", "LineString") and not shape.is_empty and bool(np.isfinite(shape.bounds).all())
+        given = {k: v for k, v in row.items() if k != "action" and v is not None and not (isinstance(v, float) and np.isnan(v))}
+        speed = _kph(given.pop("kph", None))
+        wrong = action not in ("new", "close", "speed") or not drawn or speed == 0 or (action == "speed" and np.isnan(speed))
+        facts = _facts(given) if action == "new" else {}
+        if wrong or facts is None or (action == "new" and (shape.geom_type != "LineString" or shape.length <= _SAME_M)):
             problems.append(Problem("edits_feature", row=i + 1, column="road_edits", value=str(action)))
         elif action == "new":
-            if shape.geom_type != "LineString" or shape.length <= _SAME_M:
-                problems.append(Problem("edits_feature", row=i + 1, column="road_edits", value=str(action)))
-            else:
-                kept = {k: v for k, v in row.items() if k not in ("action", "kph") and not (isinstance(v, float) and np.isnan(v))}
-                added.append({**kept, "geometry": shape})
+            added.append({**facts, "kph": speed, "geometry": shape})
         else:
             meant = ids[_meant(shape, tree, lines)]
             if not len(meant):
                 problems.append(Problem("edits_no_road", row=i + 1, column="road_edits", value=str(action)))
             closed += meant.tolist() if action == "close" else []
-            kph |= dict.fromkeys(meant.tolist(), float(speed)) if action == "speed" else {}
+            kph |= dict.fromkeys(meant.tolist(), speed) if action == "speed" else {}
     if problems:
         raise CountyDataError(problems)
     return RoadEdits(gpd.GeoDataFrame(added, geometry="geometry", crs=roads.crs) if added else None, tuple(sorted(set(closed))), kph)
+
+
+def _kph(value: object) -> float:
+    """Return a speed: NaN where none is given, 0 for one that makes no sense."""
+    if value is None:
+        return np.nan
+    number = _number(value)
+    return number if 0 < number < np.inf else 0.0
+
+
+def _number(value: object) -> float:
+    """Return a number, also from words as OSM has them; NaN for anything else."""
+    if isinstance(value, str):
+        value = _WORDS.get(value.strip().lower(), value)
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _facts(given: Mapping[str, object]) -> dict[str, object] | None:
+    """Return what is told of a new road as columns of the edges, None where a value is not of its column's kind."""
+    out: dict[str, object] = {}
+    for name, value in given.items():
+        kind = EDGE_TYPES.get(name)
+        if kind is None or name in _OWN:
+            continue
+        if kind == "str":
+            out[name] = str(value)
+            continue
+        number = _number(value)
+        if not np.isfinite(number) or (kind == "bool" and number not in (0, 1)) or (kind == "int64" and number not in (-1, 0, 1)):
+            return None
+        out[name] = bool(number) if kind == "bool" else int(number) if kind == "int64" else number
+    return out
 
 
 def _meant(shape: shapely.Geometry, tree: shapely.STRtree, lines: np.ndarray) -> np.ndarray:
@@ -184,6 +223,8 @@ def apply_edits(roads: Roads, edits: RoadEdits) -> EditedRoads:
     closed, kph = np.zeros(count, bool), np.full(count, np.nan)
     closed[:old] = np.isin(ids, [int(i) for i in edits.closed])
     kph[:old] = pd.Series({int(k): float(v) for k, v in edits.kph.items()}, dtype=float).reindex(ids).to_numpy(float)
+    if count > old and edits.added is not None and "kph" in edits.added:
+        kph[old:] = edits.added["kph"].to_numpy(float)
     return EditedRoads(roads, {row: sorted({*shares}) for row, shares in cuts.items()}, tuple(links), closed, kph)
 
 

@@ -11,6 +11,9 @@ from layout.network import Network
 from layout.pace import NEVER, Ways, ticks_at
 from layout.search import Standing
 
+# shares that differ by less are one point: the position of a place among all pieces has lost its last bits
+_SAME = 1e-9
+
 
 @dataclass(frozen=True)
 class Roadside:
@@ -144,8 +147,8 @@ def along_roads(
     strands = ways.by_piece
     to_ahead, to_behind = standing.ahead[at] - strands.ahead[piece], standing.behind[at] - strands.behind[piece]
     gap, sign = road.part[point] - (standing.at[at] - piece), 1 if towards else -1
-    forward = np.where((sign * gap <= 0) & (ways.ticks[piece] < NEVER), sign * (to_ahead - road.ahead[point]), NEVER)
-    backward = np.where((sign * gap >= 0) & (ways.ticks_back[piece] < NEVER), sign * (road.behind[point] - to_behind), NEVER)
+    forward = np.where((sign * gap <= _SAME) & (ways.ticks[piece] < NEVER), sign * (to_ahead - road.ahead[point]), NEVER)
+    backward = np.where((sign * gap >= -_SAME) & (ways.ticks_back[piece] < NEVER), sign * (road.behind[point] - to_behind), NEVER)
     found.append((point, np.maximum(np.minimum(forward, backward), 0) + standing.ground[at], standing.place[at]))
     point, ticks, place = (np.concatenate(parts) for parts in zip(*found, strict=True))
     known = ticks < NEVER

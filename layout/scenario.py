@@ -84,18 +84,11 @@ def read_scenario(path: str | Path) -> Scenario:
     except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CountyDataError([Problem("not_toml", path.name, fields={"error": str(error)})]) from error
     given = given if isinstance(given, dict) else {}
-    problems = []
+    problems: list[Problem] = []
     if given.pop("format", FORMAT) != FORMAT:
         problems.append(Problem("newer_format", path.name, column="format", fields={"known": FORMAT}))
     settings = asdict(Scenario(name=path.stem)) | given
-    named = str(settings["road_edits"])
-    if named and not named.lstrip().startswith("{"):
-        # only a file beside the scenario: no way out of its folder
-        beside = path.parent / named
-        if beside.resolve().parent == path.parent.resolve() and beside.is_file():
-            settings["road_edits"] = beside.read_text(encoding="utf-8-sig")
-        else:
-            problems.append(Problem("no_file", path.name, column="road_edits", value=named))
+    settings["road_edits"] = _edits_beside(path, settings["road_edits"], problems)
     problems += _problems(settings, path.name)
     if problems:
         raise CountyDataError(problems)
@@ -130,6 +123,29 @@ def check_scenario(scenario: Scenario | None) -> Scenario:
     if problems:
         raise CountyDataError(problems)
     return scenario
+
+
+def _edits_beside(path: Path, given: object, problems: list[Problem]) -> object:
+    """Return edits of roads as the text that was given, or of the file beside the scenario that it names."""
+    if isinstance(given, dict):
+        # as a map saves them
+        return json.dumps(given, ensure_ascii=False, sort_keys=True)
+    if not isinstance(given, str) or not given or given.lstrip().startswith("{"):
+        return given
+    try:
+        # only a file beside the scenario: no way out of its folder
+        beside = (path.parent / given).resolve()
+        if beside.parent == path.parent.resolve() and beside.is_file():
+            text = beside.read_bytes()
+            try:
+                return text.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                return text.decode("gb18030")
+    except (OSError, ValueError):
+        # a text that is no name, or a file that cannot be read
+        pass
+    problems.append(Problem("no_file", path.name, column="road_edits", value=given[:80]))
+    return ""
 
 
 def _problems(settings: dict[str, object], file: str) -> list[Problem]:

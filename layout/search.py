@@ -310,8 +310,8 @@ def reach_ends(strands: Strands, standing: Standing, *, away: bool) -> tuple[np.
     else:
         tail = standing.ahead - strands.ahead[first], shut_ahead[np.maximum(standing.high, first)] > shut_ahead[first]
         head = strands.behind[last] - standing.behind, shut_behind[last] > shut_behind[np.minimum(standing.low, last)]
-    # who stands at one end gets to the other over the network
-    open_ = ~np.concatenate([tail[1] | ((head[0] == 0) & ~head[1] & (tail[0] > 0)), head[1] | ((tail[0] == 0) & ~tail[1])])
+    # who stands at one end gets to the other over the network; a way of no ticks is not yet the end
+    open_ = ~np.concatenate([tail[1] | (standing.at >= last), head[1] | (standing.at <= first)])
     ends = np.concatenate([strands.tail[standing.strand], strands.head[standing.strand]]).astype("int64")
     return np.tile(standing.place, 2)[open_], ends[open_], (np.concatenate([tail[0], head[0]]) + np.tile(standing.ground, 2))[open_]
 

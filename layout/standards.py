@@ -16,6 +16,9 @@ import pandas as pd
 from layout import messages
 from layout.tables import CountyDataError, Problem, band_of
 
+# what is divided by: fewer than one of them is none
+_AT_LEAST_ONE = frozenset({"bus.runs", "bus.occupants.max"})
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -199,7 +202,7 @@ def _overlaid(rule: Rule, entry: Mapping[str, object]) -> tuple[Problem | None, 
         if not isinstance(value, str):
             return Problem("bad_standard", column=rule.key, value=str(value), fields={"unit": rule.unit}), rule
         new: float | str = value
-    elif number is None or not np.isfinite(number) or number < 0:
+    elif number is None or not np.isfinite(number) or number < 0 or (number < 1 and rule.key in _AT_LEAST_ONE):
         return Problem("bad_standard", column=rule.key, value=str(value), fields={"unit": rule.unit}), rule
     else:
         new = number

@@ -381,11 +381,17 @@ def snap(roads: Roads, places: gpd.GeoDataFrame, *, mode: str = "walk") -> gpd.G
 
 def _most(network: Network, minutes: float | None) -> int:
     """Return the most ticks within so many minutes, what is spent once a trip taken off."""
-    return NEVER - 1 if minutes is None else min(NEVER - 1, math.floor((minutes - network.fixed_minutes) * TICKS))
+    if minutes is None or minutes == math.inf:
+        return NEVER - 1
+    if not minutes >= 0:
+        raise ValueError(f"minutes must be at least 0, not {minutes}")
+    return min(NEVER - 1, math.floor((minutes - network.fixed_minutes) * TICKS))
 
 
 def _search(a: Joined, b: Joined, limit: float, *, uncapped: bool = False, often: bool = False) -> tuple[np.ndarray, int, int]:
     """Return ticks between places, the ticks once a trip besides, and the most that is within the limit."""
+    if not limit >= 0:
+        raise ValueError(f"limit must be at least 0, not {limit}")
     fixed = round(a.network.fixed_minutes * TICKS)
     # what rounds to the limit is within it
     most = min(NEVER - 1, math.floor((limit + 0.5 * 10**-_DECIMALS) * TICKS) - fixed if math.isfinite(limit) else NEVER - 1)

@@ -17,9 +17,9 @@ from layout.privacy import (
     AUDIENCES,
     PLACED,
     WITHOUT,
-    Marks,
+    Edition,
+    edition_of,
     headline_cell,
-    hidden_counts,
     proposal_cell,
     records,
     relocation_sites,
@@ -89,8 +89,8 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     """
     if audience not in AUDIENCES:
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
-    marks = hidden_counts(plan) if audience == "public" else {}
-    makers: list[Callable[[Plan, str, Marks], _Page]]
+    edition = edition_of(plan, audience)
+    makers: list[Callable[[Plan, str, Edition], _Page]]
     makers = [
         _townships,
         _forecast,
@@ -106,7 +106,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
         _standards,
         _sources,
     ]
-    pages = [_guide(plan, lang, audience, marks), *(make(plan, lang, marks) for make in makers)]
+    pages = [_guide(plan, lang, audience, edition), *(make(plan, lang, edition) for make in makers)]
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -137,17 +137,17 @@ def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal"
     --------
     >>> summary_sentence(plan, lang="en")  # doctest: +SKIP
     """
-    return _summary(plan, lang, hidden_counts(plan) if audience == "public" else {})
+    return _summary(plan, lang, edition_of(plan, audience))
 
 
-def _summary(plan: Plan, lang: str, marks: Marks) -> str:
+def _summary(plan: Plan, lang: str, edition: Edition) -> str:
     base, last = plan.county.base_year, max(plan.years)
     rows = {(r["view"], r["year"]): r for r in records(plan.summary)}
     nothing = dict.fromkeys(["pupils", "beyond_limit", *WITHOUT, "oversized_classes"], 0)
     before, idle, after = (rows.get(key, nothing) for key in (("today", base), ("today", last), ("planned", last)))
 
     def shown(view: str, year: int, measure: str, value: float) -> str:
-        return marks.get(("H", view, year, measure), f"{int(value):,}")
+        return edition.shown(("H", view, year, measure), f"{int(value):,}")
 
     return messages.text(
         "workbook.summary", lang, name=plan.county.name, base=base, year=last, pupils=shown("", last, "pupils", idle["pupils"]),
@@ -200,13 +200,13 @@ def _view_prefix(plan: Plan, view: str, year: int, lang: str) -> str:
 # --- the sheets
 
 
-def _guide(plan: Plan, lang: str, audience: str, marks: Marks) -> _Page:
+def _guide(plan: Plan, lang: str, audience: str, edition: Edition) -> _Page:
     county, manifest = plan.county, plan.manifest
     solve = manifest.get("solve")
     rows: list[tuple[str, object]] = [
         ("stamp", messages.text(f"workbook.stamp.{audience}", lang)), ("what", messages.text("workbook.what", lang)),
         ("county", f"{county.name} {county.code}".strip()), ("base_year", str(county.base_year)),
-        ("years", ", ".join(str(y) for y in plan.years)), ("summary", _summary(plan, lang, marks)),
+        ("years", ", ".join(str(y) for y in plan.years)), ("summary", _summary(plan, lang, edition)),
     ]  # fmt: skip
     # the levels of the solve are counts of children: an internal matter
     solved = solve if isinstance(solve, Mapping) else {}
@@ -250,7 +250,7 @@ def _assumptions(plan: Plan, lang: str) -> list[str]:
     return out
 
 
-def _townships(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _townships(plan: Plan, lang: str, edition: Edition) -> _Page:
     measures = (*PLACED, *WITHOUT)
     names = {"": messages.text("workbook.whole_county", lang)} | _township_names(plan)
     views, columns = ("today", "planned"), ["pupils", "away", *measures]
@@ -263,7 +263,7 @@ def _townships(plan: Plan, lang: str, marks: Marks) -> _Page:
             row: dict[str, object] = {"year": year, "township": names.get(township, township), "band": messages.text(f"band.{band}", lang)}
             for view in views:
                 counts = found.get((view, township, year, band), {})
-                shown = {m: marks.get(headline_cell(view, township, year, band, m), counts[m]) for m in columns if counts}
+                shown = {m: edition.shown(headline_cell(view, township, year, band, m), counts[m]) for m in columns if counts}
                 row |= {m if m in ("pupils", "away") else f"{view}.{m}": value for m, value in shown.items()}
             rows.append(row)
     fields = [_Field("year", _head(plan, lang, "headline", "year"), "year"), _Field("township", _head(plan, lang, "townships", "name"))]
@@ -274,8 +274,8 @@ def _townships(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("townships", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
-def _forecast(plan: Plan, lang: str, marks: Marks) -> _Page:
-    table = plan.forecast[plan.forecast["level"].isin(["county"] if marks else ["county", "township"])]
+def _forecast(plan: Plan, lang: str, edition: Edition) -> _Page:
+    table = plan.forecast[plan.forecast["level"].isin(["county"] if edition.public else ["county", "township"])]
     names = {"": messages.text("workbook.whole_county", lang)} | _township_names(plan)
     order = {group: i for i, group in enumerate(("all", "primary", *BANDS))}
     table = table[table["group"].isin(order)]
@@ -285,7 +285,7 @@ def _forecast(plan: Plan, lang: str, marks: Marks) -> _Page:
         label("forecast", "group", group, lang) for group in table["group"]], "year": table["year"]})  # fmt: skip
     for column in columns:
         frame[column] = table[column].round()
-    if marks:
+    if edition.public:
         # a sum of the whole county that is itself small
         frame = frame[(table["pupils"] >= plan.standards["privacy.small_count"]).to_numpy()].reset_index(drop=True)
     else:
@@ -293,11 +293,11 @@ def _forecast(plan: Plan, lang: str, marks: Marks) -> _Page:
     fields = [_Field("township", _head(plan, lang, "townships", "name")), _Field("group", _head(plan, lang, "forecast", "group"))]
     fields += [_Field("year", _head(plan, lang, "forecast", "year"), "year")]
     fields += [_Field(c, _head(plan, lang, "forecast", c), "int") for c in columns if table[c].notna().any()]
-    fields += [] if marks else [_Field("noise", _head(plan, lang, "forecast", "noise"))]
+    fields += [] if edition.public else [_Field("noise", _head(plan, lang, "forecast", "noise"))]
     return _Page("forecast", tuple(fields), frame[[f.name for f in fields]], 3)
 
 
-def _schools(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _schools(plan: Plan, lang: str, edition: Edition) -> _Page:
     county, base, last = plan.county, plan.county.base_year, max(plan.years)
     plain = ["school_id", "name", "kind", "urban_rural", "owner", "status"]
     numbers = ["first_grade", "last_grade", "rooms", "expandable_rooms", "beds", "boarders", "teachers", "site_area_m2"]
@@ -307,10 +307,10 @@ def _schools(plan: Plan, lang: str, marks: Marks) -> _Page:
     frame["township"] = county.schools["township_id"].map(_township_names(plan)).fillna(county.schools["township_id"])
     for column in plain[2:]:
         frame[column] = [label("schools", column, value, lang) for value in frame[column]]
-    boarders = [marks.get(("B", s), n) for s, n in zip(frame["school_id"], frame["boarders"], strict=True)]
+    boarders = [edition.shown(("B", s), n) for s, n in zip(frame["school_id"], frame["boarders"], strict=True)]
     frame["boarders"] = pd.Series(boarders, index=frame.index, dtype=object)
     for name, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
-        totals = _school_totals(plan, outcome.view, outcome.classes, year, lang, marks)
+        totals = _school_totals(plan, outcome.view, outcome.classes, year, lang, edition)
         prefix = _view_prefix(plan, outcome.view, year, lang)
         for column in ("pupils", "classes", "largest_class", "tier", "oversized_classes", "rooms_missing"):
             fields.append(_Field(f"{name}.{column}", _head(plan, lang, "classes", column, prefix), "text" if column == "tier" else "int"))
@@ -318,28 +318,28 @@ def _schools(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("schools", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
-def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang: str, marks: Marks) -> dict[str, dict[str, object]]:
-    least = plan.standards["privacy.small_count"] if marks else 0
+def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang: str, edition: Edition) -> dict[str, dict[str, object]]:
+    least = plan.standards["privacy.small_count"] if edition.public else 0
     out: dict[str, dict[str, object]] = {}
     for school, rows in classes[classes["year"] == year].groupby("school_id", observed=True):
         largest = max(records(rows), key=lambda r: r["largest_class"])
         total = ("S", view, year, school)
         # the largest class is named only where the class it is may be named
-        closed = marks.get(("C", view, year, school, largest["class_group"])) or marks.get(total)
+        closed = edition.marks.get(("C", view, year, school, largest["class_group"])) or edition.marks.get(total)
         if not closed and 0 < largest["largest_class"] < least:
             closed = messages.text("privacy.small", lang, least=int(least))
         out[str(school)] = {
-            "pupils": marks.get(total, int(rows["pupils"].sum())), "classes": int(rows["classes"].sum()),
+            "pupils": edition.shown(total, int(rows["pupils"].sum())), "classes": int(rows["classes"].sum()),
             "largest_class": closed or int(largest["largest_class"]), "tier": label("classes", "tier", largest["tier"], lang),
             "oversized_classes": int(rows["oversized_classes"].sum()), "rooms_missing": int(rows["rooms_missing"].max()),
         }  # fmt: skip
     return out
 
 
-def _classes(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _classes(plan: Plan, lang: str, edition: Edition) -> _Page:
     base, last = plan.county.base_year, max(plan.years)
     names = _school_names(plan)
-    least = int(plan.standards["privacy.small_count"]) if marks else 0
+    least = int(plan.standards["privacy.small_count"]) if edition.public else 0
     rows: dict[tuple[str, str], dict[str, object]] = {}
     fields = [_Field("school_id", _head(plan, lang, "classes", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
     fields.append(_Field("class_group", _head(plan, lang, "classes", "class_group"), "int"))
@@ -351,7 +351,7 @@ def _classes(plan: Plan, lang: str, marks: Marks) -> _Page:
         for found in records(outcome.classes[outcome.classes["year"] == year]):
             group = str(found["class_group"])
             row = rows.setdefault((str(found["school_id"]), group), {"class_group": int(group) if group.isdigit() else group})
-            closed = marks.get(("C", outcome.view, year, found["school_id"], found["class_group"]))
+            closed = edition.marks.get(("C", outcome.view, year, found["school_id"], found["class_group"]))
             values = {c: found[c] for c in shown} | {"tier": label("classes", "tier", found["tier"], lang)}
             if closed:
                 values |= {"pupils": closed, "class_size": closed, "largest_class": closed}
@@ -364,7 +364,7 @@ def _classes(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("classes", tuple(fields), frame, 3)
 
 
-def _villages(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _villages(plan: Plan, lang: str, edition: Edition) -> _Page:
     places = {p["settlement_id"]: (p["name"], p["township_id"]) for p in records(plan.county.settlements[["settlement_id", "name", "township_id"]])}
     townships, schools = _township_names(plan), _school_names(plan)
     rows = []
@@ -376,7 +376,7 @@ def _villages(plan: Plan, lang: str, marks: Marks) -> _Page:
             rows.append(
                 row | {
                     "scheme": scheme, "name": name, "township": townships.get(township, township), "band": messages.text(f"band.{row['band']}", lang),
-                    "status": label("assignment", "status", row["status"], lang), "pupils": marks.get(cell, row["pupils"]),
+                    "status": label("assignment", "status", row["status"], lang), "pupils": edition.shown(cell, row["pupils"]),
                     "school": "、".join(schools.get(s, s) for s in row["school_ids"]),
                 }
             )  # fmt: skip
@@ -391,7 +391,7 @@ def _villages(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("villages", fields, pd.DataFrame(rows, columns=[f.name for f in fields]), 4)
 
 
-def _proposals(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _proposals(plan: Plan, lang: str, edition: Edition) -> _Page:
     names, townships = _school_names(plan), _township_names(plan)
     home = dict(zip(plan.candidates["school_id"], plan.candidates["township_id"], strict=True))
     home |= dict(zip(plan.schools["school_id"], plan.schools["township_id"], strict=True))
@@ -400,7 +400,7 @@ def _proposals(plan: Plan, lang: str, marks: Marks) -> _Page:
     for found in records(pd.DataFrame(plan.proposals.drop(columns="geometry"))):
         school, reason = str(found["school_id"]), str(found[f"reason_{lang}"])
         clauses = [c.strip() for c in str(found["clauses"]).split(";") if c.strip()]
-        beds = marks.get(("D", school, found["year"], found["action"]), found["beds"])
+        beds = edition.shown(("D", school, found["year"], found["action"]), found["beds"])
         # the money for a few beds says how many they are
         found |= {"beds": beds, "cost_yuan": messages.text("privacy.hidden", lang) if beds != found["beds"] else found["cost_yuan"]}
         gates = [g.strip() for g in str(found["gates"]).split(";") if g.strip()]
@@ -408,7 +408,8 @@ def _proposals(plan: Plan, lang: str, marks: Marks) -> _Page:
             found | {
                 "name": names.get(school, school), "township": townships.get(home.get(school, ""), home.get(school, "")),
                 "action": label("proposals", "action", found["action"], lang), "role": label("proposals", "role", found["role"], lang),
-                "pupils": marks.get(proposal_cell(plan, school, found["year"]), found["pupils"]), "reason": round_people(reason) if marks else reason,
+                "pupils": edition.shown(proposal_cell(plan, school, found["year"]), found["pupils"]),
+                "reason": round_people(reason) if edition.public else reason,
                 "clauses": "\n".join(rules[c].cite(lang) if c in rules else c for c in clauses), "gates": "\n".join(_gate(g, lang) for g in gates),
             }
         )  # fmt: skip
@@ -429,24 +430,24 @@ def _gate(key: str, lang: str) -> str:
     return messages.catalogue(lang).get(f"gate.{key}", key)
 
 
-def _must_stay(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _must_stay(plan: Plan, lang: str, edition: Edition) -> _Page:
     table, names = plan.must_stay, _school_names(plan)
     frame = pd.DataFrame(table[["school_id", "year", "pupils", "next_minutes"]])
     frame["name"] = [names.get(s, s) for s in frame["school_id"]]
-    frame["pupils"] = pd.Series([marks.get(("K", r["school_id"], r["year"]), r["pupils"]) for r in records(table)], dtype=object)
+    frame["pupils"] = pd.Series([edition.shown(("K", r["school_id"], r["year"]), r["pupils"]) for r in records(table)], dtype=object)
     fields = [_Field("school_id", _head(plan, lang, "must_stay", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
     fields += [_Field("year", _head(plan, lang, "must_stay", "year"), "year"), _Field("pupils", _head(plan, lang, "must_stay", "pupils"), "int")]
     fields.append(_Field("next_minutes", _head(plan, lang, "must_stay", "next_minutes"), "minutes"))
     return _Page("must_stay", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
-def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _sites(plan: Plan, lang: str, edition: Edition) -> _Page:
     frame, names = relocation_sites(plan), _school_names(plan)
     ids = frame["settlement_id"]
     frame["township"] = frame["township_id"].map(_township_names(plan)).fillna(frame["township_id"])
     rows = records(frame)
     for row in rows:
-        row |= {column: marks.get(cell, row[column]) for cell, column in site_cells(row["settlement_id"]).items()}
+        row |= {column: edition.shown(cell, row[column]) for cell, column in site_cells(row["settlement_id"]).items()}
     frame = pd.DataFrame(rows, columns=frame.columns)
     for view in ("today", "planned"):
         found = [_nearest(plan, i, None if view == "today" else max(plan.years)) for i in ids]
@@ -463,7 +464,7 @@ def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
         fields.append(_Field(f"minutes_{view}", prefix + messages.text("workbook.head.nearest_minutes", lang), "minutes"))
     # ratios to persons that are shown would give a hidden count away
     checked = plan.site_pupils[plan.site_pupils["year"] == max(plan.years)]
-    for stage in () if marks else sorted(set(checked["stage"]), reverse=True):
+    for stage in () if edition.public else sorted(set(checked["stage"]), reverse=True):
         rows = checked[checked["stage"] == stage].set_index("settlement_id")
         for column in ("per_thousand", "prior_low", "prior_high", "difference"):
             frame[f"{stage}.{column}"] = frame["settlement_id"].map(rows[column])
@@ -472,14 +473,14 @@ def _sites(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
-def _in_tens(count: int, least: int, marks: Marks) -> int | str:
+def _in_tens(count: int, least: int, edition: Edition) -> int | str:
     """Return a count as it is, or for the public in tens, small ones hidden."""
-    if not marks:
+    if not edition.public:
         return count
     return f"<{least}" if count < least else round(count / 10) * 10
 
 
-def _times(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _times(plan: Plan, lang: str, edition: Edition) -> _Page:
     least = int(plan.standards["privacy.small_count"])
     order = {band: i for i, band in enumerate(BANDS)}
     rows = [
@@ -487,30 +488,30 @@ def _times(plan: Plan, lang: str, marks: Marks) -> _Page:
             **r,
             "view": label("time_distribution", "view", r["view"], lang),
             "band": messages.text(f"band.{r['band']}", lang),
-            "pupils": _in_tens(r["pupils"], least, marks),
+            "pupils": _in_tens(r["pupils"], least, edition),
         }
         for r in sorted(records(plan.time_distribution), key=lambda r: (r["year"], r["view"] != "today", order[r["band"]]))
         # the ways of a few children are theirs
-        if not (marks and r["pupils"] < least)
+        if not (edition.public and r["pupils"] < least)
     ]
     fields = [_Field("year", _head(plan, lang, "time_distribution", "year"), "year"), _Field("view", _head(plan, lang, "time_distribution", "view"))]
     fields += [
         _Field("band", _head(plan, lang, "time_distribution", "band")),
         _Field("pupils", _head(plan, lang, "time_distribution", "pupils"), "int"),
     ]
-    longest = () if marks else ("longest",)
+    longest = () if edition.public else ("longest",)
     fields += [_Field(c, _head(plan, lang, "time_distribution", c), "minutes") for c in ("mean", "median", "p90", *longest, "worst_tenth")]
     fields.append(_Field("gini", _head(plan, lang, "time_distribution", "gini"), "share"))
     return _Page("times", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
-def _sensitivity(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _sensitivity(plan: Plan, lang: str, edition: Edition) -> _Page:
     least = int(plan.standards["privacy.small_count"])
     found: dict[tuple[int, str, str], dict[str, object]] = {}
     for r in records(plan.sensitivity):
-        row = found.setdefault((r["year"], r["view"], r["band"]), {"pupils": _in_tens(r["pupils"], least, marks)})
+        row = found.setdefault((r["year"], r["view"], r["band"]), {"pupils": _in_tens(r["pupils"], least, edition)})
         # differences between cases would tell of the few who depend on a bus
-        row[r["case"]] = _in_tens(r["within"], least, marks)
+        row[r["case"]] = _in_tens(r["within"], least, edition)
     order = {band: i for i, band in enumerate(BANDS)}
     rows = [
         {**row, "year": year, "view": label("sensitivity", "view", view, lang), "band": messages.text(f"band.{band}", lang)}
@@ -523,10 +524,10 @@ def _sensitivity(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("sensitivity", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
-def _buses(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _buses(plan: Plan, lang: str, edition: Edition) -> _Page:
     names, least = _school_names(plan), int(plan.standards["privacy.small_count"])
     rows = [
-        {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": _in_tens(r["riders"], least, marks),
+        {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": _in_tens(r["riders"], least, edition),
          "enough_riders": messages.text(f"workbook.{'yes' if r['enough_riders'] else 'no'}", lang)}
         for r in records(plan.bus_services)
     ]  # fmt: skip
@@ -537,7 +538,7 @@ def _buses(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("buses", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
 
 
-def _standards(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _standards(plan: Plan, lang: str, edition: Edition) -> _Page:
     rows = []
     for rule in plan.standards.rules.values():
         mark = messages.text("workbook.unverified" if rule.verified == "U" else "workbook.verified", lang)
@@ -549,14 +550,14 @@ def _standards(plan: Plan, lang: str, marks: Marks) -> _Page:
     return _Page("standards", fields, pd.DataFrame(rows, columns=list(names)), 2)
 
 
-def _sources(plan: Plan, lang: str, marks: Marks) -> _Page:
+def _sources(plan: Plan, lang: str, edition: Edition) -> _Page:
     county = plan.county
     rows: list[tuple[str, str, str]] = [(messages.text("workbook.source.file", lang), name, sha) for name, sha in county.inputs.items()]
     if county.roads is not None and county.roads.source.get("attribution"):
         rows += [(messages.text("workbook.source.roads", lang), county.roads.source.get("attribution", ""), county.roads.source.get("sha256", ""))]
     if county.terrain is not None:
         rows += [(messages.text("workbook.source.terrain", lang), name, "") for name in county.terrain.source]
-    notes = shown_notes(plan, "public" if marks else "internal")
+    notes = shown_notes(plan, "public" if edition.public else "internal")
     rows += [(messages.text("workbook.source.note", lang), sentence, "") for sentence in describe(notes, lang)]
     rows += [(messages.text("workbook.source.assumption", lang), sentence, "") for sentence in _assumptions(plan, lang)]
     versions = plan.manifest.get("versions")

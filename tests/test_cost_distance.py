@@ -277,6 +277,9 @@ def test_nothing_given_is_changed_and_answers_are_repeated_exactly():
     np.testing.assert_array_equal((z, speed), before)
 
 
+free = np.zeros((0, 1), "uint32")
+
+
 def prepared(size, seed=0):
     rng = np.random.default_rng(seed)
     return rng.normal(0, 5, (size, size)), 0.06 / rng.uniform(2, 5, (size, size)), np.ones((size, size), bool)
@@ -286,17 +289,17 @@ def prepared(size, seed=0):
 def test_the_kernel_stops_once_its_targets_are_settled(towards):
     ground = prepared(60)
     seeds, none, nobody = np.array([[30, 30]]), np.empty((0, 2), np.int64), np.zeros(0, "int32")
-    full = spread(*ground, seeds, np.zeros(1), none, 30.0, 30.0, towards, True, np.inf, nobody, np.inf)[0]
+    full = spread(*ground, seeds, np.zeros(1), none, 30.0, 30.0, towards, True, np.inf, nobody, np.inf, free)[0]
     targets = np.array([[30, 36], [25, 30], [30, 36]])
-    part = spread(*ground, seeds, np.zeros(1), targets, 30.0, 30.0, towards, True, np.inf, nobody, np.inf)[0]
+    part = spread(*ground, seeds, np.zeros(1), targets, 30.0, 30.0, towards, True, np.inf, nobody, np.inf, free)[0]
     settled = np.isfinite(part)
     assert settled[tuple(targets.T)].all() and settled.mean() < 0.5
     np.testing.assert_array_equal(part[settled], full[settled])
     # a target that no one reaches does not keep the others from their minutes; targets on barriers only: nothing to do
     ground[1][0, 0] = np.nan
-    both = spread(*ground, seeds, np.zeros(1), np.array([[0, 0], [30, 36]]), 30.0, 30.0, towards, True, np.inf, nobody, np.inf)[0]
+    both = spread(*ground, seeds, np.zeros(1), np.array([[0, 0], [30, 36]]), 30.0, 30.0, towards, True, np.inf, nobody, np.inf, free)[0]
     assert both[30, 36] == full[30, 36] and np.isfinite(both).mean() < 0.5
-    assert not np.isfinite(spread(*ground, seeds, np.zeros(1), np.array([[0, 0]]), 30.0, 30.0, towards, True, np.inf, nobody, np.inf)[0]).any()
+    assert not np.isfinite(spread(*ground, seeds, np.zeros(1), np.array([[0, 0]]), 30.0, 30.0, towards, True, np.inf, nobody, np.inf, free)[0]).any()
 
 
 @pytest.mark.parametrize("towards", [True, False])
@@ -304,15 +307,15 @@ def test_every_cell_belongs_to_the_seed_it_is_nearest_to(towards):
     ground = prepared(50, 7)
     seeds, none = np.array([[5, 5], [40, 12], [22, 47]]), np.empty((0, 2), np.int64)
     begin = np.array([0.0, 3.0, 1.0])
-    both = spread(*ground, seeds, begin, none, 30.0, 30.0, towards, True, 9.0, np.array([7, 3, 9], "int32"), np.inf)
+    both = spread(*ground, seeds, begin, none, 30.0, 30.0, towards, True, 9.0, np.array([7, 3, 9], "int32"), np.inf, free)
     nobody = np.zeros(0, "int32")
     each = np.stack([
-        spread(*ground, seeds[[i]], begin[[i]], none, 30.0, 30.0, towards, True, 9.0, nobody, np.inf)[0] for i in range(3)
+        spread(*ground, seeds[[i]], begin[[i]], none, 30.0, 30.0, towards, True, 9.0, nobody, np.inf, free)[0] for i in range(3)
     ])  # fmt: skip
     np.testing.assert_array_equal(both[0], each.min(axis=0))
     np.testing.assert_array_equal(both[1], np.where(np.isfinite(both[0]), np.array([7, 3, 9])[each.argmin(axis=0)], -1))
     assert (both[1] == -1).any() and len(np.unique(both[1])) == 4
-    one = spread(*ground, seeds[:1], np.zeros(1), none, 30.0, 30.0, towards, True, np.inf, np.zeros(1, "int32"), 600.0)
+    one = spread(*ground, seeds[:1], np.zeros(1), none, 30.0, 30.0, towards, True, np.inf, np.zeros(1, "int32"), 600.0, free)
     away = np.hypot(*(np.indices((50, 50)) - 5)) * 30
     np.testing.assert_array_equal(np.isfinite(one[0]), away <= 600)
 
@@ -321,7 +324,7 @@ def test_the_kernel_gives_the_same_from_threads():
     none, nobody = np.empty((0, 2), np.int64), np.zeros(0, "int32")
 
     def run(seed):
-        return spread(*prepared(40, seed % 5), np.array([[seed % 7, 3]]), np.zeros(1), none, 30.0, 30.0, True, True, 20.0, nobody, np.inf)[0]
+        return spread(*prepared(40, seed % 5), np.array([[seed % 7, 3]]), np.zeros(1), none, 30.0, 30.0, True, True, 20.0, nobody, np.inf, free)[0]
 
     with ThreadPoolExecutor(4) as pool:
         for seed, answer in enumerate(pool.map(run, range(40))):

@@ -14,10 +14,10 @@ from test_travel import make_roads, places
 
 import layout
 from conftest import CRS, EAST, NORTH
+from layout.barriers import barred_ways, make_ground
 from layout.county import read_county, write_county
 from layout.network import prepare_network
 from layout.obstacles import in_water, read_obstacles
-from layout.open_ground import barred_ways, make_ground
 from layout.tables import CountyDataError
 from layout.travel import travel_matrix
 
@@ -102,7 +102,7 @@ def test_the_sea_is_on_the_right_of_the_coast(tmp_path):
 def test_a_coast_with_loose_ends_still_bars_the_way(tmp_path):
     path = extract(tmp_path / "a.osm", [([(107.0, 26.0), (107.1, 26.0), (107.2, 26.05)], {"natural": "coastline"})])
     found = read_obstacles(path, bbox=(106.9, 25.9, 107.3, 26.2))
-    assert found.kind.tolist() == ["sea"] and found.geom_type.tolist() == ["LineString"]
+    assert found.kind.tolist() == ["sea"] and found.geom_type.tolist() == ["MultiLineString"]
 
 
 def test_layers_of_a_gis(tmp_path):

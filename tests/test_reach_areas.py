@@ -260,3 +260,37 @@ def test_ground_of_grande_comore():
     assert shapely.coverage_is_valid(areas.geometry.to_numpy())
     own = gpd.sjoin(points, areas, predicate="within").set_index("id").place_id
     assert (own == pd.Series(np.array(schools.ids)[minutes.argmin(axis=1)], index=list(some.ids)).reindex(own.index)).mean() > 0.96
+
+
+@pytest.mark.parametrize("away", [10, 20, 30, 45])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("direction", [0.0, 0.7])
+def test_a_road_along_a_river_lies_in_its_own_ground_and_the_far_bank_does_not(away, both, direction):
+    def turned(x, y):
+        return EAST + x * math.cos(direction) - y * math.sin(direction), NORTH + x * math.sin(direction) + y * math.cos(direction)
+
+    roads = make_roads({0: turned(0, 0), 1: turned(6000, 0)}, [{"from_node": 0, "to_node": 1}])
+    banks = [LineString([turned(-3000, s * away), turned(9000, s * away)]) for s in ((1, -1) if both else (1,))]
+    network = prepare_network(roads, level_kph=6, obstacles=gpd.GeoDataFrame(geometry=banks, crs=CRS))
+    school = places(turned(3000, 0))
+    bands = checked(isochrones(network, school, [10, 20]))
+    ground = bands.union_all()
+    areas = service_areas(network, school).geometry.iloc[0]
+    far = shapely.Polygon([turned(-3000, away + 1), turned(9000, away + 1), turned(9000, 3000), turned(-3000, 3000)])
+    for shape in (ground, areas):
+        assert shape.covers(school.geometry.iloc[0].buffer(1)) and shape.intersection(far).area < 1
+        # along the road, and on the near side of the river
+        assert all(shape.covers(Point(turned(x, y))) for x in (1300, 2500, 3777, 4700) for y in (0, 0.6 * min(away, 15)))
+    homes = places(*(turned(x, 0.5 * min(away, 15)) for x in (1500, 2200, 4100)), prefix="v")
+    minutes = travel_matrix(network, homes, school).minutes[:, 0]
+    inside = gpd.sjoin(homes, bands, predicate="within").set_index("id").minutes
+    assert [10.0 if m <= 10 else 20.0 for m in minutes] == inside.reindex(homes.id).tolist()
+
+
+def test_shores_are_cut_out_exactly():
+    lake = Point(EAST + 700, NORTH).buffer(300)
+    network = prepare_network(empty_roads(CRS), level_kph=6, obstacles=gpd.GeoDataFrame(geometry=[lake], crs=CRS))
+    (shape,) = isochrones(network, places((EAST, NORTH)), 20).geometry
+    assert shape.intersection(lake).area < 1e-3
+    # the bank that one walks up to lies in the ground to its last metre
+    assert shape.covers(Point(EAST + 398, NORTH)) and shape.covers(Point(EAST + 450, NORTH + 170))
