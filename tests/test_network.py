@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +18,7 @@ import shapely
 from shapely.geometry import LineString
 from test_travel import make_roads, places, random_places, random_roads, tilted
 
-from conftest import CRS, EAST, NORTH, paper_roads
+from conftest import CRS, EAST, NORTH, at, paper_roads
 from layout import hierarchy, topology
 from layout.explain import explain_time
 from layout.network import edge_minutes, prepare_network, reweigh
@@ -452,3 +456,68 @@ def test_that_loops_are_yet_to_be_compiled_is_said(caplog, monkeypatch):
         monkeypatch.delitem(sys.modules, "layout.cost_surface_kernels", raising=False)
         assert compiled.loops("cost_surface_kernels").spread is not None
     assert [r.getMessage() for r in caplog.records] == ["compiling inner loops (cost_surface_kernels): some seconds, once on this machine"]
+
+
+def test_nearest_places_over_ways_of_no_length(paper):
+    """Gates and links take no ticks: every vertex is settled once all the same, and ties go to the first place."""
+    from layout.kernels import nearest_source, scratch
+
+    nodes = paper.roads.nodes.assign(walk_closed=False, drive_closed=False)
+    nodes.loc[5, "drive_closed"] = True
+    roads = Roads(nodes, paper.roads.edges, paper.roads.crs)
+    for ids in (["a", "b"], ["b", "a"]):
+        ends = gpd.GeoDataFrame({"id": ids}, geometry=[at(3), at(7)], crs=CRS)
+        found = nearest_by_node(prepare_network(roads, level_kph=6), ends).set_index("node_id")
+        assert found.minutes.tolist() == [30, 20, 10, 0, 10, 20, 10, 0, 10, 20, 30]
+        assert found.place_id[5] == ids[0] and found.place_id[4] == ids[0] and found.place_id[6] == ids[1]
+    # a chain of no ticks reached from both ends by two sources at once; memory beyond what is allowed would be written otherwise
+    n = 3000
+    first = np.searchsorted(np.repeat(np.arange(n), [1, *[2] * (n - 2), 1]), np.arange(n + 1)).astype("int32")
+    heads = np.concatenate([[1], *[[i - 1, i + 1] for i in range(1, n - 1)], [n - 2]]).astype("int64")
+    begin = np.array([0, n - 1], "int32"), np.array([7, 7], "int32"), np.array([1, 0], "int32")
+    room = scratch(n, len(heads) + 2)
+    label, owner = nearest_source(first, heads, *begin, NEVER - 1, room)
+    assert (label == 7).all() and (owner == 0).all()
+
+
+def test_compiled_searches_stay_within_their_arrays():
+    """Uncompiled, every index is looked at."""
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "import numpy as np\n"
+        "from test_network import many_roads, prepare_network, nearest_labels, labels_of_each, Roads\n"
+        "for seed in range(12):\n"
+        "    roads, a, _ = many_roads(seed)\n"
+        "    rng = np.random.default_rng(seed)\n"
+        "    nodes = roads.nodes.assign(walk_closed=rng.random(len(roads.nodes)) < 0.2, drive_closed=rng.random(len(roads.nodes)) < 0.3)\n"
+        "    network = prepare_network(Roads(nodes, roads.edges, roads.crs), mode=('walk', 'bus')[seed % 2])\n"
+        "    one = nearest_labels(network, a)\n"
+        "    each = labels_of_each(network, a)\n"
+        "    if seed % 2 == 0:\n"
+        "        network.walk.weighted\n"
+        "        assert all((p == q).all() for p, q in zip(one, nearest_labels(network, a)))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, cwd=Path(__file__).parents[1])
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-4, 0.01])
+def test_engines_agree_at_a_one_way_piece_of_hardly_any_length(length):
+    nodes = {0: (EAST, NORTH), 1: (EAST + 700 + length, NORTH), 2: (EAST + 700, NORTH), 3: (EAST + 700, NORTH - 1000)}
+    roads = make_roads(nodes, [{"from_node": u, "to_node": v} for u, v in ((2, 1), (0, 2), (2, 3))])
+    roads = Roads(roads.nodes, roads.edges.assign(oneway_foot=[-1, 0, 0]), roads.crs)
+    network = prepare_network(roads, level_kph=6)
+    a, b = join_places(network, places((EAST, NORTH))), join_places(network, places((EAST + 700, NORTH + 50), prefix="s"))
+    for engine in ("scipy", "hierarchy"):
+        assert least_ticks(a, b, engine=engine)[0, 0] / TICKS == pytest.approx(7 + 0.5 / 0.6, abs=0.01)
+
+
+@pytest.mark.parametrize("limit", [math.nan, -1.0])
+def test_limits_that_are_none_are_refused(limit, paper):
+    network = prepare_network(paper.roads)
+    for search in (
+        lambda: nodes_within(network, paper.schools, limit), lambda: nearest_by_node(network, paper.schools, limit=limit),
+        lambda: travel_matrix(network, paper.settlements, paper.schools, limit=limit),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="at least 0"):
+            search()
+    assert len(nodes_within(network, paper.schools, math.inf)) == 22

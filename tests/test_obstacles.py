@@ -7,6 +7,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from shapely.geometry import LineString, Point, Polygon, box
@@ -202,3 +203,35 @@ def test_grande_comore_ends_at_its_coast():
     network = prepare_network(roads, obstacles=obstacles)
     areas = layout.isochrones(network, places(*zip(at.x, at.y, strict=True), crs=roads.crs), 30)
     assert areas.intersection(sea.buffer(-45)).area.sum() == 0 and areas.intersection(sea).area.sum() < 0.002 * areas.area.sum()
+
+
+@pytest.mark.parametrize("bbox", [None, (105.9, 25.9, 106.2, 26.1)])
+def test_a_mainland_with_loose_ends_does_not_become_sea_for_an_island(tmp_path, bbox):
+    # the mainland lies north of its coast, which ends inside the box; an island before it is whole
+    mainland = [(106.15, 26.0), (106.1, 26.005), (106.05, 26.0), (105.98, 26.0)][::-1]
+    path = extract(tmp_path / "a.osm", [(mainland, {"natural": "coastline"}), (ring(106.04, 25.95, 106.06, 25.96), {"natural": "coastline"})])
+    found = read_obstacles(path, bbox=bbox, crs="EPSG:4545")
+    inland = gpd.GeoDataFrame(geometry=gpd.GeoSeries([Point(106.05, 26.03)], crs=4326).to_crs(found.crs))
+    assert not in_water(found, inland).any() and set(found.geom_type) == {"MultiLineString"}
+
+
+def test_a_coast_that_enters_the_box_twice_is_kept_whole(tmp_path):
+    path = extract(tmp_path / "a.osm", [([(106.02, 26.02), (106.02, 26.2), (106.08, 26.2), (106.08, 26.02)], {"natural": "coastline"})])
+    found = read_obstacles(path, bbox=(106.0, 26.0, 106.1, 26.1))
+    assert found.geom_type.tolist() == ["MultiLineString"] and len(found.geometry.iloc[0].geoms) == 2
+
+
+def test_shapes_without_extent_are_left_out_and_points_are_named(tmp_path):
+    box_, nothing = box(0, 0, 9, 9), LineString([(1, 1), (1, 1)])
+    gpd.GeoDataFrame({"kind": ["water", "river", "cliff"]}, geometry=[box_, None, nothing], crs=CRS).to_file(tmp_path / "a.gpkg")
+    assert read_obstacles(tmp_path / "a.gpkg", crs=CRS).kind.tolist() == ["water"]
+    gpd.GeoDataFrame(geometry=[box_, Point(0, 0)], crs=CRS).to_file(tmp_path / "p.gpkg")
+    with pytest.raises(CountyDataError) as told:
+        read_obstacles(tmp_path / "p.gpkg")
+    assert [(p.key, p.row) for p in told.value.problems] == [("obstacles_points", 2)]
+    import pyogrio
+
+    pyogrio.write_dataframe(pd.DataFrame({"a": [1]}), tmp_path / "table.gpkg")
+    with pytest.raises(CountyDataError) as told:
+        read_obstacles(tmp_path / "table.gpkg")
+    assert [p.key for p in told.value.problems] == ["obstacles_none"]

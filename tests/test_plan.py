@@ -309,3 +309,6 @@ def test_obstacles_scenario_and_sensitivity_come_back(tmp_path, paper, change):
     for table in ("sensitivity", "bus_services", "time_distribution"):
         pd.testing.assert_frame_equal(getattr(again, table), getattr(plan, table))
     assert len(plan.sensitivity) and len(plan.time_distribution)
+    # known to have none is not the same as unknown
+    make_plan(change(paper, obstacles=lake.iloc[:0]), to=2026).save(tmp_path)
+    assert len(read_plan(tmp_path).county.obstacles) == 0

@@ -181,3 +181,46 @@ def test_a_plan_says_how_sure_its_reach_is():
     home = plan.pupils[plan.pupils["attends"] == "home"].groupby("year").pupils.sum()
     base = table[(table["view"] == "today") & (table.case == "base")].groupby("year").pupils.sum()
     assert base.to_numpy() == pytest.approx(home.to_numpy(), abs=3)
+
+
+def test_a_new_road_takes_words_and_its_own_speed():
+    roads = make_roads({i: (EAST + 1000 * i, NORTH) for i in range(3)}, [{"from_node": i, "to_node": i + 1} for i in range(2)])
+    line = LineString([(EAST, NORTH), (EAST + 2000, NORTH + 10)])
+    quick = edits_of(features(({"action": "new", "kph": 80, "bridge": "yes", "oneway": "no", "lanes": None, "highway": "tertiary"}, line)), roads)
+    assert quick.added[["bridge", "oneway", "kph"]].values.tolist() == [[True, 0, 80.0]] and "lanes" not in quick.added
+    ends = places((EAST, NORTH)), places((EAST + 2000, NORTH), prefix="s")
+    old, new = (travel_matrix(prepare_network(roads, mode="drive", edits=e), *ends).minutes[0, 0] for e in (None, quick))
+    assert old == pytest.approx(3.0) and new == pytest.approx(1.5, abs=0.05)
+    for wrong in ({"oneway": "perhaps"}, {"walk": 7}, {"width_m": "wide"}, {"kph": -3}, {"kph": "fast"}):
+        with pytest.raises(CountyDataError) as told:
+            edits_of(features(({"action": "new", **wrong}, line)), roads)
+        assert [p.key for p in told.value.problems] == ["edits_feature"], wrong
+    short = '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": [[1, 2]]}}]}'
+    for text in (short, short.replace("LineString", "Spiral")):
+        with pytest.raises(CountyDataError) as told:
+            edits_of(text, roads)
+        assert [p.key for p in told.value.problems] == ["edits_unreadable"]
+
+
+def test_scenarios_as_maps_and_old_offices_write_them(tmp_path):
+    edits = {"type": "FeatureCollection", "features": [], "name": "新路"}
+    (tmp_path / "map.json").write_text(json.dumps({"road_edits": edits}), encoding="utf-8")
+    assert json.loads(read_scenario(tmp_path / "map.json").road_edits) == edits
+    (tmp_path / "e.geojson").write_bytes(json.dumps(edits, ensure_ascii=False).encode("gb18030"))
+    (tmp_path / "a.toml").write_text('road_edits = "e.geojson"', encoding="utf-8")
+    assert json.loads(read_scenario(tmp_path / "a.toml").road_edits) == edits
+    for odd in ("[" * 5000, "a\\u0000b"):
+        (tmp_path / "a.toml").write_text(f'road_edits = "{odd}"', encoding="utf-8")
+        with pytest.raises(CountyDataError) as told:
+            read_scenario(tmp_path / "a.toml")
+        assert [p.key for p in told.value.problems] == ["no_file"]
+
+
+def test_a_bus_without_runs_is_no_standard(tmp_path):
+    (tmp_path / "s.toml").write_text('"bus.runs" = 0\n"bus.attendants" = 56\n', encoding="utf-8")
+    with pytest.raises(CountyDataError) as told:
+        read_standards(tmp_path / "s.toml")
+    assert [(p.key, p.column) for p in told.value.problems] == [("bad_standard", "bus.runs")]
+    (tmp_path / "s.toml").write_text('"bus.attendants" = 56\n', encoding="utf-8")
+    rows = pd.DataFrame({"school_id": ["S1"], "year": [2025], "mode": ["bus"], "pupils": [9]})
+    assert bus_services(rows, read_standards(tmp_path / "s.toml")).buses.tolist() == [5]

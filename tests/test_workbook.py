@@ -504,3 +504,13 @@ def test_the_public_edition_tells_reach_and_riders_in_tens(tmp_path):
         sheets = sheets_of(tmp_path / "plan.xlsx")
         assert sheets["敏感性"].iloc[0, 3:].tolist() == expected
         assert sheets["校车"]["乘车学生（人）"].tolist() == ([7, 113] if audience == "internal" else ["<10", 110])
+
+
+def test_a_public_edition_without_anything_to_hide_is_public_all_the_same(tmp_path, monkeypatch):
+    table = pd.DataFrame([("today", BASE, "lower", "base", 123, 117)], columns=["view", "year", "band", "case", "pupils", "within"])
+    plan = dataclasses.replace(hand_plan(), sensitivity=check("sensitivity", table))
+    monkeypatch.setattr("layout.privacy.hidden_counts", lambda plan: {})
+    write_workbook(plan, tmp_path / "plan.xlsx", audience="public")
+    sheets = sheets_of(tmp_path / "plan.xlsx")
+    assert sheets["敏感性"].iloc[0, 3:5].tolist() == [120, 120] and "最长分钟" not in sheets["上学时间"]
+    assert sheets["学生预测"]["乡镇名称"].unique().tolist() == ["全县"]
