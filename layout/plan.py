@@ -33,7 +33,7 @@ from layout.population import project_people, project_pupils
 from layout.relocation import site_notes, site_pupils
 from layout.road_edits import edits_of
 from layout.roads import Roads, empty_roads
-from layout.scenario import Scenario, check_scenario
+from layout.scenario import Scenario, check_scenario, scenario_notes
 from layout.search import Joined, join_places
 from layout.sensitivity import sensitivity, walking_speeds
 from layout.sheets import SHEETS
@@ -203,7 +203,12 @@ def make_plan(
     if set(pupils["year"]) != set(all_years):
         raise CountyDataError([Problem("nobody_of_school_age", sheet=schemas()["population"].zh)])
     # what the projection assumed belongs beside what the door left unread
-    notes = (*plan_notes(county, standards, scenario), *forecast_notes(every_pupil, course, drawn), *_against_the_roll(county, pupils))
+    notes = (
+        *scenario_notes(scenario),
+        *plan_notes(county, standards, scenario),
+        *forecast_notes(every_pupil, course, drawn),
+        *_against_the_roll(county, pupils),
+    )
     sites_checked = site_pupils(county, standards, people, pupils)
     county = replace(county, notes=(*county.notes, *notes, *site_notes(sites_checked)))
     step("candidates")

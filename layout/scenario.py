@@ -7,7 +7,8 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from layout.tables import CountyDataError, Problem, schemas
+from layout import messages
+from layout.tables import CountyDataError, Problem, label, schemas
 
 FORMAT = 1
 
@@ -123,6 +124,38 @@ def check_scenario(scenario: Scenario | None) -> Scenario:
     if problems:
         raise CountyDataError(problems)
     return scenario
+
+
+def scenario_notes(scenario: Scenario) -> list[tuple[str, dict[str, object]]]:
+    """Say what a scenario supposes, as a note that every output shows first.
+
+    Parameters
+    ----------
+    scenario
+        What was supposed.
+
+    Returns
+    -------
+    list
+        Key and fields of the message, its settings in both languages; empty for the plain scenario.
+
+    Examples
+    --------
+    >>> scenario_notes(Scenario()), scenario_notes(Scenario(name="wet", season="rain"))[0][1]["settings"]
+    ([], '季节：雨季 / season: rain')
+    """
+    plain, told = asdict(Scenario()), []
+    columns = schemas()["scenario"].columns
+    changed = [c for c, value in asdict(scenario).items() if c != "name" and value != plain[c]]
+    for lang in messages.LANGUAGES:
+        zh = lang == "zh"
+        parts = []
+        for c in changed:
+            name = columns[c].zh if zh else columns[c].en.replace("_", " ")
+            value = label("scenario", c, getattr(scenario, c), lang) if columns[c].values else messages.text("note.scenario_edits", lang)
+            parts.append(f"{name}：{value}" if zh else f"{name}: {value}")
+        told.append(("；" if zh else "; ").join(parts))
+    return [("note.scenario", {"name": scenario.name, "settings": " / ".join(told)})] if changed else []
 
 
 def _edits_beside(path: Path, given: object, problems: list[Problem]) -> object:

@@ -490,4 +490,8 @@ def describe(notes: Iterable[tuple[str, Mapping[str, object]]], lang: str = "zh"
     >>> describe([("note.no_roads", {})], "en")[0][:8]
     'No roads'
     """
-    return [messages.text(key, lang, **fields) for key, fields in notes]
+    # what a note says in both languages it says in one
+    return [
+        messages.text(key, lang, **{k: messages.in_language(v, lang) if k == "settings" else v for k, v in fields.items()})  # type: ignore[arg-type]
+        for key, fields in notes
+    ]

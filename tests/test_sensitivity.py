@@ -224,3 +224,16 @@ def test_a_bus_without_runs_is_no_standard(tmp_path):
     (tmp_path / "s.toml").write_text('"bus.attendants" = 56\n', encoding="utf-8")
     rows = pd.DataFrame({"school_id": ["S1"], "year": [2025], "mode": ["bus"], "pupils": [9]})
     assert bus_services(rows, read_standards(tmp_path / "s.toml")).buses.tolist() == [5]
+
+
+def test_a_plan_under_a_scenario_says_so_everywhere(tmp_path):
+    from openpyxl import load_workbook
+
+    plan = layout.make_plan(make_paper(), to=2026, scenario=Scenario(name="雨季慢行", season="rain", walking="slow"))
+    said = "情景“雨季慢行”，不是基准方案：季节：雨季；步速：每小时慢0.5公里。"
+    layout.write_plan(plan, tmp_path)
+    rows = [cell for row in load_workbook(tmp_path / "plan.xlsx")["说明"].iter_rows(values_only=True) for cell in row]
+    assert said in rows
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "雨季慢行" in page and "season: rain; walking: slow" in page.replace("\\u0020", " ")
+    assert not [key for key, _ in layout.make_plan(make_paper(), to=2026).county.notes if key == "note.scenario"]
