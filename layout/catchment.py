@@ -3,67 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from layout.children import INCOMPLETE, all_runs, best_runs, spread, ways_of, whole_children
-from layout.location import Level, Program, Solution, solve, sparse_rows
+from layout.children import spread, ways_of, whole_children
+from layout.location import Level, Solution
+from layout.seats import School, Seats, pooled, school_of, search_classes, whole_classes
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
+from layout.transport import Transport, send
 
 # a boarder's weekly way counts a fifth for each of five school days
 _DAYS_A_WEEK = 5
 # branch-and-bound nodes of the search for whole classes: counted work, so the answer does not depend on the machine
 _NODES = 200
+# a sum of the levels from which their search sets out: no result depends on it
+_WEIGHTS = {"without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "boarders": 200.0, "minutes": 1.0, "change": 1e-3}
+# a year with so many columns at most is solved to proof where whole classes cost anything
+_PROOF = 1500
 # how much of a child counts as one when a sum of shares is compared with whole children
 _SAME = 1e-6
+#: Ways to school in the order of preference among equals.
+MODES = ("board", "bus", "none", "seat", "walk")
+#: Grades at which a cohort enters a stage; rezoning takes these.
+ENTRY_GRADES = (1, 7)
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
 
 
 @dataclass(frozen=True)
-class _School:
-    school_id: str
-    first_grade: int
-    last_grade: int
-    rooms: int
-    beds: int
-    incomplete: bool
+class _Rules:
+    """What holds in every year: whether seats bind, the schools of the county seat, today's zones."""
 
-    @property
-    def grades(self) -> tuple[int, ...]:
-        return tuple(g for g in GRADES if self.first_grade <= g <= self.last_grade)
+    seats_bind: bool
+    seat_schools: tuple[str, ...]
+    zones: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
-class _Seats:
-    """Seats of a school for some of its grades together; with ``size`` they are rooms, of which a child takes one part in its class size."""
+class _Ways:
+    """The ways of :func:`layout.children.ways_of` as numbers: place in the lists of settlements and schools, band, mode."""
 
-    school: int
-    grades: tuple[int, ...]
-    seats: float
-    size: Mapping[int, float]
+    settlements: pd.Index
+    schools: pd.Index
+    settlement: np.ndarray
+    school: np.ndarray
+    band: np.ndarray
+    mode: np.ndarray
+    minutes: np.ndarray
+    beyond: np.ndarray
+    excess: np.ndarray
 
 
 @dataclass(frozen=True)
 class _Flows:
-    """Columns of one year: a demand (its number), a school (its number, -1: no place) and a way, with what it costs on each level.
+    """Columns of one year: a demand (its number), a school (its number, -1: no place), a way and the place its choice changes.
 
     ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of
-    their grade, ``by_bed`` names the (demand, school) pairs joined by a weekly way, beds or not.
+    their grade, ``bed_demand`` and ``bed_school`` pair those joined by a weekly way, beds or not.
     """
 
     children: pd.DataFrame
-    columns: pd.DataFrame
-    schools: tuple[_School, ...]
+    schools: tuple[School, ...]
+    demand: np.ndarray
+    school: np.ndarray
+    mode: np.ndarray
+    minutes: np.ndarray
+    beyond: np.ndarray
+    excess: np.ndarray
+    change: np.ndarray | None
     by_day: np.ndarray
-    by_bed: pd.DataFrame
+    bed_demand: np.ndarray
+    bed_school: np.ndarray
 
     @property
     def grade(self) -> np.ndarray:
-        return self.children["grade"].to_numpy(int)[self.columns["demand"].to_numpy(int)]
+        return self.children["grade"].to_numpy(int)[self.demand]
+
+    @property
+    def boards(self) -> np.ndarray:
+        return self.mode == MODES.index("board")
 
 
 def assign(
@@ -73,6 +93,7 @@ def assign(
     standards: Standards,
     *,
     school_years: pd.DataFrame | None = None,
+    zones: pd.DataFrame | None = None,
     seat_schools: Sequence[str] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -135,12 +156,14 @@ def assign(
     [['S1', 'walk', 'beyond_limit', 10, 31.0]]
     """
     children = whole_children(pupils)
-    ways = ways_of(times, standards)
+    ways = _as_numbers(ways_of(times, standards))
+    rules = _Rules(school_years is not None, tuple(sorted(seat_schools)), zones)
     frames, gaps = [], {}
     for year in sorted(int(y) for y in children["year"].unique()):
         group = children[children["year"] == year]
-        there = _schools_of(schools, school_years, year)
-        frame, levels = _assign_year(group.reset_index(drop=True), ways, there, standards, school_years is not None, sorted(seat_schools), seed)
+        there = _schools_of(schools, school_years, year, standards)
+        before = frames[-1] if rules.seats_bind and frames and (frames[-1]["year"] == year - 1).all() else None
+        frame, levels = _assign_year(group.reset_index(drop=True), ways, there, standards, rules, before, seed)
         frames.append(frame)
         gaps[year] = [vars(level) for level in levels]
     out = check("assignment", pd.concat(frames, ignore_index=True)) if frames else empty("assignment")
@@ -228,7 +251,7 @@ def headline(assignment: pd.DataFrame, settlements: pd.DataFrame, *, view: str) 
     return check("headline", counts.assign(pupils=counts.sum(axis=1)).reset_index())
 
 
-def _schools_of(schools: pd.DataFrame, school_years: pd.DataFrame | None, year: int) -> tuple[_School, ...]:
+def _schools_of(schools: pd.DataFrame, school_years: pd.DataFrame | None, year: int, standards: Standards) -> tuple[School, ...]:
     kinds = dict(zip(schools["school_id"].astype("str"), schools["kind"], strict=True))
     if school_years is None:
         table = schools[schools["status"] == "open"]
@@ -242,283 +265,245 @@ def _schools_of(schools: pd.DataFrame, school_years: pd.DataFrame | None, year: 
     beds = table["beds"].fillna(0) if "beds" in table else pd.Series(0, index=table.index)
     columns = (table["school_id"], table["first_grade"], table["last_grade"], table["rooms"], beds)
     found = [
-        _School(str(i), int(a), int(z), int(r), int(b), kinds[i] in INCOMPLETE) for i, a, z, r, b in zip(*columns, strict=True)
-        if kinds[i] != "special"
+        school_of(str(i), kinds[i], first_grade=int(a), last_grade=int(z), rooms=int(r), beds=int(b), standards=standards, year=year)
+        for i, a, z, r, b in zip(*columns, strict=True) if kinds[i] != "special"
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda s: s.school_id))
 
 
 def _assign_year(
-    children: pd.DataFrame, ways: pd.DataFrame, schools: tuple[_School, ...], standards: Standards,
-    seats_bind: bool, seat_schools: Sequence[str], seed: int,
-) -> tuple[pd.DataFrame, tuple[Level, ...]]:  # fmt: skip
+    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, before: pd.DataFrame | None, seed: int
+) -> tuple[pd.DataFrame, tuple[Level, ...]]:
     home = children[children["attends"] == "home"].reset_index(drop=True)
     seat = children[children["attends"] == "county_seat"].reset_index(drop=True)
     away = children[children["attends"] == "away"]
     rows = [away[["settlement_id", "year", "grade", "attends", "pupils"]].assign(school_id="", mode="none", status="away", minutes=np.nan)]
-    if not seats_bind:
-        rows.append(spread(seat, _by_rooms(seat, schools, seat_schools)))
+    if not rules.seats_bind:
+        rows.append(spread(seat, _by_rooms(seat, schools, rules.seat_schools)))
         seat = seat.iloc[:0]
-    pooled = seat.groupby(["year", "grade", "attends"], as_index=False, sort=True)["pupils"].sum().assign(settlement_id="")
-    demand = pd.concat([home, pooled[home.columns.intersection(pooled.columns)]], ignore_index=True)
+    pooled_seat = seat.groupby(["year", "grade", "attends"], as_index=False, sort=True)["pupils"].sum().assign(settlement_id="")
+    demand = pd.concat([home, pooled_seat[home.columns.intersection(pooled_seat.columns)]], ignore_index=True)
     if not len(demand):
         return pd.concat([r for r in rows if len(r)], ignore_index=True), ()
-    flows = _flows(demand, ways, schools, standards, seats_bind, seat_schools)
-    values, levels = _solve(flows, standards, seats_bind, seed)
-    placed = _placed(flows, values, seats_bind)
+    flows = _flows(demand, ways, schools, standards, rules, before)
+    values, levels = _solve(flows, standards, rules.seats_bind, seed)
+    placed = _placed(flows, values)
     rows.append(placed[placed["attends"] == "home"])
     rows.append(spread(seat, placed[placed["attends"] == "county_seat"]))
     return pd.concat([r for r in rows if len(r)], ignore_index=True), levels
 
 
+def _as_numbers(ways: pd.DataFrame) -> _Ways:
+    settlements, schools = (pd.Index(np.unique(ways[c].to_numpy(object).astype(str))) for c in ("settlement_id", "school_id"))
+    code = {name: i for i, name in enumerate(MODES)}
+    return _Ways(
+        settlements, schools, settlements.get_indexer(ways["settlement_id"]), schools.get_indexer(ways["school_id"]),
+        ways["band"].map({b: i for i, b in enumerate(BANDS)}).to_numpy(int), ways["mode"].map(code).to_numpy(int),
+        ways["minutes"].to_numpy(float), ways["beyond"].to_numpy(bool), ways["excess"].to_numpy(float),
+    )  # fmt: skip
+
+
 def _flows(
-    children: pd.DataFrame, ways: pd.DataFrame, schools: tuple[_School, ...], standards: Standards, seats_bind: bool, seat_schools: Sequence[str],
-) -> _Flows:  # fmt: skip
+    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, before: pd.DataFrame | None
+) -> _Flows:
     """Lay out the columns: one per child group, school and way that may be used, and one per group for no place."""
     numbers = {s.school_id: k for k, s in enumerate(schools)}
-    table = ways.assign(school=ways["school_id"].map(numbers)).dropna(subset="school").astype({"school": int})
-    home = children[children["attends"] == "home"].assign(demand=lambda d: d.index)
-    home = home.assign(band=pd.Series([band_of(g) for g in home["grade"]], index=home.index, dtype="str"))
-    first, last = (np.array([getattr(s, c) for s in schools] or [0]) for c in ("first_grade", "last_grade"))
-    beds = np.array([s.beds for s in schools] or [0])
-    cells = home[["demand", "settlement_id", "grade", "band"]].merge(table, on=["settlement_id", "band"])
-    taught = (cells["grade"].to_numpy() >= first[cells["school"]]) & (cells["grade"].to_numpy() <= last[cells["school"]])
-    boards = (cells["mode"] == "board").to_numpy()
-    may = np.array([standards.may_board(g) for g in GRADES])[cells["grade"].to_numpy() - 1]
-    seat_schools = [s for s in seat_schools if s in numbers and not schools[numbers[s]].incomplete]
-    seat_grades = {g for s in seat_schools for g in schools[numbers[s]].grades}
-    at_seat = (children["attends"] == "county_seat") & children["grade"].isin(seat_grades)
-    by_day = np.isin(children.index, cells.loc[taught & ~boards, "demand"]) | at_seat.to_numpy()
-    by_bed = cells.loc[taught & boards & may, ["demand", "school"]]
-    cells = cells[taught & (~boards | (may & (beds[cells["school"]] > 0)))]
-    cells = cells if seats_bind else _undominated(cells)
-    seat = [
-        (d, numbers[s], "seat", 0.0, False, 0.0) for d, g in children.loc[children["attends"] == "county_seat", "grade"].items()
-        for s in seat_schools if g in schools[numbers[s]].grades
-    ]  # fmt: skip
-    names = ["demand", "school", "mode", "minutes", "beyond", "excess"]
-    none = pd.DataFrame({"demand": children.index, "school": -1, "mode": "none", "minutes": 0.0, "beyond": False, "excess": 0.0})
-    parts = [cells[names], pd.DataFrame(seat, columns=names), none]
-    columns = pd.concat([p for p in parts if len(p)], ignore_index=True).astype({"beyond": bool, "demand": int, "school": int})
-    return _Flows(children, columns.sort_values(["demand", "school", "mode"], kind="stable", ignore_index=True), schools, by_day, by_bed)
+    place = np.array([numbers.get(str(i), -1) for i in ways.schools], int)
+    school = place[ways.school] if len(place) else np.zeros(0, int)
+    teaches = np.zeros((len(schools) + 1, len(GRADES) + 1), bool)
+    for k, s in enumerate(schools):
+        teaches[k, list(s.grades)] = True
+    beds = np.array([s.beds for s in schools] + [0])
+    board = MODES.index("board")
+    at_home = (children["attends"] == "home").to_numpy()
+    who = ways.settlements.get_indexer(children["settlement_id"].astype("str"))
+    columns, by_day, bed = [], np.zeros(len(children), bool), []
+    for grade in sorted(set(children["grade"])):
+        demand_of = np.full(len(ways.settlements) + 1, -1)
+        own = np.flatnonzero(at_home & (children["grade"] == grade).to_numpy())
+        # a settlement without any way is the last, which nobody asks for
+        demand_of[who[own]] = own
+        demand_of[-1] = -1
+        band = list(BANDS).index(band_of(grade))
+        rows = np.flatnonzero((ways.band == band) & (school >= 0) & (demand_of[ways.settlement] >= 0))
+        rows = rows[teaches[school[rows], grade]]
+        boards = ways.mode[rows] == board
+        rows, boards = (rows, boards) if standards.may_board(int(grade)) else (rows[~boards], boards[~boards])
+        demand = demand_of[ways.settlement[rows]]
+        by_day[demand[~boards]] = True
+        bed.append((demand[boards], school[rows][boards]))
+        usable = ~boards | (beds[school[rows]] > 0)
+        columns.append((demand[usable], school[rows][usable], rows[usable]))
+    demand, to, rows = (np.concatenate([c[i] for c in columns]) if columns else np.zeros(0, int) for i in range(3))
+    mode, minutes, beyond, excess = (v[rows] for v in (ways.mode, ways.minutes, ways.beyond, ways.excess))
+    # zones of today go before every other school, where a way leads to theirs
+    zoned = _zone_of(children, rules.zones, numbers)
+    if not rules.seats_bind:
+        own = to == zoned[demand]
+        kept = own | ~np.isin(demand, demand[own])
+        demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
+        kept = _undominated(demand, mode == board, minutes, beyond, excess, to)
+        demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
+    seat = [numbers[s] for s in rules.seat_schools if s in numbers and not schools[numbers[s]].incomplete]
+    pairs = [(d, k) for d in np.flatnonzero(~at_home) for k in seat if teaches[k, children["grade"].iloc[d]]]
+    by_day[[d for d, _ in pairs]] = True
+    extra = np.array(pairs, int).reshape(-1, 2)
+    many, none = len(extra), len(children)
+
+    def joined(values: np.ndarray, seat_value: object, none_value: object) -> np.ndarray:
+        parts = [values, np.broadcast_to(np.asarray(seat_value), many), np.broadcast_to(np.asarray(none_value), none)]
+        return np.concatenate(parts).astype(values.dtype)
+
+    demand, to = joined(demand, extra[:, 0], np.arange(none)), joined(to, extra[:, 1], -1)
+    mode = joined(mode, MODES.index("seat"), MODES.index("none"))
+    minutes, beyond, excess = joined(minutes, 0.0, 0.0), joined(beyond, False, False), joined(excess, 0.0, 0.0)
+    order = np.lexsort((mode, to, demand))
+    demand, to, mode, minutes, beyond, excess = (v[order] for v in (demand, to, mode, minutes, beyond, excess))
+    change = _changes(children, zoned, before, numbers, demand, to) if rules.seats_bind and (rules.zones is not None or before is not None) else None
+    bed_demand, bed_school = (np.concatenate([b[i] for b in bed]) if bed else np.zeros(0, int) for i in range(2))
+    return _Flows(children, schools, demand, to, mode, minutes, beyond, excess, change, by_day, bed_demand, bed_school)
 
 
-def _undominated(cells: pd.DataFrame) -> pd.DataFrame:
+def _zone_of(children: pd.DataFrame, zones: pd.DataFrame | None, numbers: Mapping[str, int]) -> np.ndarray:
+    """Return the school of the zone of each demand, -2 where there is none."""
+    if zones is None or not len(zones):
+        return np.full(len(children), -2)
+    at = {(str(i), str(b)): numbers.get(str(s), -2) for i, b, s in zip(zones["settlement_id"], zones["band"], zones["school_id"], strict=True)}
+    rows = zip(children["settlement_id"], children["grade"], children["attends"], strict=True)
+    return np.array([at.get((str(i), band_of(g)), -2) if a == "home" else -2 for i, g, a in rows], int)
+
+
+def _changes(
+    children: pd.DataFrame, zoned: np.ndarray, before: pd.DataFrame | None, numbers: Mapping[str, int], demand: np.ndarray, school: np.ndarray
+) -> np.ndarray:
+    """Count a child that goes elsewhere than its cohort went the year before, or at entry elsewhere than its zone says."""
+    stays = np.zeros(len(demand), bool)
+    known = zoned >= 0
+    stays |= school == zoned[demand]
+    if before is not None:
+        went = before[(before["attends"] == "home") & before["school_id"].isin(list(numbers))]
+        pairs = {(str(i), int(g) + 1, numbers[str(s)]) for i, g, s in zip(went["settlement_id"], went["grade"], went["school_id"], strict=True)}
+        moves_up = np.array([g not in ENTRY_GRADES for g in children["grade"]], bool)
+        names, grades = children["settlement_id"].astype("str").to_numpy(object), children["grade"].to_numpy(int)
+        has = np.isin([f"{i} {g}" for i, g in zip(names, grades, strict=True)], sorted({f"{i} {g}" for i, g, _ in pairs}))
+        by_cohort = moves_up & has & (children["attends"] == "home").to_numpy()
+        known = np.where(by_cohort, True, known)
+        mine = by_cohort[demand]
+        stays[mine] = [(names[d], grades[d], int(k)) in pairs for d, k in zip(demand[mine], school[mine], strict=True)]
+    return (known[demand] & ~stays & (school >= 0)).astype(float)
+
+
+def _undominated(
+    demand: np.ndarray, boards: np.ndarray, minutes: np.ndarray, beyond: np.ndarray, excess: np.ndarray, school: np.ndarray
+) -> np.ndarray:
     """Keep the ways that some optimum without seats uses: the best day way, and boarding where that way is too long or missing."""
-    boards = cells["mode"] == "board"
-    day = cells[~boards].sort_values(["demand", "beyond", "excess", "minutes", "school"], kind="stable").drop_duplicates("demand")
-    near = day.loc[~day["beyond"], "demand"]
-    return pd.concat([day, cells[boards & ~cells["demand"].isin(near)]], ignore_index=True)
+    day = np.flatnonzero(~boards)
+    order = day[np.lexsort((school[day], minutes[day], excess[day], beyond[day], demand[day]))]
+    best = order[np.append(True, demand[order][1:] != demand[order][:-1])] if len(order) else order
+    near = demand[best[~beyond[best]]]
+    return np.sort(np.concatenate([best, np.flatnonzero(boards & ~np.isin(demand, near))]))
 
 
 def _levels(flows: _Flows) -> dict[str, np.ndarray]:
-    table = flows.columns
-    none, board = (table["mode"] == "none").to_numpy(float), (table["mode"] == "board").to_numpy(float)
-    minutes = table["minutes"].to_numpy(float)
-    return {
-        "without_place": none, "beyond_limit": table["beyond"].to_numpy(float), "excess_minutes": table["excess"].to_numpy(float),
-        "boarders": board, "minutes": np.where(board > 0, minutes / _DAYS_A_WEEK, minutes),
+    board = flows.boards
+    levels = {
+        "without_place": (flows.school < 0).astype(float), "beyond_limit": flows.beyond.astype(float), "excess_minutes": flows.excess,
+        "boarders": board.astype(float), "minutes": np.where(board, flows.minutes / _DAYS_A_WEEK, flows.minutes),
     }  # fmt: skip
+    return levels if flows.change is None else {**levels, "change": flows.change}
 
 
 def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
-    """Solve with parts of classes, then with whole ones, then with whole children; the first gives the bound of the last."""
+    """Solve with parts of classes, which bounds what whole ones can reach, then with whole ones."""
     levels = _levels(flows)
-    program = _relaxed(flows, standards) if seats_bind else _program(flows, ())
-    costs = {name: np.concatenate([c, np.zeros(len(program.lower) - len(c))]) for name, c in levels.items()}
-    relaxed = solve(program, costs, seed=seed)
-    found = relaxed
-    if seats_bind:
-        seats = _whole_classes(flows, relaxed.values, standards)
-        program, found = _seated(flows, seats, seed)
-        short = [a.objective - b.objective for a, b in zip(found.levels[:2], relaxed.levels[:2], strict=True)]
-        if max(short) > 1 - _SAME:
-            # rounding cost a child its place or its limit: search for better classes
-            other, better = _seated(flows, _searched_classes(flows, seats, standards, seed), seed)
-            if _order(better) < _order(found):
-                program, found = other, better
-        costs = levels
-    values = found.values
-    if np.abs(values - np.round(values)).max(initial=0.0) > _SAME:
-        # beds shared by grades can cut a child in two at a corner of the polytope
-        exact = replace(program, integer=np.ones(len(program.lower), bool))
-        found = solve(exact, costs, absolute_gaps=dict.fromkeys(costs, _SAME), seed=seed)
-        values = found.values
+    weights = [_WEIGHTS[name] for name in levels]
+    if not seats_bind:
+        found = send(_transport(flows, ()), levels, weights=weights, seed=seed)
+        return found.values, found.levels
+    relaxed = send(_transport(flows, pooled(flows.schools)), levels, whole=False, weights=weights, seed=seed)
+    school, grade = flows.school, flows.grade
+    load = np.zeros((len(flows.schools), len(GRADES)))
+    np.add.at(load, (school[school >= 0], grade[school >= 0] - 1), relaxed.values[school >= 0])
+    seats = whole_classes(flows.schools, load, standards)
+    found = send(_transport(flows, seats), levels, weights=weights, seed=seed)
+    worse = [a.objective - b.objective for a, b in zip(found.levels, relaxed.levels, strict=True)]
+    beds = _transport(flows, ())
+    if max(worse) > _SAME and len(flows.demand) <= _PROOF:
+        # a small county is searched to proof, classes and children together
+        every, none = np.ones(len(flows.children), bool), dict.fromkeys(levels, _SAME)
+        found, _ = search_classes(flows.schools, beds, grade, school, found.values, every, levels, gaps=none, seed=seed)
+        return found.values, found.levels
+    if max(worse[:2]) > 1 - _SAME:
+        # whole classes cost a child its place or its limit: search for better ones at the schools it could go to
+        free = _at_short_schools(flows, relaxed.values, found.values)
+        first = dict(list(levels.items())[:2])
+        _, anew = search_classes(
+            flows.schools, beds, grade, school, found.values, free, first, gaps=dict.fromkeys(first, 1 - _SAME), work_limit=_NODES, seed=seed
+        )
+        changed = {group.school for group in anew}
+        better = send(_transport(flows, [*(s for s in seats if s.school not in changed), *anew]), levels, weights=weights, seed=seed)
+        found = better if _order(better) < _order(found) else found
     pairs = zip(found.levels, relaxed.levels, strict=True)
-    stated = tuple(Level(a.name, a.objective, b.bound, max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
-    return np.round(values), stated
-
-
-def _seated(flows: _Flows, seats: Sequence[_Seats], seed: int) -> tuple[Program, Solution]:
-    program = _program(flows, seats)
-    return program, solve(program, _levels(flows), seed=seed)
+    return found.values, tuple(Level(a.name, a.objective, b.bound, max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
 
 
 def _order(solution: Solution) -> list[float]:
     return [round(level.objective, 6) for level in solution.levels]
 
 
-def _searched_classes(flows: _Flows, seats: Sequence[_Seats], standards: Standards, seed: int) -> list[_Seats]:
-    """Move classes between grades, and cut mixed grades anew, as far as that places more children or places them within the limit.
-
-    The fewest moves that give the fewest children without a place and, among those, the fewest beyond the limit.
-    """
-    mixed = [k for k, s in enumerate(flows.schools) if s.incomplete and 0 < s.rooms < len(s.grades)]
-    own = [k for k, s in enumerate(flows.schools) if k not in mixed and s.rooms > 0]
-    kept = [group for group in seats if group.school not in own and group.school not in mixed]
-    moved = [group for group in seats if group.school in own]
-    size = np.array([standards.class_size(s.grades[0], incomplete=flows.schools[s.school].incomplete) for s in moved], float)
-    given = np.array([s.seats for s in moved]) / size
-    # schools with mixed classes are bound by the rows of their cuts alone
-    free = [_Seats(k, flows.schools[k].grades, np.inf, {}) for k in mixed]
-    base = _program(flows, [*kept, *(replace(s, seats=0.0) for s in moved), *free])
-    cuts = [(k, cut) for k in mixed for cut in _cuts(flows.schools[k], k, seats, standards)]
-    rows, count = base.matrix.shape
-    many, first = len(moved), len(flows.schools) + len(kept)
-    n, line = np.arange(many), {k: i for i, k in enumerate(own)}
-    room = np.array([line[s.school] for s in moved], int)
-    # columns: shares, classes, by how many classes a grade differs, cuts; rows below: rooms, difference either way, cuts
-    below = rows + len(own) + 2 * many
-    entries, low, high = _cut_rows(flows, cuts, mixed, below, count + 2 * many)
-    height, width = below + len(low), count + 2 * many + len(cuts)
-    added = sparse_rows(
-        height, width, (first + n, count + n, -size), (rows + room, count + n, 1.0), (rows + len(own) + n, count + n, 1.0),
-        (rows + len(own) + n, count + many + n, -1.0), (rows + len(own) + many + n, count + n, -1.0),
-        (rows + len(own) + many + n, count + many + n, -1.0), *entries,
-    )  # fmt: skip
-    shares = sparse.csr_matrix((base.matrix.data, base.matrix.indices, np.append(base.matrix.indptr, np.full(height - rows, base.matrix.nnz))))
-    shares.resize(height, width)
-    rooms = np.array([flows.schools[k].rooms for k in own], float)
-    place = np.arange(width)
-    program = Program(
-        np.zeros(width), np.full(width, np.inf), ((place >= count) & (place < count + many)) | (place >= count + 2 * many),
-        shares + added, np.concatenate([base.row_lower, np.full(below - rows, -np.inf), low]),
-        np.concatenate([base.row_upper, rooms, given, -given, high]),
-    )  # fmt: skip
-    levels = {name: np.concatenate([c, np.zeros(width - count)]) for name, c in _levels(flows).items() if name in ("without_place", "beyond_limit")}
-    anew = np.array([float(i > 0 and cuts[i - 1][0] == k) for i, (k, _) in enumerate(cuts)])
-    levels["moved_classes"] = np.concatenate([np.zeros(count + many), np.ones(many), anew])
-    found = solve(program, levels, absolute_gaps=dict.fromkeys(levels, 1 - _SAME), work_limit=_NODES, seed=seed)
-    counts = np.round(found.values[count : count + many])
-    chosen = [cut for (_, cut), z in zip(cuts, found.values[count + 2 * many :], strict=True) if z > 0.5]
-    return [*kept, *(replace(s, seats=float(c * z)) for s, c, z in zip(moved, counts, size, strict=True)), *(s for cut in chosen for s in cut)]
-
-
-def _cuts(school: _School, number: int, seats: Sequence[_Seats], standards: Standards) -> list[list[_Seats]]:
-    # the cut at hand first, then every other
-    most = standards["class_size.mixed.max_pupils"]
-    at_hand = [group for group in seats if group.school == number]
-    others = [[_Seats(number, run, most, {}) for run in runs] for runs in all_runs(school.grades, school.rooms, standards)]
-    same = {(group.grades, group.seats) for group in at_hand}
-    return [at_hand, *(cut for cut in others if {(group.grades, group.seats) for group in cut} != same)]
-
-
-def _cut_rows(
-    flows: _Flows, cuts: Sequence[tuple[int, list[_Seats]]], mixed: Sequence[int], top: int, left: int
-) -> tuple[list[tuple[np.ndarray, np.ndarray, np.ndarray | float]], np.ndarray, np.ndarray]:
-    """Write one cut a school, and for every run of some cut: its pupils fit the classes of the chosen cut that touch it."""
-    row = {k: top + i for i, k in enumerate(mixed)}
-    school, grade = flows.columns["school"].to_numpy(int), flows.grade
-    picks = [(row[k], left + i, 1.0) for i, (k, _) in enumerate(cuts)]
-    runs = sorted({(k, group.grades) for k, cut in cuts for group in cut})
-    for i, (k, run) in enumerate(runs, start=top + len(mixed)):
-        picks += [(i, int(j), 1.0) for j in np.flatnonzero((school == k) & np.isin(grade, run))]
-        picks += [(i, left + j, -sum(group.seats for group in cut if set(group.grades) & set(run))) for j, (s, cut) in enumerate(cuts) if s == k]
-    entries: list[tuple[np.ndarray, np.ndarray, np.ndarray | float]] = [
-        (np.array([p[0] for p in picks], int), np.array([p[1] for p in picks], int), np.array([p[2] for p in picks], float))
-    ]
-    return entries, np.concatenate([np.ones(len(mixed)), np.full(len(runs), -np.inf)]), np.concatenate([np.ones(len(mixed)), np.zeros(len(runs))])
-
-
-def _program(flows: _Flows, seats: Sequence[_Seats]) -> Program:
-    """Write the rows of demands, of beds and of seats, each set of seats for some grades of a school."""
-    table, children = flows.columns, flows.children
-    school, demand = table["school"].to_numpy(int), table["demand"].to_numpy(int)
-    board = np.flatnonzero((table["mode"] == "board").to_numpy())
-    beds, total = np.array([s.beds for s in flows.schools], float), children["pupils"].to_numpy(float)
-    row = np.zeros((len(flows.schools) + 1, len(GRADES) + 1), int)
-    part = np.ones_like(row, float)
+def _transport(flows: _Flows, seats: Sequence[Seats]) -> Transport:
+    """Write what each column uses: a bed, and a part of the seats of its school and grade."""
+    row = np.full((len(flows.schools) + 1, len(GRADES) + 1), -1)
+    part = np.ones(row.shape)
     for i, group in enumerate(seats):
-        row[group.school, list(group.grades)] = len(beds) + i
+        row[group.school, list(group.grades)] = len(flows.schools) + i
         for g, size in group.size.items():
             part[group.school, g] = 1 / size
-    mine = np.flatnonzero(school >= 0) if seats else np.zeros(0, int)
-    seated, share = row[school[mine], flows.grade[mine]], part[school[mine], flows.grade[mine]]
-    limits = np.concatenate([beds, [group.seats for group in seats]])
-    matrix = sparse_rows(
-        len(limits) + len(total), len(table), (school[board], board, 1.0), (seated, mine, share), (len(limits) + demand, np.arange(len(table)), 1.0)
-    )
-    low, high = np.concatenate([np.full(len(limits), -np.inf), total]), np.concatenate([limits, total])
-    return Program(np.zeros(len(table)), np.full(len(table), np.inf), np.zeros(len(table), bool), matrix, low, high)
+    seat = np.where(flows.school >= 0, row[flows.school, flows.grade], -1)
+    uses = np.column_stack([np.where(flows.boards, flows.school, -1), seat])
+    shares = np.column_stack([np.ones(len(seat)), part[flows.school, flows.grade]])
+    capacity = np.concatenate([np.array([s.beds for s in flows.schools], float), [group.seats for group in seats]])
+    return Transport(flows.children["pupils"].to_numpy(float), flows.demand, uses, shares, capacity)
 
 
-def _relaxed(flows: _Flows, standards: Standards) -> Program:
-    """Write the rows with parts of classes: pupils over their class size, summed over the grades of a school, fit its rooms."""
-    return _program(flows, [_pool(k, s, standards) for k, s in enumerate(flows.schools)])
-
-
-def _pool(number: int, school: _School, standards: Standards) -> _Seats:
-    mixed = school.incomplete and school.rooms < len(school.grades)
-    least = standards["class_size.mixed.max_pupils"] if mixed else 0.0
-    size = {g: max(least, standards.class_size(g, incomplete=school.incomplete)) for g in school.grades}
-    return _Seats(number, school.grades, float(school.rooms), size)
-
-
-def _whole_classes(flows: _Flows, values: np.ndarray, standards: Standards) -> list[_Seats]:
-    """Turn the rooms of each school into whole classes for the children that the relaxed optimum sends there."""
-    load = np.zeros((len(flows.schools) + 1, len(GRADES)))
-    np.add.at(load, (flows.columns["school"].to_numpy(int), flows.grade - 1), values[: len(flows.columns)])
-    out: list[_Seats] = []
-    for k, school in enumerate(flows.schools):
-        pupils = {g: float(load[k, g - 1]) for g in school.grades}
-        size = {g: standards.class_size(g, incomplete=school.incomplete) for g in school.grades}
-        loaded = sum(n > _SAME for n in pupils.values())
-        if not school.incomplete or school.rooms >= max(loaded, 1):
-            need = {g: pupils[g] / size[g] for g in school.grades}
-            count = {g: int(n > _SAME) for g, n in need.items()}
-            for g in sorted((g for g in count if count[g]), key=lambda g: (need[g], -g))[: max(sum(count.values()) - school.rooms, 0)]:
-                # fewer rooms than grades: the emptiest grades get no class here, of equals the higher
-                count[g] = 0
-            for _ in range(school.rooms - sum(count.values())):
-                # the grade furthest above its seats, of equals the lower
-                count[min(count, key=lambda g: (round(count[g] - need[g], 6), g))] += 1
-            out += [_Seats(k, (g,), float(count[g] * size[g]), {}) for g in school.grades]
-        elif school.incomplete and school.rooms:
-            mixed = standards["class_size.mixed.max_pupils"]
-            out += [_Seats(k, run, mixed, {}) for run in best_runs(pupils, school.rooms, standards)]
-        else:
-            out.append(_pool(k, school, standards))
+def _at_short_schools(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Say which demands want for a place, and which go to schools where those could have one."""
+    bad = ((flows.school < 0) | flows.beyond).astype(float)
+    short = np.bincount(flows.demand, bad * (found - wanted), minlength=len(flows.children)) > _SAME
+    there = np.unique(flows.school[short[flows.demand] & (bad == 0)])
+    out = short.copy()
+    out[flows.demand[np.isin(flows.school, there) & (found > _SAME)]] = True
     return out
 
 
-def _placed(flows: _Flows, values: np.ndarray, seats_bind: bool) -> pd.DataFrame:
+def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
     """Turn the flows into rows, and say of children without a place why."""
-    used = flows.columns.assign(pupils=values.astype("int64"))
-    used = used[used["pupils"] > 0]
-    children = flows.children.loc[used["demand"], ["settlement_id", "year", "grade", "attends"]].reset_index(drop=True)
-    names = np.array([s.school_id for s in flows.schools] + [""], dtype=object)
-    out = pd.concat([children, used[["mode", "pupils", "minutes", "beyond", "demand", "school"]].reset_index(drop=True)], axis=1)
-    out["school_id"] = names[out["school"]]
-    reasons = _reasons(flows, values)
-    outcome = zip(out["demand"], out["mode"], out["beyond"], strict=True)
-    out["status"] = [reasons[d] if m == "none" else "beyond_limit" if b else "served" for d, m, b in outcome]
-    out["minutes"] = out["minutes"].where(~out["mode"].isin(["none", "seat"]))
-    return out.drop(columns=["beyond", "demand", "school"])
+    used = np.flatnonzero(values > 0.5)
+    demand, mode = flows.demand[used], flows.mode[used]
+    out = flows.children.loc[demand, ["settlement_id", "year", "grade", "attends"]].reset_index(drop=True)
+    out["mode"], out["pupils"] = np.array(MODES, object)[mode], np.round(values[used]).astype("int64")
+    out["school_id"] = np.array([s.school_id for s in flows.schools] + [""], dtype=object)[flows.school[used]]
+    reasons = np.array(_reasons(flows, values), object)
+    placed = np.where(flows.beyond[used], "beyond_limit", "served")
+    out["status"] = np.where(flows.school[used] < 0, reasons[demand] if len(demand) else placed, placed)
+    timed = (flows.school[used] >= 0) & (mode != MODES.index("seat"))
+    out["minutes"] = np.where(timed, flows.minutes[used], np.nan)
+    return out
 
 
 def _reasons(flows: _Flows, values: np.ndarray) -> list[str]:
     """Say for each demand why a child of it has no place."""
-    table = flows.columns
-    boards = (table["mode"] == "board").to_numpy()
-    used = np.bincount(table["school"].to_numpy()[boards], values[boards], minlength=len(flows.schools))
+    boards = flows.boards
+    used = np.bincount(flows.school[boards], values[boards], minlength=len(flows.schools))
     free = np.array([s.beds for s in flows.schools], float) - used > _SAME
-    by_bed = np.isin(flows.children.index, flows.by_bed["demand"])
+    place = np.arange(len(flows.children))
+    by_bed = np.isin(place, flows.bed_demand)
     # beds are free where only seats are missing
-    free_bed = np.isin(flows.children.index, flows.by_bed.loc[free[flows.by_bed["school"].to_numpy(int)], "demand"]) if len(free) else by_bed
+    free_bed = np.isin(place, flows.bed_demand[free[flows.bed_school]]) if len(free) else by_bed
     return ["no_seat" if d or f else "no_bed" if b else "no_route" for d, b, f in zip(flows.by_day, by_bed, free_bed, strict=True)]
 
 
-def _by_rooms(seat: pd.DataFrame, schools: Iterable[_School], seat_schools: Sequence[str]) -> pd.DataFrame:
+def _by_rooms(seat: pd.DataFrame, schools: Iterable[School], seat_schools: Sequence[str]) -> pd.DataFrame:
     """Share the children who study in the county seat among its schools, by the rooms that each has for a grade."""
     rows = []
     for (year, grade), group in seat.groupby(["year", "grade"], sort=True):

@@ -97,6 +97,7 @@ def solve(
     time_limit: float = 300.0,
     seed: int = 0,
     start: np.ndarray | None = None,
+    guess: np.ndarray | None = None,
 ) -> Solution:
     """Minimise several objectives, each among the optima of those before it.
 
@@ -124,6 +125,9 @@ def solve(
         Of the solver.
     start
         Values that end the first mixed-integer level without a search where they are good enough; ignored where they break a row.
+    guess
+        A cost whose optimum is likely near that of all levels: a linear program is solved for it first, and the levels go on from
+        that basis. It changes the time and no objective.
 
     Returns
     -------
@@ -152,14 +156,19 @@ def solve(
         raise NoSolutionError("there is no objective to solve")
     limits = _Limits(gap, absolute_gaps or {}, work_limit, time.monotonic() + time_limit, seed)
     if not program.integer.any():
-        return _linear(program, costs, replace(limits, relative=0.0))[0]
+        return _linear(program, costs, replace(limits, relative=0.0), guess)[0]
     at_once = _leap(program, costs, limits)
     return at_once if at_once is not None else _level_by_level(program, costs, limits, start)
 
 
-def _linear(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) -> tuple[Solution, Program]:
+def _linear(
+    program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, guess: np.ndarray | None = None
+) -> tuple[Solution, Program]:
     """Solve the levels of a linear program; the program returned is cut to the face of all levels but the last."""
     model, current, levels = _highs(program, limits), program, []
+    if guess is not None:
+        _linear_level(model, "guess", np.asarray(guess, float))
+        model.setOptionValue("simplex_strategy", _PRIMAL)
     for i, (name, cost) in enumerate(costs.items()):
         values, level, reduced, duals = _linear_level(model, name, cost)
         levels.append(level)
