@@ -162,8 +162,7 @@ def assign(
     for year in sorted(int(y) for y in children["year"].unique()):
         group = children[children["year"] == year]
         there = _schools_of(schools, school_years, year, standards)
-        before = frames[-1] if rules.seats_bind and frames and (frames[-1]["year"] == year - 1).all() else None
-        frame, levels = _assign_year(group.reset_index(drop=True), ways, there, standards, rules, before, seed)
+        frame, levels = _assign_year(group.reset_index(drop=True), ways, there, standards, rules, seed)
         frames.append(frame)
         gaps[year] = [vars(level) for level in levels]
     out = check("assignment", pd.concat(frames, ignore_index=True)) if frames else empty("assignment")
@@ -272,7 +271,7 @@ def _schools_of(schools: pd.DataFrame, school_years: pd.DataFrame | None, year: 
 
 
 def _assign_year(
-    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, before: pd.DataFrame | None, seed: int
+    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, seed: int
 ) -> tuple[pd.DataFrame, tuple[Level, ...]]:
     home = children[children["attends"] == "home"].reset_index(drop=True)
     seat = children[children["attends"] == "county_seat"].reset_index(drop=True)
@@ -285,7 +284,7 @@ def _assign_year(
     demand = pd.concat([home, pooled_seat[home.columns.intersection(pooled_seat.columns)]], ignore_index=True)
     if not len(demand):
         return pd.concat([r for r in rows if len(r)], ignore_index=True), ()
-    flows = _flows(demand, ways, schools, standards, rules, before)
+    flows = _flows(demand, ways, schools, standards, rules)
     values, levels = _solve(flows, standards, rules.seats_bind, seed)
     placed = _placed(flows, values)
     rows.append(placed[placed["attends"] == "home"])
@@ -304,7 +303,7 @@ def _as_numbers(ways: pd.DataFrame) -> _Ways:
 
 
 def _flows(
-    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, before: pd.DataFrame | None
+    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules
 ) -> _Flows:
     """Lay out the columns: one per child group, school and way that may be used, and one per group for no place."""
     numbers = {s.school_id: k for k, s in enumerate(schools)}
@@ -359,7 +358,8 @@ def _flows(
     minutes, beyond, excess = joined(minutes, 0.0, 0.0), joined(beyond, False, False), joined(excess, 0.0, 0.0)
     order = np.lexsort((mode, to, demand))
     demand, to, mode, minutes, beyond, excess = (v[order] for v in (demand, to, mode, minutes, beyond, excess))
-    change = _changes(children, zoned, before, numbers, demand, to) if rules.seats_bind and (rules.zones is not None or before is not None) else None
+    # a child that goes elsewhere than its zone says
+    change = ((zoned[demand] >= 0) & (to >= 0) & (to != zoned[demand])).astype(float) if rules.seats_bind and rules.zones is not None else None
     bed_demand, bed_school = (np.concatenate([b[i] for b in bed]) if bed else np.zeros(0, int) for i in range(2))
     return _Flows(children, schools, demand, to, mode, minutes, beyond, excess, change, by_day, bed_demand, bed_school)
 
@@ -371,26 +371,6 @@ def _zone_of(children: pd.DataFrame, zones: pd.DataFrame | None, numbers: Mappin
     at = {(str(i), str(b)): numbers.get(str(s), -2) for i, b, s in zip(zones["settlement_id"], zones["band"], zones["school_id"], strict=True)}
     rows = zip(children["settlement_id"], children["grade"], children["attends"], strict=True)
     return np.array([at.get((str(i), band_of(g)), -2) if a == "home" else -2 for i, g, a in rows], int)
-
-
-def _changes(
-    children: pd.DataFrame, zoned: np.ndarray, before: pd.DataFrame | None, numbers: Mapping[str, int], demand: np.ndarray, school: np.ndarray
-) -> np.ndarray:
-    """Count a child that goes elsewhere than its cohort went the year before, or at entry elsewhere than its zone says."""
-    stays = np.zeros(len(demand), bool)
-    known = zoned >= 0
-    stays |= school == zoned[demand]
-    if before is not None:
-        went = before[(before["attends"] == "home") & before["school_id"].isin(list(numbers))]
-        pairs = {(str(i), int(g) + 1, numbers[str(s)]) for i, g, s in zip(went["settlement_id"], went["grade"], went["school_id"], strict=True)}
-        moves_up = np.array([g not in ENTRY_GRADES for g in children["grade"]], bool)
-        names, grades = children["settlement_id"].astype("str").to_numpy(object), children["grade"].to_numpy(int)
-        has = np.isin([f"{i} {g}" for i, g in zip(names, grades, strict=True)], sorted({f"{i} {g}" for i, g, _ in pairs}))
-        by_cohort = moves_up & has & (children["attends"] == "home").to_numpy()
-        known = np.where(by_cohort, True, known)
-        mine = by_cohort[demand]
-        stays[mine] = [(names[d], grades[d], int(k)) in pairs for d, k in zip(demand[mine], school[mine], strict=True)]
-    return (known[demand] & ~stays & (school >= 0)).astype(float)
 
 
 def _undominated(
@@ -433,7 +413,7 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
         every, none = np.ones(len(flows.children), bool), dict.fromkeys(levels, _SAME)
         found, _ = search_classes(flows.schools, beds, grade, school, found.values, every, levels, gaps=none, seed=seed)
         return found.values, found.levels
-    if max(worse[:2]) > 1 - _SAME:
+    if max(worse[:2]) > 1 - _SAME and len(flows.demand) <= 20_000:
         # whole classes cost a child its place or its limit: search for better ones at the schools it could go to
         free = _at_short_schools(flows, relaxed.values, found.values)
         first = dict(list(levels.items())[:2])

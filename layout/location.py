@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,11 +65,12 @@ class Level:
 
 @dataclass(frozen=True)
 class Solution:
-    """Values of the columns, the levels in order, and the worst of their statuses."""
+    """Values of the columns, the levels in order, the worst of their statuses, and for linear programs the duals of the rows by level."""
 
     values: np.ndarray
     levels: tuple[Level, ...]
     status: str
+    duals: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,13 +166,14 @@ def _linear(
     program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, guess: np.ndarray | None = None
 ) -> tuple[Solution, Program]:
     """Solve the levels of a linear program; the program returned is cut to the face of all levels but the last."""
-    model, current, levels = _highs(program, limits), program, []
+    model, current, levels, prices = _highs(program, limits), program, [], []
     if guess is not None:
         _linear_level(model, "guess", np.asarray(guess, float))
         model.setOptionValue("simplex_strategy", _PRIMAL)
     for i, (name, cost) in enumerate(costs.items()):
         values, level, reduced, duals = _linear_level(model, name, cost)
         levels.append(level)
+        prices.append(duals)
         logger.debug("linear level %s: %s", name, level)
         if level.status != "optimal" or i == len(costs) - 1:
             break
@@ -179,7 +181,7 @@ def _linear(
         _tighten(model, current)
         # the basis stays feasible on the face, so the primal simplex goes on from it
         model.setOptionValue("simplex_strategy", _PRIMAL)
-    return Solution(values, tuple(levels), levels[-1].status), current
+    return Solution(values, tuple(levels), levels[-1].status, tuple(prices)), current
 
 
 def _leap(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) -> Solution | None:
@@ -233,6 +235,99 @@ def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _
     statuses = [level.status for level in levels]
     status = next((s for s in ("time_limit", "work_limit") if s in statuses), "optimal")
     return Solution(_rounded(program, np.asarray(values)), tuple(levels), status)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns to be added to a linear program, from 0 up: their entries (rows x columns) and costs (levels x columns)."""
+
+    matrix: sparse.csc_matrix
+    costs: np.ndarray
+
+
+def solve_growing(
+    row_lower: np.ndarray, row_upper: np.ndarray, first: Block, names: Sequence[str], weights: Sequence[float],
+    more: Callable[[Sequence[np.ndarray], np.ndarray], Block | None], *, time_limit: float = 300.0, seed: int = 0,
+) -> Solution:  # fmt: skip
+    """Minimise several objectives over columns that are added as the duals ask for them (column generation).
+
+    A weighted sum of the levels goes first. Where no further column improves it, the levels are solved one after another from that
+    basis; a column that improves one of them is added, and they begin anew.
+
+    Parameters
+    ----------
+    row_lower, row_upper
+        Bounds of the rows; the first columns must meet them.
+    first
+        Columns to begin with.
+    names
+        Of the levels.
+    weights
+        Of the levels in the sum that goes first.
+    more
+        Called with the duals of the rows, level after level, and the costs' weights (one row a level solved; for the sum a single
+        row); returns columns that are better at these duals, or None.
+    time_limit, seed
+        As in :func:`solve`.
+
+    Returns
+    -------
+    Solution
+        Values of all columns in the order in which they came; levels, and duals of the rows by level.
+
+    Raises
+    ------
+    NoSolutionError
+        As in :func:`solve`.
+
+    References
+    ----------
+    Gilmore, P. C., & Gomory, R. E. (1961). A linear programming approach to the cutting-stock problem. Operations Research, 9(6).
+
+    Examples
+    --------
+    >>> one = Block(sparse.csc_matrix([[1.0]]), np.array([[5.0]]))
+    >>> two = [Block(sparse.csc_matrix([[1.0]]), np.array([[3.0]]))]
+    >>> found = solve_growing(np.ones(1), np.ones(1), one, ["cost"], [1.0], lambda duals, weights: two.pop() if two else None)
+    >>> found.values.tolist(), found.levels[0].objective
+    ([0.0, 1.0], 3.0)
+    """
+    costs, limits = first.costs, _Limits(0.0, {}, None, time.monotonic() + time_limit, seed)
+    count = first.matrix.shape[1]
+    program = Program(np.zeros(count), np.full(count, np.inf), np.zeros(count, bool), first.matrix.tocsr(), row_lower, row_upper)
+    model = _highs(program, limits)
+    sum_of = np.asarray(weights, float)[None, :]
+    each = np.eye(len(names))
+
+    def add(block: Block) -> None:
+        nonlocal costs, program
+        many, matrix = block.matrix.shape[1], block.matrix.tocsc()
+        model.addCols(many, np.zeros(many), np.zeros(many), np.full(many, np.inf), matrix.nnz, matrix.indptr[:-1], matrix.indices, matrix.data)
+        costs = np.concatenate([costs, block.costs], axis=1)
+        total = costs.shape[1]
+        program = replace(program, lower=np.zeros(total), upper=np.full(total, np.inf), integer=np.zeros(total, bool))
+
+    for rows in (sum_of, each):
+        while True:
+            current, levels, duals = program, [], []
+            for name, weight in zip(names if len(rows) > 1 or len(names) == 1 else ["guess"], rows, strict=True):
+                values, level, reduced, dual = _linear_level(model, name, weight @ costs)
+                if level.status != "optimal":
+                    raise NoSolutionError(f"level {name}: stopped by the {level.status}")
+                # from now on the basis at hand stays feasible
+                model.setOptionValue("simplex_strategy", _PRIMAL)
+                levels.append(level)
+                duals.append(dual)
+                if len(levels) < len(rows):
+                    current = _on_face(current, values, reduced, dual)
+                    _tighten(model, current)
+            if len(rows) > 1:
+                _tighten(model, program)
+            block = more(duals, rows)
+            if block is None:
+                break
+            add(block)
+    return Solution(values, tuple(levels), "optimal", tuple(duals))
 
 
 def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:

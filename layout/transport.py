@@ -6,14 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from layout.location import Level, Program, Solution, solve, sparse_rows
+from layout.location import Block, Level, Program, Solution, solve, solve_growing, sparse_rows
 
 # a use this near a capacity fills it
 _FULL = 1e-7
 # how far a flow may be from a whole number
 _WHOLE = 1e-6
+# so many columns are worth a search for prices beforehand
+_MANY = 20_000
+# cost above the best at those prices up to which a column is offered, and how many are offered at least where it is crowded
+_WINDOW, _MORE = 2.0, 3
+# branch-and-bound nodes in making the flows of a large piece whole
+_NODES = 200
+# costs nearer than this are equal
+_PRICE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,27 @@ class _Part:
     @property
     def key(self) -> tuple[bytes, bytes]:
         return self.columns.tobytes(), self.left.tobytes()
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """Columns by demand and cost, where each demand begins, the cost of every column by level, and the weighted sum.
+
+    ``owner``, ``uses``, ``shares`` and ``sorted_costs`` are demand, resources and costs of the columns in that order.
+    """
+
+    order: np.ndarray
+    start: np.ndarray
+    owner: np.ndarray
+    uses: np.ndarray
+    shares: np.ndarray
+    sorted_costs: np.ndarray
+    free: np.ndarray
+    costs: np.ndarray
+    names: tuple[str, ...]
+    guess: np.ndarray | None
+    weights: tuple[float, ...]
+    seed: int
 
 
 def send(
@@ -115,45 +145,181 @@ def send(
     start = np.searchsorted(problem.demand[order], np.arange(len(problem.amounts)))
     hot = _load(problem, order[start], problem.amounts) > problem.capacity + _FULL
     guess = None if weights is None else np.asarray(weights, float) @ costs
-    solved: dict[tuple[bytes, bytes], tuple[_Part, Solution]] = {}
-    guessing = guess is not None
+    ordered = _Ordered(
+        order, start, problem.demand[order], problem.uses[order].T.copy(), problem.shares[order].T.copy(), costs[:, order], free[order],
+        costs, tuple(names), guess, tuple(weights or ()), seed,
+    )  # fmt: skip
+    if guess is not None and len(order) > _MANY and hot.any():
+        bound, duals = _by_prices(problem, ordered)
+        values = _whole_on_face(problem, ordered, bound, duals) if whole else bound
+    else:
+        values, bound = _from_parts(problem, ordered, hot, whole)
+    levels = []
+    for name, cost in zip(names, costs, strict=True):
+        objective, least = float(cost @ values), float(cost @ bound)
+        levels.append(Level(name, objective, least, max(objective - least, 0.0), "optimal"))
+    return Solution(values, tuple(levels), "optimal")
+
+
+def _from_parts(problem: Transport, ordered: _Ordered, hot: np.ndarray, whole: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the flow of each column, and the best one where parts of units may flow."""
+    answers, still = _by_full_resources(problem, ordered, hot)
+    values = np.zeros(len(problem.demand))
+    values[still] = problem.amounts[problem.demand[still]]
+    bound = values.copy()
+    for part, answer in answers:
+        bound[part.columns] = answer.values
+        values[part.columns] = _whole_part(problem, ordered, part, answer.values) if whole else answer.values
+    return values, bound
+
+
+def _whole_part(problem: Transport, ordered: _Ordered, part: _Part, flow: np.ndarray) -> np.ndarray:
+    if np.abs(flow - np.round(flow)).max(initial=0.0) <= _WHOLE:
+        return np.round(flow)
+    program = _program(problem, part)
+    exact = replace(program, integer=np.ones(len(program.lower), bool))
+    cost = {n: c[part.columns] for n, c in zip(ordered.names, ordered.costs, strict=True)}
+    return np.round(solve(exact, cost, absolute_gaps=dict.fromkeys(ordered.names, _WHOLE), seed=ordered.seed).values)
+
+
+def _whole_on_face(problem: Transport, ordered: _Ordered, flow: np.ndarray, duals: Sequence[np.ndarray]) -> np.ndarray:
+    """Make flows whole: among the columns of some optimum where that can be, else among all of the demands concerned."""
+    broken = np.abs(flow - np.round(flow)) > _WHOLE
+    if not broken.any():
+        return np.round(flow)
+    owner = ordered.owner
+    face = np.ones(len(owner), bool)
+    for dual, cost in zip(duals, ordered.sorted_costs, strict=True):
+        reduced = _reduced(ordered, cost, dual[len(ordered.start) :]) - dual[owner]
+        face &= np.abs(reduced) <= _PRICE * 10
+    face |= flow[ordered.order] > _WHOLE
+    _, label = _pieces(problem, ordered.order[face])
+    sick = np.unique(label[problem.demand[np.flatnonzero(broken)]])
+    core = np.isin(label[: len(ordered.start)], sick)
+    values = np.round(flow)
+    for counted in (face | ordered.free, np.ones(len(owner), bool)):
+        held = np.flatnonzero(~core[problem.demand] & (flow > _WHOLE))
+        left = problem.capacity - _load(problem, held, np.round(flow[held]))
+        columns = np.sort(ordered.order[counted & core[owner]])
+        shared = problem.uses[columns]
+        part = _Part(columns, np.unique(shared[shared >= 0]), left[np.unique(shared[shared >= 0])])
+        program = _program(problem, part)
+        exact = replace(program, integer=np.ones(len(columns), bool))
+        cost = {n: c[columns] for n, c in zip(ordered.names, ordered.costs, strict=True)}
+        found = solve(exact, cost, absolute_gaps=dict.fromkeys(ordered.names, _WHOLE), work_limit=_NODES, seed=ordered.seed)
+        values[columns] = np.round(found.values)
+        lost = [float(c @ (values - flow)) for c in ordered.costs]
+        if all(abs(n) <= _WHOLE * max(1.0, float(np.abs(c).max())) * 10 for n, c in zip(lost, ordered.costs, strict=True)):
+            break
+    return values
+
+
+def _by_full_resources(problem: Transport, ordered: _Ordered, hot: np.ndarray) -> tuple[list[tuple[_Part, Solution]], np.ndarray]:
+    """Solve the demands at full resources, until no other resource fills up."""
+    guessing, solved = ordered.guess is not None, {}
     while True:
-        parts, still = _parts(problem, order, start, hot)
-        answers = []
-        for part in parts:
-            if part.key not in solved:
-                own = {n: c[part.columns] for n, c in zip(names, costs, strict=True)}
-                hint = None if guess is None else guess[part.columns]
-                asked = {"guess": hint} if guessing and hint is not None else own
-                solved[part.key] = part, solve(_program(problem, part), asked, guess=None if guessing else hint, seed=seed)
-            answers.append(solved[part.key])
+        active, core = _up_to_cool(problem, ordered, hot)
+        parts, still = _parts(problem, ordered, active, core)
+        answers = [_solved(problem, ordered, part, guessing, solved) for part in parts]
         full = hot.copy()
         for part, answer in answers:
             used = _load(problem, part.columns, answer.values)[part.resources]
             full[part.resources[used >= part.left - _FULL]] = True
         if (full == hot).all():
             if not guessing:
-                break
+                return answers, still
             # the weighted sum has found the full resources, or nearly: now the levels themselves
             guessing, solved = False, {}
         hot = full
+
+
+def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Solve with the columns that look good at prices near the right ones; what the duals find better is added.
+
+    Returns the flow of each column and the duals of demands and resources by level.
+    """
+    from layout.compiled import loops
+
+    order, start, guess = ordered.order, ordered.start, ordered.guess
+    assert guess is not None
+    owner = ordered.owner
+    by_cost = order[np.lexsort((guess[order], owner))]
+    uses, shares = problem.uses[by_cost], problem.shares[by_cost]
+    first = np.argmax(uses >= 0, axis=1)
+    place = np.arange(len(by_cost))
+    sink = np.where((uses >= 0).any(axis=1), uses[place, first], -1)
+    mean = np.bincount(sink[sink >= 0], shares[place, first][sink >= 0], minlength=len(problem.capacity))
+    mean = mean / np.maximum(np.bincount(sink[sink >= 0], minlength=len(problem.capacity)), 1)
+    room = np.divide(problem.capacity, mean, out=np.zeros(len(mean)), where=mean > 0)
+    bounds = np.append(start, len(order)).astype("int64")
+    price = loops("transport_kernels").resource_prices(bounds, sink.astype("int64"), guess[by_cost], problem.amounts.astype(float), room)
+    price = np.divide(price, mean, out=np.zeros(len(mean)), where=mean > 0)
+    reduced = _reduced(ordered, guess[order], -price)
+    least = np.minimum.reduceat(reduced, start)
+    active = (reduced <= least[owner] + _WINDOW) | ordered.free
+    chosen = [np.flatnonzero(active)]
+    rows = len(start) + len(problem.capacity)
+
+    def block(places: np.ndarray) -> Block:
+        return Block(_entries(problem, order[places], rows), ordered.costs[:, order[places]])
+
+    def more(duals: Sequence[np.ndarray], weights: np.ndarray) -> Block | None:
+        better = _better_columns(ordered, duals, weights) & ~active
+        places = np.flatnonzero(better)
+        if not len(places):
+            return None
+        # of each demand those that gain most
+        worth = np.append(duals[0][len(start) :], 0.0)
+        gain = (weights[0] @ ordered.sorted_costs[:, places]) - (ordered.shares[:, places] * worth[ordered.uses[:, places]]).sum(axis=0)
+        by = places[np.lexsort((gain, owner[places]))]
+        begins = np.flatnonzero(np.append(True, owner[by][1:] != owner[by][:-1]))
+        rank = np.arange(len(by)) - np.repeat(begins, np.diff(np.append(begins, len(by))))
+        places = np.sort(by[rank < _MORE])
+        active[places] = True
+        chosen.append(places)
+        return block(places)
+
+    low = np.concatenate([problem.amounts, np.full(len(problem.capacity), -np.inf)])
+    high = np.concatenate([problem.amounts, problem.capacity])
+    answer = solve_growing(low, high, block(chosen[0]), ordered.names, ordered.weights, more, seed=ordered.seed)
+    columns = order[np.concatenate(chosen)]
     values = np.zeros(len(problem.demand))
-    values[still] = problem.amounts[problem.demand[still]]
-    bound, status = values.copy(), "optimal"
-    for part, parts_of in answers:
-        bound[part.columns], answer = parts_of.values, parts_of
-        if whole and np.abs(answer.values - np.round(answer.values)).max(initial=0.0) > _WHOLE:
-            program = _program(problem, part)
-            exact = replace(program, integer=np.ones(len(program.lower), bool))
-            cost = {n: c[part.columns] for n, c in zip(names, costs, strict=True)}
-            answer = solve(exact, cost, absolute_gaps=dict.fromkeys(names, _WHOLE), seed=seed)
-        status = answer.status if answer.status != "optimal" else status
-        values[part.columns] = np.round(answer.values) if whole else answer.values
-    levels = []
-    for name, cost in zip(names, costs, strict=True):
-        objective, least = float(cost @ values), float(cost @ bound)
-        levels.append(Level(name, objective, least, max(objective - least, 0.0), status))
-    return Solution(values, tuple(levels), status)
+    values[columns] = answer.values
+    return values, answer.duals
+
+
+def _better_columns(ordered: _Ordered, duals: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Say which columns have a lower cost than those used, level after level, at the duals of demands and resources."""
+    better = np.zeros(len(ordered.owner), bool)
+    open_yet = np.ones(len(ordered.owner), bool)
+    for dual, weight in zip(duals, weights, strict=True):
+        cost = ordered.sorted_costs[np.argmax(weight)] if (weight > 0).sum() == 1 else weight @ ordered.sorted_costs
+        over = _reduced(ordered, cost, dual[len(ordered.start) :]) - dual[ordered.owner]
+        tolerance = _PRICE * max(1.0, float(np.abs(cost).max(initial=0.0)) / 1e3)
+        better |= open_yet & (over < -tolerance)
+        open_yet &= over <= tolerance
+    return better
+
+
+def _reduced(ordered: _Ordered, cost: np.ndarray, dual: np.ndarray) -> np.ndarray:
+    """Return the costs of the ordered columns less what their resources are worth."""
+    # the last entry is that of no resource
+    worth = np.append(dual, 0.0)
+    out = cost.copy()
+    for uses, shares in zip(ordered.uses, ordered.shares, strict=True):
+        out -= shares * worth[uses]
+    return out
+
+
+def _solved(
+    problem: Transport, ordered: _Ordered, part: _Part, guessing: bool, solved: dict[tuple[bytes, bytes], tuple[_Part, Solution]]
+) -> tuple[_Part, Solution]:
+    if part.key not in solved:
+        own = {n: c[part.columns] for n, c in zip(ordered.names, ordered.costs, strict=True)}
+        hint = None if ordered.guess is None else ordered.guess[part.columns]
+        asked = {"guess": hint} if guessing and hint is not None else own
+        solved[part.key] = part, solve(_program(problem, part), asked, guess=None if guessing else hint, seed=ordered.seed)
+    return solved[part.key]
 
 
 def _load(problem: Transport, columns: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -164,29 +330,32 @@ def _load(problem: Transport, columns: np.ndarray, flow: np.ndarray) -> np.ndarr
     return out
 
 
-def _parts(problem: Transport, order: np.ndarray, start: np.ndarray, hot: np.ndarray) -> tuple[list[_Part], np.ndarray]:
-    """Cut the congested part into pieces; and return the columns of the demands outside it."""
-    uses = problem.uses[order]
-    warm = ((uses >= 0) & hot[np.maximum(uses, 0)]).any(axis=1) if len(hot) else np.zeros(len(order), bool)
+def _up_to_cool(problem: Transport, ordered: _Ordered, hot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which columns count of demands at full resources: up to the first that uses none; and which demands these are."""
+    order, start, owner = ordered.order, ordered.start, ordered.owner
+    full = np.append(hot, False)
+    warm = np.zeros(len(order), bool)
+    for uses in ordered.uses:
+        warm |= full[uses]
     place = np.arange(len(order))
-    owner = problem.demand[order]
-    # the first column of each demand that uses no full resource
     cool = np.full(len(start), len(order))
     np.minimum.at(cool, owner[~warm], place[~warm])
     core = cool > start
-    still = order[start[~core]]
-    left = problem.capacity - _load(problem, still, problem.amounts[problem.demand[still]])
     # what uses nothing is always offered, so that there is a solution while other resources have still to prove full
-    active = order[core[owner] & ((place <= cool[owner]) | (uses < 0).all(axis=1))]
+    active = core[owner] & ((place <= cool[owner]) | ordered.free)
+    active[start[~core]] = True
+    return active, core
+
+
+def _parts(problem: Transport, ordered: _Ordered, counted: np.ndarray, core: np.ndarray) -> tuple[list[_Part], np.ndarray]:
+    """Cut the demands that have a choice into pieces; and return the columns of the others."""
+    owner = ordered.owner
+    still = ordered.order[counted & ~core[owner]]
+    left = problem.capacity - _load(problem, still, problem.amounts[problem.demand[still]])
+    active = ordered.order[counted & core[owner]]
     if not len(active):
         return [], still
-    demands, resources = len(start), len(hot)
-    used = problem.uses[active] >= 0
-    i = np.repeat(problem.demand[active], problem.uses.shape[1])[used.ravel()]
-    j = problem.uses[active][used]
-    links = sparse_rows(demands + resources, demands + resources, (i, demands + j, 1.0))
-    label = connected_components(links, directed=False)[1]
-    piece = label[problem.demand[active]]
+    piece = _pieces(problem, active)[0]
     by_piece = np.argsort(piece, kind="stable")
     cuts = np.flatnonzero(np.diff(piece[by_piece])) + 1
     groups = [np.sort(active[g]) for g in np.split(by_piece, cuts)]
@@ -196,6 +365,26 @@ def _parts(problem: Transport, order: np.ndarray, start: np.ndarray, hot: np.nda
         shared = np.unique(mine[mine >= 0])
         parts.append(_Part(columns, shared, left[shared]))
     return parts, still
+
+
+def _pieces(problem: Transport, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number the pieces that share no resource: of each column, and of each demand and resource."""
+    demands, resources = len(problem.amounts), len(problem.capacity)
+    used = problem.uses[columns] >= 0
+    i = np.repeat(problem.demand[columns], problem.uses.shape[1])[used.ravel()]
+    links = sparse_rows(demands + resources, demands + resources, (i, demands + problem.uses[columns][used], 1.0))
+    label = connected_components(links, directed=False)[1]
+    return label[problem.demand[columns]], label
+
+
+def _entries(problem: Transport, columns: np.ndarray, rows: int) -> sparse.csc_matrix:
+    """Write columns with a row for every demand and every resource."""
+    demands, place = len(problem.amounts), np.arange(len(columns))
+    parts = [(problem.demand[columns], place, np.ones(len(columns)))]
+    for uses, shares in zip(problem.uses[columns].T, problem.shares[columns].T, strict=True):
+        used = np.flatnonzero(uses >= 0)
+        parts.append((demands + uses[used], used, shares[used]))
+    return sparse_rows(rows, len(columns), *parts).tocsc()
 
 
 def _program(problem: Transport, part: _Part) -> Program:
