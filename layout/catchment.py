@@ -14,6 +14,8 @@ from layout.seats import School, Seats, pooled, school_of, search_classes, whole
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
 from layout.transport import Transport, send
+from layout.villages import LEVELS as VILLAGE_LEVELS
+from layout.villages import Option, Village, as_levels, send_villages
 
 # a boarder's weekly way counts a fifth for each of five school days
 _DAYS_A_WEEK = 5
@@ -39,6 +41,8 @@ class _Rules:
     seats_bind: bool
     seat_schools: tuple[str, ...]
     zones: pd.DataFrame | None
+    whole_villages: bool
+    neighbours: Mapping[str, frozenset[str]] | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ def assign(
     *,
     school_years: pd.DataFrame | None = None,
     zones: pd.DataFrame | None = None,
+    adjacency: pd.DataFrame | None = None,
+    whole_villages: bool = False,
     seat_schools: Sequence[str] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -157,7 +163,8 @@ def assign(
     """
     children = whole_children(pupils)
     ways = _as_numbers(ways_of(times, standards))
-    rules = _Rules(school_years is not None, tuple(sorted(seat_schools)), zones)
+    neighbours = None if adjacency is None else _neighbours(adjacency)
+    rules = _Rules(school_years is not None, tuple(sorted(seat_schools)), zones, whole_villages or neighbours is not None, neighbours)
     frames, gaps = [], {}
     for year in sorted(int(y) for y in children["year"].unique()):
         group = children[children["year"] == year]
@@ -286,6 +293,8 @@ def _assign_year(
         return pd.concat([r for r in rows if len(r)], ignore_index=True), ()
     flows = _flows(demand, ways, schools, standards, rules)
     values, levels = _solve(flows, standards, rules.seats_bind, seed)
+    if rules.whole_villages:
+        values, levels = _whole_villages(flows, values, levels, rules, seed)
     placed = _placed(flows, values)
     rows.append(placed[placed["attends"] == "home"])
     rows.append(spread(seat, placed[placed["attends"] == "county_seat"]))
@@ -341,7 +350,7 @@ def _flows(
         own = to == zoned[demand]
         kept = own | ~np.isin(demand, demand[own])
         demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
-        kept = _undominated(demand, mode == board, minutes, beyond, excess, to)
+        kept = np.arange(len(demand)) if rules.whole_villages else _undominated(demand, mode == board, minutes, beyond, excess, to)
         demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
     seat = [numbers[s] for s in rules.seat_schools if s in numbers and not schools[numbers[s]].incomplete]
     pairs = [(d, k) for d in np.flatnonzero(~at_home) for k in seat if teaches[k, children["grade"].iloc[d]]]
@@ -371,6 +380,72 @@ def _zone_of(children: pd.DataFrame, zones: pd.DataFrame | None, numbers: Mappin
     at = {(str(i), str(b)): numbers.get(str(s), -2) for i, b, s in zip(zones["settlement_id"], zones["band"], zones["school_id"], strict=True)}
     rows = zip(children["settlement_id"], children["grade"], children["attends"], strict=True)
     return np.array([at.get((str(i), band_of(g)), -2) if a == "home" else -2 for i, g, a in rows], int)
+
+
+def _neighbours(adjacency: pd.DataFrame) -> dict[str, frozenset[str]]:
+    """Return the neighbours of each settlement, whichever way the rows name them."""
+    out: dict[str, set[str]] = {}
+    for a, b in zip(adjacency["settlement_id"].astype("str"), adjacency["neighbour_id"].astype("str"), strict=True):
+        if a != b:
+            out.setdefault(a, set()).add(b)
+            out.setdefault(b, set()).add(a)
+    return {i: frozenset(near) for i, near in sorted(out.items())}
+
+
+def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...], rules: _Rules, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
+    """Send each village's band to one school, from the optimum with divided villages on."""
+    children = flows.children
+    names, grades = children["settlement_id"].to_numpy(object), children["grade"].to_numpy(int)
+    counts = children["pupils"].to_numpy(int)
+    groups: dict[tuple[str, str], list[int]] = {}
+    for d in np.flatnonzero((children["attends"] == "home").to_numpy()):
+        groups.setdefault((str(names[d]), band_of(int(grades[d]))), []).append(int(d))
+    keys = sorted(groups)
+    begin = np.searchsorted(flows.demand, np.arange(len(children) + 1))
+    taught = [set(s.grades) for s in flows.schools]
+    villages, first = [], []
+    for name, band in keys:
+        mine = groups[name, band]
+        wanted = {int(grades[d]) for d in mine}
+        ways: dict[int, list[float]] = {}
+        for j in range(begin[mine[0]], begin[mine[0] + 1]):
+            k = int(flows.school[j])
+            if k >= 0 and wanted <= taught[k]:
+                way = ways.setdefault(k, [np.nan, 0.0, np.nan, 0.0])
+                if flows.boards[j]:
+                    way[2] = float(flows.minutes[j])
+                else:
+                    way[0], way[1] = float(flows.minutes[j]), float(flows.excess[j])
+                way[3] = 0.0 if flows.change is None else float(flows.change[j])
+        options = [Option(k, *way) for k, way in ways.items()]
+        options.sort(key=lambda o: (not np.isfinite(o.day), o.excess > 0, o.excess, o.day if np.isfinite(o.day) else o.week, o.school))
+        villages.append(Village(name, band, {int(grades[d]): int(counts[d]) for d in mine}, tuple(options)))
+        share = np.zeros(len(flows.schools) + 1)
+        for d in mine:
+            here = slice(begin[d], begin[d + 1])
+            np.add.at(share, flows.school[here], values[here])
+        first.append(int(np.argmax(share[:-1])) if len(share) > 1 and share[:-1].any() else -1)
+    fixed = np.zeros((len(flows.schools), len(GRADES) + 1))
+    seated = np.flatnonzero((flows.mode == MODES.index("seat")) & (values > 0))
+    np.add.at(fixed, (flows.school[seated], flows.grade[seated]), values[seated])
+    least = {level.name: level.bound for level in levels}
+    bound = [0.0 if name == "above_standard" else least.get(name, 0.0) for name in VILLAGE_LEVELS]
+    answer = send_villages(
+        villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed
+    )
+    out = np.where((children["attends"] == "home").to_numpy()[flows.demand], 0.0, values)
+    for key, school, boarders in zip(keys, answer.school, answer.boarders, strict=True):
+        left = boarders
+        for d in groups[key]:
+            here = np.arange(begin[d], begin[d + 1])
+            there = (flows.school[here] == school) & (school >= 0)
+            board, day = here[there & flows.boards[here]], here[there & ~flows.boards[here]]
+            # of a village's boarders those of the lower grades come first
+            beds = min(left, int(counts[d])) if len(board) else 0
+            left -= beds
+            out[board] = beds
+            out[day if len(day) else here[flows.school[here] < 0]] = int(counts[d]) - beds
+    return out, as_levels(answer, bound)
 
 
 def _undominated(
