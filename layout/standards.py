@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import difflib
+import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -84,6 +86,36 @@ class Standards:
         """Say whether children of a grade may board."""
         return bool(self[f"layout.{ {'lower': 'g1_3', 'upper': 'g4_6', 'junior': 'g7_9'}[band_of(grade)] }.boarding"])
 
+    def on(self, date: dt.date | str) -> Standards:
+        """Return the figures in force on a day.
+
+        Parameters
+        ----------
+        date
+            A day, or its ISO text.
+
+        Returns
+        -------
+        Standards
+            The rules that had begun by then and had not ended; the first and the last day of a rule count, and a rule without days
+            is always in force. What a later one superseded keeps its own key.
+
+        Raises
+        ------
+        ValueError
+            Text that is not an ISO day.
+
+        Examples
+        --------
+        >>> standards = layout.read_standards()
+        >>> "class_size.oversize.share_max.guizhou" in standards.on("2025-12-30").rules
+        False
+        >>> standards.on("2025-12-31")["class_size.oversize.share_max.guizhou"]
+        0.0
+        """
+        day = (dt.date.fromisoformat(date) if isinstance(date, str) else dt.date(date.year, date.month, date.day)).isoformat()
+        return Standards({key: rule for key, rule in self.rules.items() if rule.valid_from <= day and (not rule.valid_to or day <= rule.valid_to)})
+
     def to_frame(self) -> pd.DataFrame:
         """Return every rule as a table sorted by key."""
         return pd.DataFrame([vars(rule) for rule in self.rules.values()])
@@ -119,12 +151,7 @@ def read_standards(path: str | Path | None = None) -> Standards:
     >>> standards.rules["walk.speed.lower"].verified
     'U'
     """
-    text = files("layout").joinpath("standards.csv").read_text(encoding="utf-8-sig")
-    rules = {}
-    for row in csv.DictReader(text.splitlines()):
-        number = _number(row["value"])
-        value = row["value"] if number is None else number
-        rules[row["key"]] = Rule(**{**row, "value": value, "hard": row["hard"] == "yes"})  # type: ignore[arg-type]
+    rules = dict(_shipped())
     if path is None:
         return Standards(dict(sorted(rules.items())))
     path = Path(path)
@@ -175,6 +202,18 @@ def judged_minutes(times: pd.DataFrame, standards: Standards) -> pd.Series:
     return times["minutes"].rename("judged")
 
 
+@functools.cache
+def _shipped() -> Mapping[str, Rule]:
+    # seven hundred rules that never change while the programme runs
+    text = files("layout").joinpath("standards.csv").read_text(encoding="utf-8-sig")
+    rules = {}
+    for row in csv.DictReader(text.splitlines()):
+        number = _number(row["value"])
+        value = row["value"] if number is None else number
+        rules[row["key"]] = Rule(**{**row, "value": value, "hard": row["hard"] == "yes"})  # type: ignore[arg-type]
+    return rules
+
+
 def _number(value: object) -> float | None:
     try:
         return float(value)  # type: ignore[arg-type]
@@ -183,10 +222,10 @@ def _number(value: object) -> float | None:
 
 
 def _entries(node: Mapping[str, object], prefix: str, rules: Mapping[str, Rule]):  # type: ignore[no-untyped-def]
-    # TOML nests dotted keys that are not quoted, so both spellings are followed down to a rule or a leaf
+    # TOML nests dotted keys that are not quoted, so both spellings are followed down to a rule or a leaf; a rule may have rules below it
     for name, value in node.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and key not in rules and "value" not in value:
+        if isinstance(value, Mapping) and "value" not in value and (key not in rules or any(f"{key}.{below}" in rules for below in value)):
             yield from _entries(value, f"{key}.", rules)
         else:
             yield key, value

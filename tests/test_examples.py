@@ -1,11 +1,13 @@
 """Every example runs as it stands and ends with its answer in words."""
 
+import itertools
 import os
 import re
 import runpy
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 ANSWERS = {
@@ -17,6 +19,7 @@ ANSWERS = {
     "06_map_for_the_meeting": r"^The map of \S+ is maps.meeting.map\.html \(\d\.\d MB\): open it by double-click, no network is needed\.$",
     "08_what_can_a_projection_explain": r"the province has 1\.2\d times as many at 10-14 in 2020 .* within a tenth of survival alone lie 14% and 11% of its counties",
     "09_what_lies_within_half_an_hour": r"^\d+ of 30\d settlements lie farther than 30 minutes .* cover [1-9][\d,]+ km2\. Layers: layout_reach\.gpkg$",
+    "10_what_small_schools_are_there": r"^181 rural and 40 urban schools are small, with 9\.7% of the pupils; by the Chinese rule 171, with 6\.8%\.$",
     "07_start_from_open_data": r"opens [1-9]\d* .*from \d+ to \d+",
 }
 
@@ -27,7 +30,7 @@ def test_every_example_has_an_answer_to_check():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
 def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
-    if path.stem.startswith(("07", "08")) and not os.environ.get("LAYOUT_REAL_DATA"):
+    if path.stem.startswith(("07", "08", "10")) and not os.environ.get("LAYOUT_REAL_DATA"):
         pytest.skip("needs the real data named by LAYOUT_REAL_DATA")
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path), run_name="__main__")
@@ -38,6 +41,47 @@ def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
         assert int(match[2]) < int(match[1]), last
     if path.stem.startswith("06"):
         assert {p.name for p in (tmp_path / "maps" / "meeting").iterdir()} == {"map.html", "plan.xlsx", "plan.gpkg", "manifest.json", "public"}
+
+
+@pytest.mark.skipif(not os.environ.get("LAYOUT_REAL_DATA"), reason="LAYOUT_REAL_DATA is not set: the school census is not here")
+def test_small_schools_are_those_of_the_workbook_cell_by_cell(tmp_path, monkeypatch, capsys):
+    book = Path(os.environ["LAYOUT_REAL_DATA"]) / "ni_small_schools" / "School level - primary schools - data 202324.XLSX"
+    sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in load_workbook(book, read_only=True)}
+    schools = {row[0]: row for row in sheets["reference data"] if isinstance(row[0], int)}
+    rolls = {row[0]: row for row in sheets["Enrolments"] if isinstance(row[0], int)}
+    meals = {row[0]: row[3] for row in sheets["Free School Meals"] if isinstance(row[0], int)}
+    assert len(schools) == 787 and schools.keys() == rolls.keys() == meals.keys()
+    assert sum(sum(row[2:12]) != row[12] for row in rolls.values()) == 0
+    # nursery full and part time, reception, seven years, the total
+    years = {key: row[5:12] for key, row in rolls.items()}
+    rural = {key: row[11] == "RURAL" for key, row in schools.items()}
+    small = sorted(key for key in years if sum(years[key]) < (105 if rural[key] else 140))
+    china = [key for key in years if rural[key] and sum(years[key]) < 100]
+    mixed = [key for key in small if any(a and b and a + b <= 30 for a, b in itertools.pairwise(years[key]))]
+    hidden = [meals[key] for key in small]
+    assert set(v for v in hidden if isinstance(v, str)) == {"*"}
+    known = sum(v for v in hidden if isinstance(v, int))
+    counts = [[key for key in small if rural[key] is country] for country in (False, True)]
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(next(p for p in EXAMPLES if p.stem.startswith("10"))), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert "rooms" in lines[0] and "lon+lat" in lines[1] and len(lines) == 9
+    pupils = {group: sum(sum(years[key]) for key in keys) for group, keys in {"all": years, "small": small, "china": china}.items()}
+    assert lines[2] == f"787 schools, {sum(row[12] for row in rolls.values()):,} on roll, 0 totals differ; {pupils['all']:,} in years 1-7"
+    assert [line.split() for line in lines[5:7]] == [
+        [name, str(len(keys)), f"{sum(sum(years[k]) for k in keys)}.0"] for name, keys in zip(("town", "village"), counts, strict=True)
+    ]
+    assert lines[7] == (
+        f"{len(mixed)} of the small schools can teach two years in one class; "
+        f"free meals for {known + hidden.count('*'):,} to {known + 4 * hidden.count('*'):,} of their children"
+    )
+    assert lines[8] == (
+        f"{len(counts[1])} rural and {len(counts[0])} urban schools are small, with {pupils['small'] / pupils['all']:.1%} of the pupils; "
+        f"by the Chinese rule {len(china)}, with {pupils['china'] / pupils['all']:.1%}."
+    )
+    # the figures once more as they stand, so that a new edition of the workbook does not pass unseen
+    assert (pupils["all"], pupils["small"], pupils["china"], len(mixed), hidden.count("*")) == (169465, 16493, 11604, 216, 18)
+    assert (tmp_path / "standards.toml").read_text(encoding="utf-8").count("\n") == 2
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)

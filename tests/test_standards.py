@@ -1,6 +1,8 @@
 """Standards: every figure has a source, a county's own file is laid over them, laws hold."""
 
 import csv
+import datetime as dt
+import math
 import re
 
 import pandas as pd
@@ -32,9 +34,110 @@ def test_every_row_is_whole(request):
             assert row["verified"] == "U" and row["level"] in {"county", "scenario"}, row["key"]
 
 
-def test_every_key_is_used_and_every_use_is_a_key(request):
+# what has no number: a day of the year, bins, names of coordinate systems
+TEXTS = {"class_size.stat_bins", "crs.web.amap", "crs.web.baidu", "entry.cutoff", "entry.cutoff_latest.hunan"}
+
+
+def test_a_row_is_one_number(request):
+    for row in rows(request):
+        if row["key"] in TEXTS:
+            continue
+        assert re.fullmatch(r"\d+(\.\d+)?", row["value"]), row["key"]
+        if row["unit"] == "flag":
+            assert row["value"] in {"0", "1"}, row["key"]
+
+
+def test_days_are_iso_days(request):
+    for row in rows(request):
+        for name in ("valid_from", "valid_to"):
+            assert row[name] == "" or dt.date.fromisoformat(row[name]).isoformat() == row[name], row["key"]
+        # a document may be known by its year or month only
+        assert re.fullmatch(r"(\d{4}(-\d\d(-\d\d)?)?)?", row["issued"]), row["key"]
+        assert not row["issued"] or dt.date.fromisoformat((row["issued"] + "-01-01")[:10])
+        assert not (row["valid_from"] and row["valid_to"]) or row["valid_from"] <= row["valid_to"], row["key"]
+
+
+def test_a_superseded_rule_names_the_one_in_force(request):
+    found = {r["key"]: r for r in rows(request)}
+    ended = {k: r for k, r in found.items() if r["valid_to"]}
+    named = {k: re.match(r"superseded by ([a-z0-9_.]+)\b", r["note"]) for k, r in found.items()}
+    assert {k for k, match in named.items() if match} == set(ended)
+    assert {"class_size.oversize.share_max", "class_size.super_oversize.share_max", "staff.ratio_rural_2001.primary", "fund.base.2016.junior"} <= set(
+        ended
+    )
+    for key, row in ended.items():
+        successor = found[named[key][1]]
+        after = (dt.date.fromisoformat(row["valid_to"]) + dt.timedelta(days=1)).isoformat()
+        assert successor["valid_to"] == "" and successor["valid_from"] <= after, key
+        assert successor["unit"].split("/")[0] == row["unit"].split("/")[0], key
+
+
+def test_rules_of_elsewhere_bind_nobody(request):
+    elsewhere = [r for r in rows(request) if re.match(r"example of (another|an unnamed|other) province", r["note"])]
+    assert len(elsewhere) > 80
+    for row in elsewhere:
+        assert (row["level"], row["hard"]) == ("scenario", "no"), row["key"]
+        assert row["op"] == "flag" or row["key"] == "class_size.apply.entry_grades", row["key"]
+
+
+def test_sources_are_documents_not_addresses(request):
+    for row in rows(request):
+        assert not re.search(r"https?:|www\.|\.(com|cn|net|org)/", row["source"] + row["doc"] + row["note"]), row["key"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "unit", "op", "level", "clause", "verified"),
+    [
+        ("class_size.rural.primary.near", 45, "pupils/class", "<=", "national", "第八条（一）", "V1"),
+        ("class_size.rural.primary.far", 40, "pupils/class", "<=", "national", "第八条（一）", "V1"),
+        ("class_size.rural.junior.far", 45, "pupils/class", "<=", "national", "第八条（二）", "V1"),
+        ("class_size.design.junior", 50, "pupils/class", "<=", "national", "§3.0.1(2)、(3)", "V1"),
+        ("yzjh.teaching_area.junior", 5.8, "m2/pupil", ">=", "national", "资源配置第4项", "V2"),
+        ("yzjh.cv.max.junior", 0.45, "ratio", "<=", "national", "资源配置", "V2"),
+        ("floor.urban.basic.junior.18", 7.1, "m2/pupil", ">=", "national", "表4-1（1）", "V1"),
+        ("land.primary.local.anyang.from_30", 17, "m2/pupil", "flag", "scenario", "第十一条", "V1"),
+        ("site.road.control_zone.motorway", 30, "m", ">=", "law", "第十一条", "V1"),
+        ("site.road.school_distance.national_provincial", 50, "m", ">=", "law", "第十四条", "V1"),
+        ("boarding.health_staff", 600, "pupils/person", "<=", "law", "第二十条", "V1"),
+        ("toilet.girls.per_wc", 13, "pupils/fixture", "<=", "national", "§6.2.8", "V1"),
+        ("staff.ratio.junior", 13.5, "pupils/post", "<=", "national", "附表", "V2"),
+        ("staff.ratio_rural_2001.primary", 23, "pupils/post", "<=", "national", "附表", "V1"),
+        ("fund.per_pupil.primary", 720, "yuan/pupil/year", ">=", "national", "", "V2"),
+        ("bus.attendant", 1, "persons/bus", ">=", "law", "第三十八条", "V1"),
+        ("map.review.time", 20, "working days", "<=", "law", "第十九条", "V1"),
+        ("decision.legality.time", 7, "working days", ">=", "law", "第二十六条", "V1"),
+        ("births.gz.2024", 41.5, "10^4 births", "flag", "provincial", "", "V2"),
+        ("cohort.check.gz.province", 1.243, "ratio", "flag", "scenario", "", "V1"),
+    ],
+)
+def test_figures_of_the_documents(key, value, unit, op, level, clause, verified):
+    rule = read_standards().rules[key]
+    assert (rule.value, rule.unit, rule.op, rule.level, rule.clause, rule.verified) == (value, unit, op, level, clause, verified)
+
+
+def test_derived_figures_follow_from_their_parts():
+    standards = read_standards()
+    assert standards["opex.small_school.public_fund"] == standards["fund.small_floor"] * standards["fund.per_pupil.primary"]
+    assert sum(standards[f"relocation.demand.gz.{k}"] for k in ("preschool", "primary", "junior")) == standards["relocation.demand.gz.total"]
+    for stage in ("preschool", "primary", "junior"):
+        rate = standards[f"relocation.demand.gz.{stage}"] / standards["relocation.people.gz"] * 1000
+        assert standards[f"relocation.rate.{stage}"] == pytest.approx(rate, abs=0.05), stage
+    for stage, classes, size in (("primary", 6, 45), ("junior", 18, 50)):
+        area = standards[f"floor.rural.planning_total.{stage}.{classes}"] / (classes * size)
+        assert standards[f"floor.rural.planning.{stage}.{classes}"] == pytest.approx(area, abs=0.005)
+    # survival from birth is the product of the steps that the projection takes
+    rules = [standards[f"survival.{k}"] for k in ("0_1", "1_6", "6_12", "12_15")]
+    for age, steps in ((6, 2), (12, 3), (15, 4)):
+        assert standards[f"mortality.cn.to_{age}"] == pytest.approx(math.prod(rules[:steps]), abs=1.5e-4)
+    for percent in (10, 15, 20, 30):
+        # up and down the same slope: twice the way over the sum of both times
+        up, down = (math.exp(-standards["walk.slope.rate"] * (abs(s + 0.05) - 0.05)) for s in (percent / 100, -percent / 100))
+        assert standards[f"walk.slope.round_trip_{percent}"] == pytest.approx(2 / (1 / up + 1 / down), abs=0.01), percent
+
+
+def test_every_county_parameter_is_read_and_every_use_is_a_key(request):
     keys = {r["key"] for r in rows(request)}
-    code = "\n".join(p.read_text(encoding="utf-8") for p in sorted((request.config.rootpath / "layout").glob("*.py")))
+    code = "\n".join(p.read_text(encoding="utf-8") for room in ("layout", "examples") for p in sorted((request.config.rootpath / room).glob("*.py")))
     literal = set(
         re.findall(
             r"[\"']((?:class_size|layout|travel|walk|bus|entry|survival|fertility|floor|cost|site|law|size|boarding|decision|privacy|assume|check|uncertainty|relocation|household|forecast|enrolment|drive|road)\.[a-z0-9_.]*)[\"']",
@@ -48,7 +151,9 @@ def test_every_key_is_used_and_every_use_is_a_key(request):
     # the stem of module names is not one of keys
     stems = stems - {"layout."} | {"layout.g"}
     unused = {k for k in keys if k not in literal and not any(k.startswith(s) for s in stems)}
-    assert unused == set()
+    # documents and observations are there to be cited; a switch that the county is offered must be wired
+    switches = {r["key"] for r in rows(request) if r["level"] == "county"}
+    assert len(switches) > 40 and unused & switches == set()
 
 
 def test_county_figures_are_laid_over_the_standards(tmp_path):
@@ -64,6 +169,21 @@ def test_county_figures_are_laid_over_the_standards(tmp_path):
     junior = standards.rules["travel.limit.walk.junior"]
     assert (junior.value, junior.doc, junior.clause, junior.verified, junior.level) == (50, "本县布局规划", "第三章", "V1", "county")
     assert read_standards()["travel.limit.walk.upper"] == 40, "the standards themselves do not change"
+
+
+def test_keys_below_a_key_may_be_nested_or_quoted(tmp_path):
+    path = tmp_path / "standards.toml"
+    path.write_text(
+        'class_size.oversize.share_max.guizhou = 1\n[layout.small_school.max]\nurban = 80\n["class_size.oversize.share_max"]\nvalue = 4\nclause = "二"\n',
+        encoding="utf-8",
+    )
+    standards = read_standards(path)
+    assert (standards["class_size.oversize.share_max.guizhou"], standards["layout.small_school.max.urban"]) == (1, 80)
+    assert (standards["class_size.oversize.share_max"], standards.rules["class_size.oversize.share_max"].clause) == (4, "二")
+    assert standards["layout.small_school.max"] == 99
+    path.write_text("[layout.small_school.max]\nrural = 80\n", encoding="utf-8")
+    with pytest.raises(CountyDataError, match="layout.small_school.max"):
+        read_standards(path)
 
 
 def test_all_faults_of_a_county_file_are_said_at_once(tmp_path):
@@ -120,3 +240,51 @@ def test_the_slower_direction_is_judged_unless_the_county_says_otherwise(tmp_pat
     path = tmp_path / "standards.toml"
     path.write_text('"travel.judge_slower" = 0\n', encoding="utf-8")
     assert judged_minutes(times, read_standards(path)).to_dict() == {5: 20.0, 3: 31.0}
+
+
+# key: last day without it or None, first day with it or None, last day with it or None, first day without it again or None
+DAYS = {
+    "class_size.oversize.share_max": ("2020-12-30", "2020-12-31", "2025-12-30", "2025-12-31"),
+    "class_size.oversize.share_max.guizhou": ("2025-12-30", "2025-12-31", "2035-09-01", None),
+    "class_size.super_oversize.share_max": ("2018-12-30", "2018-12-31", "2025-12-30", "2025-12-31"),
+    "fund.base.2016.primary": ("2015-12-31", "2016-01-01", "2022-12-31", "2023-01-01"),
+    "fund.per_pupil.primary": ("2022-12-31", "2023-01-01", "2035-09-01", None),
+    "fund.boarder_extra_before_2023": (None, "2019-09-01", "2022-12-31", "2023-01-01"),
+    "fund.poor_boarder.junior": ("2023-12-31", "2024-01-01", "2035-09-01", None),
+    "staff.ratio_rural_2001.junior": (None, "2001-12-31", "2014-12-31", "2015-01-01"),
+    "class_size.yzjh.primary.max": (None, "1990-01-01", "2035-09-01", None),
+}
+
+
+@pytest.mark.parametrize("key", sorted(DAYS))
+def test_a_rule_holds_from_its_first_to_its_last_day(key):
+    standards = read_standards()
+    before, first, last, after = DAYS[key]
+    for day, there in ((before, False), (first, True), (last, True), (after, False)):
+        if day:
+            assert (key in standards.on(day).rules) is there, day
+            assert standards.on(dt.date.fromisoformat(day)).rules == standards.on(day).rules
+
+
+def test_on_any_day_one_line_of_oversized_classes_holds_in_guizhou():
+    lines = ("class_size.oversize.share_max", "class_size.oversize.share_max.guizhou")
+    for day, value in (("2020-12-31", 5), ("2025-12-30", 5), ("2025-12-31", 0), ("2026-11-23", 0)):
+        there = read_standards().on(day)
+        assert [there[k] for k in lines if k in there.rules] == [value], day
+
+
+def test_rules_of_a_day_keep_order_and_county_figures(tmp_path):
+    path = tmp_path / "standards.toml"
+    path.write_text('"fund.boarder_extra" = 400\n', encoding="utf-8")
+    standards = read_standards(path)
+    today = standards.on(dt.datetime(2026, 11, 23, 23, 59))
+    assert list(today.rules) == sorted(today.rules) and today["fund.boarder_extra"] == 400
+    ended = {k for k, r in standards.rules.items() if r.valid_to}
+    assert set(standards.rules) - set(today.rules) == ended and len(ended) >= 10
+    assert standards.on("2026-11-23").on("2019-01-01").rules == standards.on("2019-01-01").on("2026-11-23").rules, "a day of a day is both"
+
+
+@pytest.mark.parametrize("day", ["2025-13-01", "2025", "yesterday"])
+def test_a_day_that_is_none_is_said(day):
+    with pytest.raises(ValueError, match=r"isoformat|month must be"):
+        read_standards().on(day)
