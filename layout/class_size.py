@@ -331,9 +331,7 @@ def class_shares(
     return check("class_shares", out.assign(view=view))
 
 
-def class_targets(
-    classes: pd.DataFrame, schools: pd.DataFrame, standards: Standards, *, view: str, since: int | None = None
-) -> pd.DataFrame:
+def class_targets(classes: pd.DataFrame, schools: pd.DataFrame, standards: Standards, *, view: str, since: int | None = None) -> pd.DataFrame:
     """Say of every target for class sizes whether it is met, and whether it is due.
 
     Parameters
@@ -379,13 +377,14 @@ def class_targets(
     incomplete = table["kind"].isin(INCOMPLETE)
     primary = grades.str[-1].astype("int64") <= LAST_PRIMARY_GRADE
     stage = np.where(incomplete, "primary_incomplete", np.where(primary, "primary", "junior"))
-    plain = [standards.class_size(int(g[0]), incomplete=i) for g, i in zip(grades, incomplete, strict=True)]
-    plain = np.where(table["mixed"], np.minimum(plain, standards["class_size.mixed.max_pupils"]), plain)
+    alone = np.array([standards.class_size(int(g[0]), incomplete=bool(i)) for g, i in zip(grades, incomplete, strict=True)], float)
+    plain = np.where(table["mixed"], np.minimum(alone, standards["class_size.mixed.max_pupils"]), alone)
     table = table.assign(stage=stage, primary=primary, incomplete=incomplete, lowered=table["standard"] < plain)
     rows: list[dict[str, object]] = []
-    for year, group in table.groupby("year", sort=True):
-        if since is None or int(year) >= since:
-            rows += [*_rule_targets(int(year), group, standards), *_step_targets(int(year), group, standards)]
+    for year in sorted(set(table["year"].tolist())):
+        group = table[table["year"] == year]
+        if since is None or year >= since:
+            rows += [*_rule_targets(year, group, standards), *_step_targets(year, group, standards)]
     return check("class_targets", pd.DataFrame(rows).assign(view=view)) if rows else empty("class_targets")
 
 
@@ -628,23 +627,25 @@ def share_rooms(pupils: Sequence[int], standard: Sequence[int], rooms: int, *, l
 
 def _mixed_runs(pupils: Mapping[int, int], rooms: int, bounds: _Bounds) -> list[tuple[int, ...]]:
     grades = sorted(pupils)
+    upto = np.cumsum([0, *(pupils[g] for g in grades)])
+    # the longest runs one after the other are the fewest: part of a run that is allowed is allowed too
+    count, start = 1, 0
+    for i in range(1, len(grades)):
+        if i + 1 - start > bounds.most_grades or upto[i + 1] - upto[start] > bounds.most_pupils:
+            count, start = count + 1, i
+    cuts = _cuts(len(grades), min(count, rooms))
+    totals, lengths = np.diff(upto[cuts], axis=1), np.diff(cuts, axis=1)
+    if count <= rooms:
+        allowed = (lengths == 1) | ((lengths <= bounds.most_grades) & (totals <= bounds.most_pupils))
+        cuts, totals = cuts[allowed.all(axis=1)], totals[allowed.all(axis=1)]
+    best = cuts[np.lexsort(((totals * totals).sum(axis=1), totals.max(axis=1)))[0]]
+    return [tuple(grades[a:b]) for a, b in pairwise(best)]
 
-    def partitions(count: int) -> list[list[tuple[int, ...]]]:
-        cuts = ((0, *inner, len(grades)) for inner in combinations(range(1, len(grades)), count - 1))
-        return [[tuple(grades[a:b]) for a, b in pairwise(cut)] for cut in cuts]
 
-    def spread(runs: Sequence[tuple[int, ...]]) -> tuple[int, int]:
-        totals = [sum(pupils[g] for g in run) for run in runs]
-        return max(totals), sum(n * n for n in totals)
-
-    def allowed(run: tuple[int, ...]) -> bool:
-        return len(run) == 1 or (len(run) <= bounds.most_grades and sum(pupils[g] for g in run) <= bounds.most_pupils)
-
-    for count in range(1, rooms + 1):
-        found = [runs for runs in partitions(count) if all(allowed(run) for run in runs)]
-        if found:
-            return min(found, key=spread)
-    return min(partitions(rooms), key=spread)
+@cache
+def _cuts(grades: int, count: int) -> np.ndarray:
+    """Return every cut of so many grades into so many runs, the earlier first."""
+    return np.array([(0, *inner, grades) for inner in combinations(range(1, grades), count - 1)])
 
 
 def _rooms_missing(groups: Sequence[_Group], rooms: int) -> list[int]:

@@ -101,14 +101,14 @@ def disagreements(rosters: pd.DataFrame, class_totals: pd.DataFrame, class_bins:
         for low, high, classes in rows:
             inside = sum(low <= n and (high is None or n <= high) for n in real.get((school, grade), []))
             if inside != classes:
-                about = {"low": low, "high": "∞" if high is None else high, "found": inside, "classes": classes}
-                found.append(_problem("bins_differ", "class_bins", "classes", classes, (school, grade), **about))
+                end = "∞" if high is None else high
+                found.append(
+                    _problem("bins_differ", "class_bins", "classes", classes, (school, grade), low=low, high=end, found=inside, classes=classes)
+                )
     return faults + found
 
 
-def roster_notes(
-    schools: pd.DataFrame, rosters: pd.DataFrame, history: pd.DataFrame, *, base_year: int
-) -> list[tuple[str, dict[str, object]]]:
+def roster_notes(schools: pd.DataFrame, rosters: pd.DataFrame, history: pd.DataFrame, *, base_year: int) -> list[tuple[str, dict[str, object]]]:
     """Say what in today's classes does not fit the schools and the enrolment history.
 
     Parameters

@@ -20,8 +20,8 @@ from layout.tables import GRADES, Column, Problem, Table, age_span, schemas
 
 #: Tables that a county folder may hold as sheets, and those without which there is no plan.
 SHEETS = (
-    "settlements", "townships", "schools", "rosters", "class_totals", "class_bins", "population", "township_totals", "pyramid", "controls", "births", "grade_ages", "rates",
-    "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
+    "settlements", "townships", "schools", "rosters", "class_totals", "class_bins", "population", "township_totals", "pyramid", "controls",
+    "births", "grade_ages", "rates", "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
 )  # fmt: skip
 NEEDED = ("settlements", "townships", "schools", "population")
 # today's classes, in any of the forms in which a county has them
