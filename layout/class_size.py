@@ -13,7 +13,7 @@ import pandas as pd
 
 from layout import messages
 from layout.standards import STAGES, Rule, Standards, size_bins
-from layout.tables import check, empty
+from layout.tables import GRADES, check, empty
 
 INCOMPLETE = ("teaching_point", "small_primary")
 # a school of unknown kind that ends before this grade is an incomplete primary school
@@ -373,11 +373,11 @@ def class_targets(classes: pd.DataFrame, schools: pd.DataFrame, standards: Stand
     [[0.0, 0.0, True, True], [49.0, 45.0, False, True]]
     """
     table = _with_schools(classes, schools)
-    grades = table["grades"].astype("str").str.split(",")
-    incomplete = table["kind"].isin(INCOMPLETE)
-    primary = grades.str[-1].astype("int64") <= LAST_PRIMARY_GRADE
+    grades = table["grades"].astype("str")
+    first, last = (grades.str[i].astype("int64").to_numpy() for i in (0, -1))
+    incomplete, primary = table["kind"].isin(INCOMPLETE).to_numpy(), last <= LAST_PRIMARY_GRADE
     stage = np.where(incomplete, "primary_incomplete", np.where(primary, "primary", "junior"))
-    alone = np.array([standards.class_size(int(g[0]), incomplete=bool(i)) for g, i in zip(grades, incomplete, strict=True)], float)
+    alone = np.array([[standards.class_size(g, incomplete=i) for g in GRADES] for i in (False, True)])[incomplete.astype(int), first - 1]
     plain = np.where(table["mixed"], np.minimum(alone, standards["class_size.mixed.max_pupils"]), alone)
     table = table.assign(stage=stage, primary=primary, incomplete=incomplete, lowered=table["standard"] < plain)
     rows: list[dict[str, object]] = []
