@@ -146,13 +146,13 @@ def _trimmed(model: Model, built: Solution, money: np.ndarray, standards: Standa
         k, form = model.forms[i]
         if values[at["forms"] + i] < 0.5:
             continue
-        needed = np.ceil(loads[k, g - 1] / _class(form, g, standards) - _SAME)
+        needed = np.ceil(loads[k, g - 1] / _class(form, g, standards, model.year) - _SAME)
         least = 0.0 if model.sites[k].existing else 1.0
         values[at["classes"] + j] = min(values[at["classes"] + j], max(needed, least))
         used[k] += values[at["classes"] + j]
     for i, (k, form) in enumerate(model.forms):
         if values[at["forms"] + i] > 0.5 and form.pooled:
-            needed = sum(loads[k, g - 1] / _class(form, g, standards) for g in form.grades)
+            needed = sum(loads[k, g - 1] / _class(form, g, standards, model.year) for g in form.grades)
             values[at["pooled"] + i] = min(values[at["pooled"] + i], float(np.ceil(needed - _SAME)))
             used[k] += values[at["pooled"] + i]
         used[k] += len(form.runs) * (values[at["forms"] + i] > 0.5)
@@ -259,7 +259,8 @@ def room_cost(form: Form, grade: int | None, standards: Standards) -> float:
         Yuan.
     """
     grades = form.grades if grade is None else (grade,)
-    area = [_class(form, g, standards) * standards["floor.junior" if band_of(g) == "junior" else "floor.primary"] for g in grades]
+    # a room outlasts a dated schedule: it is built for the class size of the design standard
+    area = [_class(form, g, standards, None) * standards["floor.junior" if band_of(g) == "junior" else "floor.primary"] for g in grades]
     return float(np.mean(area)) * standards["cost.build.day"]
 
 
@@ -326,12 +327,12 @@ def _seat_rows(model: Model, standards: Standards) -> _Block:
     entries = [(row, int(j), n) for j, g, n in zip(flow, grade, pupils, strict=True) for row in rows_of[int(site[j]), int(g)]]
     for j, (i, g) in enumerate(model.classes):
         k, form = model.forms[i]
-        entries += [(row, at["classes"] + j, -_class(form, g, standards)) for row in rows_of[k, g]]
+        entries += [(row, at["classes"] + j, -_class(form, g, standards, model.year)) for row in rows_of[k, g]]
     mixed = standards["class_size.mixed.max_pupils"]
     for i, (k, form) in enumerate(model.forms):
         mine = [(run, row) for (s, run), row in runs.items() if s == k]
         if form.pooled:
-            entries += [(row, at["pooled"] + i, -max(_class(form, g, standards) for g in run)) for run, row in mine]
+            entries += [(row, at["pooled"] + i, -max(_class(form, g, standards, model.year) for g in run)) for run, row in mine]
         for run, row in mine if form.runs else []:
             entries.append((row, at["forms"] + i, -mixed * sum(bool(set(run) & set(own)) for own in form.runs)))
     return _below([_entry(entries)], np.zeros(len(runs)))
@@ -344,13 +345,13 @@ def _pooled_rows(model: Model, standards: Standards) -> _Block:
     site, at = model.flows["site"].to_numpy(int), model.at
     flow, grade, pupils = _loads(model)
     entries = [
-        (row[int(site[j])], int(j), n / _class(pooled[int(site[j])], int(g), standards))
+        (row[int(site[j])], int(j), n / _class(pooled[int(site[j])], int(g), standards, model.year))
         for j, g, n in zip(flow, grade, pupils, strict=True) if int(site[j]) in row
     ]  # fmt: skip
     for j, (i, g) in enumerate(model.classes):
         k, form = model.forms[i]
         if k in row:
-            entries.append((row[k], at["classes"] + j, -_class(form, g, standards) / _class(pooled[k], g, standards)))
+            entries.append((row[k], at["classes"] + j, -_class(form, g, standards, model.year) / _class(pooled[k], g, standards, model.year)))
     for i, (k, form) in enumerate(model.forms):
         if k in row and form.runs:
             entries.append((row[k], at["forms"] + i, -float(len(form.runs))))
@@ -434,7 +435,7 @@ def _size_rows(model: Model, standards: Standards) -> _Block:
         caps = [(i, _largest(f, standards)) for i, f in forms]
         if site.existing:
             # what stands above the size already stays as it is; rooms are not added to it
-            held = [sum(sorted((_class(f, g, standards) for g in f.grades), reverse=True)[:1]) * site.rooms for _, f in forms]
+            held = [sum(sorted((_class(f, g, standards, model.year) for g in f.grades), reverse=True)[:1]) * site.rooms for _, f in forms]
             high.append(max(*(n for _, n in caps), *held))
         else:
             entries += [(len(high), at["forms"] + i, -n) for i, n in caps]
@@ -489,10 +490,10 @@ def _usual(model: Model) -> np.ndarray:
     return usual
 
 
-def _class(form: Form, grade: int, standards: Standards) -> float:
+def _class(form: Form, grade: int, standards: Standards, year: int | None) -> float:
     if form.incomplete and not form.whole:
         return standards["class_size.mixed.max_pupils"]
-    return float(standards.class_size(grade, incomplete=form.incomplete))
+    return float(standards.class_size(grade, incomplete=form.incomplete, year=year))
 
 
 def _largest(form: Form, standards: Standards) -> float:

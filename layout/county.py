@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -23,6 +23,7 @@ from layout.age_split import split_population
 from layout.coordinates import SYSTEMS, to_wgs84
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
+from layout.rosters import disagreements, roster_notes, rosters_from_totals
 from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
 from layout.standards import read_standards
 from layout.tables import CountyDataError, Problem, check, empty, inspect, schemas
@@ -53,7 +54,7 @@ class County:
         Metric coordinate system of every geometry, e.g. ``EPSG:4545``.
     settlements, townships, schools, rosters, population, births, rates, moves, attendance, zones, exclusions, history, assumptions
         Tables of the data dictionary; without rows where the county has none.
-    township_totals, pyramid, controls, grade_ages, move_ages, incoming, residence
+    class_totals, class_bins, township_totals, pyramid, controls, grade_ages, move_ages, incoming, residence
         More tables of the data dictionary, which few counties have.
     sources
         Where the people come from, by table (population, births, pyramid): one of ``SOURCES``.
@@ -89,6 +90,8 @@ class County:
     exclusions: gpd.GeoDataFrame
     history: pd.DataFrame
     assumptions: pd.DataFrame
+    class_totals: pd.DataFrame = field(default_factory=lambda: empty("class_totals"))
+    class_bins: pd.DataFrame = field(default_factory=lambda: empty("class_bins"))
     township_totals: pd.DataFrame = field(default_factory=lambda: empty("township_totals"))
     pyramid: pd.DataFrame = field(default_factory=lambda: empty("pyramid"))
     controls: pd.DataFrame = field(default_factory=lambda: empty("controls"))
@@ -172,6 +175,9 @@ def read_county(folder: str | Path) -> County:
         if split is not None:
             tables["population"], assumed = split
             tables["assumptions"] = check("assumptions", pd.concat([tables["assumptions"], assumed], ignore_index=True))
+    if not problems:
+        tables["rosters"], problems, more_notes = _classes(tables, sheets)
+        notes += more_notes + roster_notes(tables["schools"], tables["rosters"], tables["history"], base_year=int(str(settings["base_year"])))
     if problems:
         raise CountyDataError(problems)
     notes = _kept_notes(settings) + notes + _road_notes(roads)
@@ -299,6 +305,35 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
     if _date(out["base_date"]) is None:
         problems.append(Problem("bad_setting", path.name, column="base_date", value=str(out["base_date"]), fields={"wanted": "2025-11-01"}))
     return out
+
+
+def _classes(
+    tables: Mapping[str, pd.DataFrame], sheets: Mapping[str, Sheet]
+) -> tuple[pd.DataFrame, list[Problem], list[tuple[str, dict[str, object]]]]:
+    """Return today's classes: the rosters, or classes made from totals and bins, with what contradicts them."""
+    rosters, totals, bins = (tables[name] for name in ("rosters", "class_totals", "class_bins"))
+    if len(rosters) or not (len(totals) or len(bins)):
+        return rosters, [_at_row(p, sheets) for p in disagreements(rosters, totals, bins)], []
+    made, problems = _collect(lambda: rosters_from_totals(totals, class_bins=bins))
+    if made is None:
+        return rosters, [_at_row(p, sheets) for p in problems], []
+    fields = {"schools": made["school_id"].nunique(), "classes": len(made)}
+    if not len(bins):
+        return made, [], [("note.rosters_even", fields)]
+    return made, [], [("note.rosters_binned", {**fields, "binned": int(bins["classes"].sum())})]
+
+
+def _at_row(problem: Problem, sheets: Mapping[str, Sheet]) -> Problem:
+    """Find the row of the file that a problem of a school and grade is about."""
+    for name in ("class_totals", "class_bins"):
+        if problem.sheet == schemas()[name].zh and name in sheets:
+            sheet, numbers = sheets[name], sheets[name].frame.apply(pd.to_numeric, errors="coerce")
+            here = (sheet.frame["school_id"] == problem.fields["school"]) & (numbers["grade"] == problem.fields["grade"])
+            if "low" in problem.fields:
+                here &= numbers["low"] == problem.fields["low"]
+            rows = [row for row, found in zip(sheet.rows, here, strict=True) if found]
+            return replace(problem, file=sheet.file, sheet=sheet.sheet, row=rows[0] if rows else None)
+    return problem
 
 
 def _road_notes(roads: Roads | None) -> list[tuple[str, dict[str, object]]]:

@@ -179,7 +179,7 @@ def propose(
     if not children["attends"].isin(["home", "county_seat"]).any():
         return _empty(county)
     ways = ways_of(times, standards)
-    model = build(children, ways, sites_of(county, found.sites, children, ways, standards), standards)
+    model = build(children, ways, sites_of(county, found.sites, children, ways, standards), standards, year=year)
     if not len(model.demands):
         return _empty(county)
     built, settled, rows = search(model, standards, gap=gap, work_limit=_NODES if work_limit is None else work_limit, time_limit=time_limit)

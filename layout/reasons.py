@@ -200,7 +200,7 @@ def _opened(there: _Site, served: Served, standards: Standards, assumed: set[str
 
 def _expanded(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
     pupils = _count(there.flows)
-    sizes = sorted({standards.class_size(g, incomplete=there.form.incomplete) for g in there.form.grades})
+    sizes = sorted({standards.class_size(g, incomplete=there.form.incomplete, year=served.year) for g in there.form.grades})
     parts: list[_Part] = [("expand.what", {
         "place": there.place, "year": served.year, "pupils": pupils, "rooms": there.site.rooms,
         "needed": there.site.rooms + there.rooms, "more": there.rooms, "standard": "/".join(str(s) for s in sizes),

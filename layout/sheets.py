@@ -20,10 +20,12 @@ from layout.tables import GRADES, Column, Problem, Table, age_span, schemas
 
 #: Tables that a county folder may hold as sheets, and those without which there is no plan.
 SHEETS = (
-    "settlements", "townships", "schools", "rosters", "population", "township_totals", "pyramid", "controls", "births", "grade_ages", "rates",
-    "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
+    "settlements", "townships", "schools", "rosters", "class_totals", "class_bins", "population", "township_totals", "pyramid", "controls",
+    "births", "grade_ages", "rates", "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
 )  # fmt: skip
 NEEDED = ("settlements", "townships", "schools", "population")
+# today's classes, in any of the forms in which a county has them
+_BY_GRADE = ("rosters", "class_totals", "class_bins")
 #: Tables that together stand in for the ages by settlement.
 INSTEAD_OF_AGES = ("township_totals", "pyramid")
 # a table with such a heading has one row a pupil and is refused whole (personal information law, articles 28 and 31)
@@ -107,6 +109,7 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
 
 _MEETS = (
     ("settlements", "township_id", "townships"), ("schools", "township_id", "townships"), ("rosters", "school_id", "schools"),
+    ("class_totals", "school_id", "schools"), ("class_bins", "school_id", "schools"),
     ("population", "settlement_id", "settlements"), ("births", "township_id", "townships"), ("moves", "from_id", "settlements"),
     ("moves", "to_id", "settlements"), ("move_ages", "from_id", "settlements"), ("move_ages", "to_id", "settlements"),
     ("attendance", "township_id", "townships"), ("township_totals", "township_id", "townships"), ("incoming", "township_id", "townships"),
@@ -156,7 +159,7 @@ def _unmet_ids(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
 
 
 def _grade_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
-    for name in ("schools", "rosters", "history"):
+    for name in ("schools", *_BY_GRADE, "history"):
         for column in ("grade", "first_grade", "last_grade"):
             if name in sheets and column in sheets[name].frame:
                 grades = pd.to_numeric(sheets[name].frame[column], errors="coerce")
@@ -170,16 +173,14 @@ def _grade_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
     for i in np.flatnonzero(spans["first_grade"] > spans["last_grade"]):
         value = f"{spans['first_grade'].iloc[i]:g}-{spans['last_grade'].iloc[i]:g}"
         yield Problem("grades_turned", schools.file, schools.sheet, schools.rows[i], "起始年级 + 终止年级", value)
-    rosters = sheets.get("rosters")
-    if rosters is None or not {"school_id", "grade"} <= set(rosters.frame):
-        return
     taught = {school: span for school, *span in zip(schools.frame["school_id"], spans["first_grade"], spans["last_grade"], strict=True)}
-    grades = pd.to_numeric(rosters.frame["grade"], errors="coerce")
-    for school, grade, row in zip(rosters.frame["school_id"], grades, rosters.rows, strict=True):
-        first, last = taught.get(school, (1.0, 9.0))
-        if grade in GRADES and first <= last and not first <= grade <= last:
-            fields = {"school": school, "first": f"{first:g}", "last": f"{last:g}"}
-            yield Problem("grade_not_taught", rosters.file, rosters.sheet, row, "年级", f"{grade:g}", fields)
+    for sheet in (sheets[name] for name in _BY_GRADE if name in sheets and {"school_id", "grade"} <= set(sheets[name].frame)):
+        grades = pd.to_numeric(sheet.frame["grade"], errors="coerce")
+        for school, grade, row in zip(sheet.frame["school_id"], grades, sheet.rows, strict=True):
+            first, last = taught.get(school, (1.0, 9.0))
+            if grade in GRADES and first <= last and not first <= grade <= last:
+                fields = {"school": school, "first": f"{first:g}", "last": f"{last:g}"}
+                yield Problem("grade_not_taught", sheet.file, sheet.sheet, row, "年级", f"{grade:g}", fields)
 
 
 def _share_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:

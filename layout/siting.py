@@ -70,7 +70,7 @@ class Model:
     ``demands``: settlement (empty: all who study in the county seat), band, grades that every school teaches all or none of,
     pupils by grade. ``flows``: demand, site, mode, minutes, beyond, excess, avoidable (boards though an open school is within
     the limit). ``forms``: site and form of each opening column. ``classes``: opening column and grade of each column of
-    classes. ``at``: where each kind of column begins.
+    classes. ``at``: where each kind of column begins. ``year``: whose class sizes bind, where the standards fall by year.
     """
 
     demands: pd.DataFrame
@@ -79,6 +79,7 @@ class Model:
     forms: tuple[tuple[int, Form], ...]
     classes: tuple[tuple[int, int], ...]
     at: Mapping[str, int]
+    year: int | None = None
 
 
 def sites_of(county: County, candidates: gpd.GeoDataFrame, children: pd.DataFrame, ways: pd.DataFrame, standards: Standards) -> tuple[Site, ...]:
@@ -141,7 +142,7 @@ def sites_of(county: County, candidates: gpd.GeoDataFrame, children: pd.DataFram
     return tuple(sorted(out, key=lambda s: s.school_id))
 
 
-def build(children: pd.DataFrame, ways: pd.DataFrame, sites: tuple[Site, ...], standards: Standards) -> Model:
+def build(children: pd.DataFrame, ways: pd.DataFrame, sites: tuple[Site, ...], standards: Standards, *, year: int | None = None) -> Model:
     """Write the program of one year.
 
     Parameters
@@ -154,6 +155,8 @@ def build(children: pd.DataFrame, ways: pd.DataFrame, sites: tuple[Site, ...], s
         From :func:`sites_of`.
     standards
         Class sizes, floor areas, costs, least pupils, largest schools.
+    year
+        School year of the children, for a schedule of class sizes; None leaves it out.
 
     Returns
     -------
@@ -174,7 +177,7 @@ def build(children: pd.DataFrame, ways: pd.DataFrame, sites: tuple[Site, ...], s
     classes = tuple((i, g) for i, (_, f) in enumerate(forms) if f.whole for g in f.grades)
     counts = {"flows": len(flows), "none": len(demands), "forms": len(forms), "classes": len(classes), "pooled": len(forms), "rooms": len(sites)}
     starts = np.cumsum([0, *counts.values(), len(sites)]).tolist()
-    return Model(demands, flows, sites, forms, classes, dict(zip([*counts, "beds", "end"], starts, strict=True)))
+    return Model(demands, flows, sites, forms, classes, dict(zip([*counts, "beds", "end"], starts, strict=True)), year)
 
 
 def _number(value: object, default: int) -> int:

@@ -243,6 +243,87 @@ def test_a_headteacher_and_a_phone_are_left_unread_and_said(folder):
     assert not {"校长", "办公电话", "校训"} & set(county.schools.columns)
 
 
+def as_totals(folder, *, bins=()):
+    """Put the totals of the rosters, and bins, in place of the rosters."""
+    sheets = sheets_of(folder)
+    rows = sheets["班级"][1:]
+    sheets["班级"] = sheets["班级"][:1]
+    sheets["班级汇总"] = [["学校代码", "年级", "教学班数", "在校生数"], *([school, grade, 1, pupils] for school, grade, _, pupils in rows)]
+    sheets["班额情况"] = [["学校标识码", "年级", "班额下限", "班额上限", "班级个数"], *bins]
+    return sheets
+
+
+def test_totals_stand_in_for_rosters_and_say_so(folder, tmp_path):
+    before = read_county(folder)
+    rewrite(folder, as_totals(folder))
+    county = read_county(folder)
+    assert_frame_equal(county.rosters, before.rosters)
+    assert len(county.class_totals) == 15 and not len(county.class_bins)
+    assert county.notes == (("note.rosters_even", {"schools": 2, "classes": 15}),)
+    assert "均分得出，不是实际班额" in describe(county.notes)[0]
+    # a written folder has both, which agree, and keeps the note
+    write_county(county, tmp_path / "again")
+    again = read_county(tmp_path / "again")
+    assert again.notes == county.notes
+    assert_same_county(county, again)
+
+
+def test_bins_decide_the_sizes(folder):
+    sheets = as_totals(folder, bins=[["S2", 7, 26, 30, 1], ["S2", 7, 66, "", 1]])
+    sheets["班级汇总"] = [row if row[:2] != ["S2", 7] else ["S2", 7, 2, 100] for row in sheets["班级汇总"]]
+    rewrite(folder, sheets)
+    county = read_county(folder)
+    assert county.rosters.query("school_id == 'S2' and grade == 7")["pupils"].tolist() == [70, 30]
+    assert county.notes == (("note.rosters_binned", {"schools": 2, "classes": 16, "binned": 2}),)
+
+
+def test_totals_and_bins_that_contradict_are_named_with_their_rows(folder):
+    sheets = as_totals(folder, bins=[["S1", 1, 26, 30, 2], ["S1", 2, 41, 45, 1], ["S1", 3, 45, 41, 1]])
+    rewrite(folder, sheets)
+    with pytest.raises(CountyDataError, match="分档班数合计 2，班数为 1") as error:
+        read_county(folder)
+    assert [(p.key, p.file, p.sheet, p.row, p.column, p.value) for p in error.value.problems] == [
+        ("bin_turned", "county.xlsx", "班额情况", 4, "班额下限", "45"), ("class_counts", "county.xlsx", "班级汇总", 2, "班数", "1"),
+        ("class_range", "county.xlsx", "班级汇总", 3, "学生数", "30"),
+    ]  # fmt: skip
+
+
+def test_rosters_and_totals_that_differ_are_named(folder):
+    sheets = as_totals(folder, bins=[["S1", 1, 56, "", 1]])
+    sheets["班级"] = sheets_of(folder)["班级"]
+    sheets["班级汇总"][3] = ["S1", 3, 1, 31]
+    rewrite(folder, sheets)
+    with pytest.raises(CountyDataError, match="“班级”表为 1 个班 30 人，“班级汇总”表为 1 个班 31 人") as error:
+        read_county(folder)
+    found = [(p.key, p.sheet, p.row, p.value) for p in error.value.problems]
+    assert found == [("totals_differ", "班级汇总", 4, "1"), ("bins_differ", "班额情况", 2, "1")]
+
+
+@pytest.mark.parametrize(
+    ("row", "key"), [(["S9", 1, 1, 30], "unknown_id"), (["S1", 7, 1, 30], "grade_not_taught"), (["S1", 0, 1, 30], "not_a_grade")]
+)
+def test_totals_are_checked_like_rosters(folder, row, key):
+    sheets = as_totals(folder)
+    sheets["班级汇总"].append(row)
+    rewrite(folder, sheets)
+    with pytest.raises(CountyDataError, match="处问题") as error:
+        read_county(folder)
+    assert [(p.key, p.sheet, p.row) for p in error.value.problems] == [(key, "班级汇总", 17)]
+
+
+def test_schools_without_classes_or_rooms_are_said(folder):
+    sheets = sheets_of(folder)
+    sheets["班级"] = [row for row in sheets["班级"] if row[0] != "S1"]
+    sheets["学校"][2][sheets["学校"][0].index("教室数")] = 0
+    sheets["历年在校生"] = [["学校标识码", "年份", "年级", "学生数"], ["S2", 2025, 9, 55], ["S2", 2024, 9, 1]]
+    rewrite(folder, sheets)
+    assert read_county(folder).notes == (
+        ("note.rosters_history", {"year": 2025, "count": 1, "places": "S2 9: 56 / 55"}),
+        ("note.rosters_none", {"count": 1, "schools": "S1"}), ("note.rooms_none", {"count": 1, "schools": "S2"}),
+    )  # fmt: skip
+    assert describe(read_county(folder).notes, "en")[1] == "1 open schools have no grade in the rosters: S1."
+
+
 def test_notes_travel_with_the_folder(tmp_path):
     note = ("note.sheet_unread", {"file": 'a"b.xlsx', "sheet": "表"})
     write_county(dataclasses.replace(with_ground(make_paper()), notes=(note,)), tmp_path / "c")

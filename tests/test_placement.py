@@ -16,7 +16,7 @@ from shapely.geometry import Point
 from conftest import CRS, at, make_paper
 from layout.catchment import assign
 from layout.placement import Candidates, apply_proposals, candidate_sites, dependents, must_stay, propose
-from layout.standards import read_standards
+from layout.standards import Standards, Step, read_standards
 from layout.tables import check, empty
 
 STANDARDS = read_standards()
@@ -59,6 +59,20 @@ def paper_case():
 def changed(standards, **values):
     rules = {k: dataclasses.replace(r, value=values[k]) if k in values else r for k, r in standards.rules.items()}
     return dataclasses.replace(standards, rules=rules)
+
+
+def test_whole_classes_fit_the_class_size_of_the_plan_year():
+    """With no site to open, schools grow: a step to 20 for all grades counts if it begins in the plan year, not if a year later."""
+    paper, children, times, sites = paper_case()
+    none = dataclasses.replace(sites, sites=sites.sites.iloc[:0])
+    found = {}
+    for from_year in (2030, 2031):
+        lowered = Standards(STANDARDS.rules, (Step(from_year, "primary", 20, "all_grades"),))
+        found[from_year] = propose(paper, children, times, lowered, years=[2030], candidates=none)
+    plain = propose(paper, children, times, STANDARDS, years=[2030], candidates=none)
+    assert_frame_equal(pd.DataFrame(found[2031]), pd.DataFrame(plain))
+    assert found[2030]["rooms"].sum() > plain["rooms"].sum()
+    assert any("按每班20" in reason for reason in found[2030].loc[found[2030]["action"] == "expand", "reason_zh"])
 
 
 # ---- candidates

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from layout.messages import catalogue
-from layout.standards import judged_minutes, read_standards
+from layout.standards import Standards, Step, judged_minutes, read_standards, size_bins, steps_of
 from layout.tables import CountyDataError
 
 
@@ -146,7 +146,8 @@ def test_every_county_parameter_is_read_and_every_use_is_a_key(request):
     )
     # keys put together from a grade band, role or age group are looked for by their stem
     stems = set(re.findall(r"f[\"']((?:[a-z_0-9]+\.)+)", code)) | {k for k in literal if k.endswith(".")}
-    sentences = set(catalogue("zh"))
+    # a list of dated steps, not a figure
+    sentences = set(catalogue("zh")) | {"class_size.schedule"}
     assert {k for k in literal - stems if k not in keys | sentences and not k.startswith(("layout.messages", "layout.kernels"))} == set()
     # the stem of module names is not one of keys
     stems = stems - {"layout."} | {"layout.g"}
@@ -288,3 +289,146 @@ def test_rules_of_a_day_keep_order_and_county_figures(tmp_path):
 def test_a_day_that_is_none_is_said(day):
     with pytest.raises(ValueError, match=r"isoformat|month must be"):
         read_standards().on(day)
+# the dated schedule of class sizes
+
+
+def read(tmp_path, text):
+    path = tmp_path / "standards.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_standards(path)
+
+
+SCHEDULE = """
+[[class_size.schedule]]
+from_year = 2027
+stage = "primary"
+pupils = 42
+doc = "某县教育布局规划"
+clause = "第四章"
+
+[[class_size.schedule]]
+from_year = 2029
+stage = "junior"
+pupils = 45
+
+[[class_size.schedule]]
+from_year = 2031
+stage = "primary"
+pupils = 40
+applies_to = "all_grades"
+"""
+
+
+def test_steps_are_read_and_sorted_by_stage_and_year(tmp_path):
+    assert read(tmp_path, SCHEDULE).steps == (
+        Step(2027, "primary", 42, "entry_grades", "某县教育布局规划", "第四章"), Step(2031, "primary", 40, "all_grades"),
+        Step(2029, "junior", 45, "entry_grades"),
+    )  # fmt: skip
+    assert read_standards().steps == ()
+    quoted = '"class_size.schedule" = [{from_year = 2028, stage = "primary_incomplete", pupils = 25}]\n'
+    assert read(tmp_path, quoted).steps == (Step(2028, "primary_incomplete", 25),)
+
+
+def test_a_step_climbs_a_grade_a_year_or_holds_for_all(tmp_path):
+    standards = read(tmp_path, SCHEDULE)
+    size = lambda year: [standards.class_size(g, year=year) for g in range(1, 10)]  # noqa: E731
+    # by hand: 42 enters with grade 1 of 2027 and is in grade 4 by 2030; from 2031 all primary grades have 40; 45 enters grade 7 in 2029
+    assert size(2026) == [45, 45, 45, 45, 45, 45, 50, 50, 50]
+    assert size(2027) == [42, 45, 45, 45, 45, 45, 50, 50, 50]
+    assert size(2028) == [42, 42, 45, 45, 45, 45, 50, 50, 50]
+    assert size(2029) == [42, 42, 42, 45, 45, 45, 45, 50, 50]
+    assert size(2030) == [42, 42, 42, 42, 45, 45, 45, 45, 50]
+    assert size(2031) == [40] * 6 + [45] * 3
+    # without a year the schedule does not count, and it is no schedule of teaching points
+    assert [standards.class_size(g) for g in (1, 7)] == [45, 50]
+    assert standards.class_size(1, incomplete=True, year=2040) == 30
+
+
+@pytest.mark.parametrize("year", range(2024, 2036))
+def test_the_standard_of_a_cohort_never_rises(tmp_path, year):
+    standards = read(tmp_path, SCHEDULE)
+    for grade in (1, 2, 3, 4, 5, 7, 8):
+        assert standards.class_size(grade + 1, year=year + 1) <= standards.class_size(grade, year=year)
+    assert all(standards.class_size(g, year=year + 1) <= standards.class_size(g, year=year) for g in range(1, 10))
+
+
+def test_a_step_counts_against_the_county_s_own_standard(tmp_path):
+    lower = '"class_size.yzjh.primary.max" = 40\n[[class_size.schedule]]\nfrom_year = 2027\nstage = "primary"\npupils = {}\n'
+    assert read(tmp_path, lower.format(39)).class_size(1, year=2027) == 39
+    with pytest.raises(CountyDataError, match="primary 在此之前的班额标准已是 40 人"):
+        read(tmp_path, lower.format(40))
+
+
+def test_all_faults_of_a_schedule_are_said_at_once(tmp_path):
+    text = SCHEDULE + """
+[[class_size.schedule]]
+from_year = 2031
+stage = "primary"
+pupils = 41
+[[class_size.schedule]]
+from_year = "soon"
+stage = "kindergarten"
+pupils = 0
+applies_to = "some"
+doc = 7
+grade = 1
+[[class_size.schedule]]
+stage = "junior"
+pupils = true
+"""  # fmt: skip
+    with pytest.raises(CountyDataError, match=r"写一个小于 40 的人数(.|\n)*the nearest is") as error:
+        read(tmp_path, text + '["bus.speed.other.max"]\nvalue = 70\n')
+    assert [(p.key, p.column.removeprefix("class_size.schedule "), p.value) for p in error.value.problems] == [
+        ("law_relaxed", "bus.speed.other.max", "70"),
+        ("schedule_not_lower", "[4] pupils", "41"), ("schedule_years", "[4] from_year", "2031"),
+        ("schedule_field", "[5] grade", "1"), ("schedule_value", "[5] from_year", "soon"), ("schedule_value", "[5] stage", "kindergarten"),
+        ("schedule_value", "[5] pupils", "0"), ("schedule_value", "[5] applies_to", "some"), ("schedule_value", "[5] doc", "7"),
+        ("schedule_value", "[6] from_year", ""), ("schedule_value", "[6] pupils", "True"),
+    ]  # fmt: skip
+    assert {p.file for p in error.value.problems} == {"standards.toml"}
+
+
+@pytest.mark.parametrize("text", ["[class_size]\nschedule = 3\n", "[class_size.schedule]\nfrom_year = 2027\n", "[class_size]\nschedule = [1]\n"])
+def test_a_schedule_is_a_list_of_tables(tmp_path, text):
+    with pytest.raises(CountyDataError, match=re.escape("[[class_size.schedule]]")) as error:
+        read(tmp_path, text)
+    assert [p.key for p in error.value.problems] == ["schedule_not_steps"]
+
+
+def test_a_schedule_comes_back_from_its_table(tmp_path):
+    steps = read(tmp_path, SCHEDULE).steps
+    frame = Standards({}, steps).steps_frame()
+    assert frame.columns.tolist() == ["from_year", "stage", "pupils", "applies_to", "doc", "clause"]
+    assert steps_of(frame) == steps
+    # a GeoPackage gives empty texts back as missing and whole numbers as what they were
+    assert steps_of(frame.replace("", None).astype({"pupils": float})) == steps
+    assert steps_of(Standards({}).steps_frame()) == ()
+
+
+def test_a_step_is_cited_like_a_rule(tmp_path):
+    first, _, junior = read(tmp_path, SCHEDULE).steps
+    assert (first.cite("zh"), first.unverified) == ("某县教育布局规划第四章（县级）", False)
+    assert (junior.cite("zh"), junior.unverified) == ("县级标准文件 standards.toml（县级）【待核实】", True)
+    assert junior.cite("en") == "the county's own standards.toml (county) [待核实 unverified]"
+
+
+# bins
+
+
+def test_bins_cover_every_size_once():
+    bins = size_bins(read_standards())
+    assert [b[0] for b in bins] == ["<=25", "26-30", "31-35", "36-40", "41-45", "46-50", "51-55", "56-60", "61-65", ">=66"]
+    for size in range(1, 120):
+        assert sum(low <= size and (high is None or size <= high) for _, low, high in bins) == 1
+
+
+def test_a_county_may_count_in_the_seven_bins_of_2008(tmp_path):
+    seven = "<=25,26-35,36-45,46-50,51-55,56-65,>=66"
+    standards = read(tmp_path, f'"class_size.stat_bins" = "{seven}"\n')
+    assert ",".join(label for label, _, _ in size_bins(standards)) == seven
+
+
+@pytest.mark.parametrize("bins", ["<=25,27-30,>=31", "<=25,25-30,>=31", "<=25,26-30", "<=25,>=26,>=30", "26-30,>=31", "<=25,30-26,>=31", "many"])
+def test_bins_that_leave_a_size_out_or_count_it_twice_are_refused(tmp_path, bins):
+    with pytest.raises(CountyDataError, match="标准值无效"):
+        read(tmp_path, f'"class_size.stat_bins" = "{bins}"\n')
