@@ -57,7 +57,31 @@ def must_stay(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, 
     >>> must_stay(pupils, times, paper.schools, read_standards()).values.tolist()
     [['S1', 2026, 9, 102.0]]
     """
-    needed = dependents(pupils, times, schools, standards)
+    return needed_alone(pupils, day_ways(times, schools, standards), standards)
+
+
+def needed_alone(pupils: pd.DataFrame, ways: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Find the schools of :func:`must_stay` from ways that are known already.
+
+    Parameters
+    ----------
+    pupils, standards
+        As in :func:`must_stay`.
+    ways
+        From :func:`day_ways`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``must_stay``.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> needed_alone(empty("pupils"), day_ways(empty("times"), paper.schools, read_standards()), read_standards()).empty
+    True
+    """
+    needed = _dependents(pupils, ways, standards)
     if not len(needed):
         return empty("must_stay")
     groups = needed.groupby(["school_id", "year"], as_index=False, sort=True)
@@ -78,19 +102,7 @@ def dependents(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame,
     pandas.DataFrame
         school_id, year, settlement_id, grade, pupils, next_minutes (NaN where no other school can be reached).
     """
-    children = whole_children(pupils)
-    home = children[children["attends"] == "home"][["settlement_id", "year", "grade", "pupils"]]
-    ways = day_ways(times, schools, standards)
-    rank = ways.groupby(["settlement_id", "grade"], sort=False).cumcount()
-    nearest, second = ways[rank == 0], ways[rank == 1]
-    second = second[["settlement_id", "grade", "minutes", "beyond"]].rename(columns={"minutes": "next_minutes", "beyond": "next_beyond"})
-    home = home.merge(nearest, on=["settlement_id", "grade"])
-    size = home.groupby(["school_id", "year"])["pupils"].sum()
-    small = size[size <= standards["layout.small_school.max"]].index
-    out = home[home["grade"].isin(BANDS["lower"]) & ~home["beyond"]].merge(second, on=["settlement_id", "grade"], how="left")
-    out = out[pd.MultiIndex.from_frame(out[["school_id", "year"]]).isin(small) & (out["next_minutes"].isna() | out["next_beyond"].eq(True))]
-    columns = ["school_id", "year", "settlement_id", "grade", "pupils", "next_minutes"]
-    return out[columns].sort_values(columns[:4], kind="stable", ignore_index=True)
+    return _dependents(pupils, day_ways(times, schools, standards), standards)
 
 
 def day_ways(times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.DataFrame:
@@ -278,6 +290,21 @@ def apply_proposals(schools: pd.DataFrame, proposals: pd.DataFrame, *, years: Se
             table = table.assign(**{column: table[column].astype("int64") + table["school_id"].map(more[column]).fillna(0).astype("int64")})
         frames.append(table.assign(year=year, status="open"))
     return check("school_years", pd.concat(frames, ignore_index=True)) if frames else empty("school_years")
+
+
+def _dependents(pupils: pd.DataFrame, ways: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    children = whole_children(pupils)
+    home = children[children["attends"] == "home"][["settlement_id", "year", "grade", "pupils"]]
+    rank = ways.groupby(["settlement_id", "grade"], sort=False).cumcount()
+    nearest, second = ways[rank == 0], ways[rank == 1]
+    second = second[["settlement_id", "grade", "minutes", "beyond"]].rename(columns={"minutes": "next_minutes", "beyond": "next_beyond"})
+    home = home.merge(nearest, on=["settlement_id", "grade"])
+    size = home.groupby(["school_id", "year"])["pupils"].sum()
+    small = size[size <= standards["layout.small_school.max"]].index
+    out = home[home["grade"].isin(BANDS["lower"]) & ~home["beyond"]].merge(second, on=["settlement_id", "grade"], how="left")
+    out = out[pd.MultiIndex.from_frame(out[["school_id", "year"]]).isin(small) & (out["next_minutes"].isna() | out["next_beyond"].eq(True))]
+    columns = ["school_id", "year", "settlement_id", "grade", "pupils", "next_minutes"]
+    return out[columns].sort_values(columns[:4], kind="stable", ignore_index=True)
 
 
 def _boarders(assignment: pd.DataFrame, year: int) -> dict[str, int]:

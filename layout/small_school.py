@@ -7,7 +7,7 @@ import pandas as pd
 
 from layout.children import whole_children
 from layout.location import Level, Program, solve, sparse_rows
-from layout.placement import day_ways, must_stay
+from layout.placement import day_ways, needed_alone
 from layout.standards import Standards, judged_minutes
 from layout.tables import BANDS, band_of, check, empty
 
@@ -74,16 +74,23 @@ def review_list(
     >>> review_list(pupils, times, schools, read_standards())[["school_id", "pupils", "next_school_id", "next_minutes"]].values.tolist()
     [['S2', 8, 'S1', 20.0]]
     """
-    home = _at_home(pupils)
-    ways = day_ways(times, schools, standards)
-    years = sorted(set(home["year"])) if year is None else [year]
+    chosen = pupils if year is None else pupils[pupils["year"] == year]
+    return _review(chosen, day_ways(times, schools, standards), schools, standards, work_limit, time_limit)
+
+
+def _review(
+    pupils: pd.DataFrame, ways: pd.DataFrame, schools: pd.DataFrame, standards: Standards, work_limit: int = _NODES, time_limit: float = 300.0
+) -> pd.DataFrame:
+    at_home = _at_home(pupils)
+    home = at_home.merge(ways.drop_duplicates(_GROUP), on=_GROUP)
+    within = ways.loc[~ways["beyond"] & ways["grade"].isin(BANDS["lower"]), [*_GROUP, "school_id"]]
     frames, gaps = [], {}
-    for one in years:
-        children = home[home["year"] == one]
-        small = _small(children, ways, schools, standards)
-        listed, levels = _jointly_removable(children, ways, small, work_limit, time_limit)
-        frames.append(_reviewed(children, ways, listed, int(one)))
-        gaps[int(one)] = [vars(level) for level in levels]
+    for year in sorted({int(y) for y in at_home["year"]}):
+        children = home[home["year"] == year]
+        small = _small(children, schools, standards)
+        listed, levels = _jointly_removable(children, within, small, work_limit, time_limit)
+        frames.append(_reviewed(children, ways, listed, year))
+        gaps[year] = [vars(level) for level in levels]
     rows = pd.concat(frames, ignore_index=True) if frames else empty("review_list")
     out = check("review_list", rows) if len(rows) else empty("review_list")
     out.attrs["gap"] = gaps
@@ -189,8 +196,9 @@ def small_schools(
     if not years or not len(there):
         return empty("small_schools")
     pupils = pupils[pupils["year"].isin(years)]
-    stay = must_stay(pupils, times, schools, standards) if stay is None else stay
-    reviewed = review_list(pupils, times, schools, standards) if reviewed is None else reviewed
+    ways = day_ways(times, schools, standards) if stay is None or reviewed is None else empty("times")
+    stay = needed_alone(pupils, ways, standards) if stay is None else stay
+    reviewed = _review(pupils, ways, schools, standards) if reviewed is None else reviewed
     table = pd.DataFrame(there).reindex(columns=["school_id", "kind", "first_grade", "last_grade", "urban_rural", "teachers", "beds"])
     table = table.merge(pd.DataFrame({"year": years}), how="cross").set_index(["school_id", "year"], drop=False).sort_index()
     own = classes.groupby(["school_id", "year"])
@@ -216,9 +224,9 @@ def _at_home(pupils: pd.DataFrame) -> pd.DataFrame:
     return children.loc[children["attends"] == "home", ["settlement_id", "year", "grade", "pupils"]]
 
 
-def _small(children: pd.DataFrame, ways: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.Series:
+def _small(children: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.Series:
     """Return the pupils of each school that may be listed, by id: those whose nearest it is."""
-    size = children.merge(ways.drop_duplicates(_GROUP), on=_GROUP).groupby("school_id")["pupils"].sum()
+    size = children.groupby("school_id")["pupils"].sum()
     lower = BANDS["lower"]
     fits = (schools["status"] == "open") & (schools["kind"] != "special")
     fits &= (schools["first_grade"] <= lower[-1]) & (schools["last_grade"] >= lower[0]) & (schools["last_grade"] <= _LAST_PRIMARY)
@@ -227,11 +235,10 @@ def _small(children: pd.DataFrame, ways: pd.DataFrame, schools: pd.DataFrame, st
 
 
 def _jointly_removable(
-    children: pd.DataFrame, ways: pd.DataFrame, small: pd.Series, work_limit: int, time_limit: float
+    children: pd.DataFrame, within: pd.DataFrame, small: pd.Series, work_limit: int, time_limit: float
 ) -> tuple[list[str], tuple[Level, ...]]:
     """Choose the fewest small schools that must stay, and return the others."""
-    lower = children[children["grade"].isin(BANDS["lower"])]
-    within = lower[_GROUP].merge(ways.loc[~ways["beyond"], [*_GROUP, "school_id"]], on=_GROUP)
+    within = children[_GROUP].merge(within, on=_GROUP)
     number = within["school_id"].map({name: i for i, name in enumerate(small.index)})
     group = within.groupby(_GROUP, sort=True).ngroup()
     # who has a school that always stands needs none of the small ones
@@ -257,10 +264,10 @@ def _jointly_removable(
 
 
 def _reviewed(children: pd.DataFrame, ways: pd.DataFrame, listed: list[str], year: int) -> pd.DataFrame:
-    after = ways[~ways["school_id"].isin(listed)].drop_duplicates(_GROUP)
+    own = children[children["school_id"].isin(listed)]
+    after = ways[ways["settlement_id"].isin(own["settlement_id"]) & ~ways["school_id"].isin(listed)].drop_duplicates(_GROUP)
     after = after.rename(columns={"school_id": "next_school_id", "minutes": "next_minutes", "beyond": "next_beyond"}).drop(columns="mode")
-    own = children.merge(ways.drop_duplicates(_GROUP), on=_GROUP)
-    own = own[own["school_id"].isin(listed)].merge(after, on=_GROUP, how="left")
+    own = own.merge(after, on=_GROUP, how="left")
     lower, upper = (own[own["grade"].isin(BANDS[band])] for band in ("lower", "upper"))
     stranded = upper[~upper["beyond"] & ~upper["next_beyond"].eq(False)]
     to = _most(lower[lower["next_school_id"].notna()].assign(weight=lower["pupils"]), ["school_id"], "next_school_id")
