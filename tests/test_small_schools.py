@@ -265,7 +265,7 @@ def test_a_small_school_by_hand():
 
 
 def test_ties_go_to_the_lower_id_and_the_longest_way_counts():
-    children, times, table, schools = small_case()
+    children, times, _, schools = small_case()
     # B walks to P with all eight: 4 weighted, then as many to P as to Q when half of A follows
     more = assigned(
         ("A", 2030, 1, "T", "walk", "served", 9, 5.0), ("A", 2030, 4, "Q", "walk", "served", 4, 31.0), ("A", 2030, 4, "P", "walk", "served", 4, 33.0),
