@@ -28,6 +28,8 @@ _HOMES = {
     "back_test_errors": "enrolment",
     "band_of": "tables",
     "birth_factor": "population",
+    "boarding_demand": "boarding",
+    "boarding_shares": "boarding",
     "bus_services": "buses",
     "candidate_sites": "placement",
     "class_sizes": "class_size",
@@ -72,6 +74,7 @@ _HOMES = {
     "read_scenario": "scenario",
     "read_standards": "standards",
     "read_terrain": "terrain",
+    "review_list": "small_school",
     "reweigh": "network",
     "road_gaps": "data_gaps",
     "save_map": "maps",
@@ -79,7 +82,9 @@ _HOMES = {
     "seat_schools": "plan",
     "service_areas": "reach_areas",
     "site_pupils": "relocation",
+    "site_verdicts": "site_seats",
     "slope_raster": "terrain",
+    "small_schools": "small_school",
     "snap": "travel",
     "split_population": "age_split",
     "split_ranges": "draws",
@@ -91,6 +96,7 @@ _HOMES = {
     "write_plan": "outputs",
     "write_template": "county",
     "write_workbook": "workbook",
+    "young_boarders": "boarding",
 }
 
 __all__ = [
@@ -114,6 +120,8 @@ __all__ = [
     "back_test_errors",
     "band_of",
     "birth_factor",
+    "boarding_demand",
+    "boarding_shares",
     "bus_services",
     "candidate_sites",
     "class_sizes",
@@ -158,6 +166,7 @@ __all__ = [
     "read_scenario",
     "read_standards",
     "read_terrain",
+    "review_list",
     "reweigh",
     "road_gaps",
     "save_map",
@@ -165,7 +174,9 @@ __all__ = [
     "seat_schools",
     "service_areas",
     "site_pupils",
+    "site_verdicts",
     "slope_raster",
+    "small_schools",
     "snap",
     "split_population",
     "split_ranges",
@@ -177,6 +188,7 @@ __all__ = [
     "write_plan",
     "write_template",
     "write_workbook",
+    "young_boarders",
 ]
 
 

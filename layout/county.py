@@ -54,7 +54,7 @@ class County:
         Metric coordinate system of every geometry, e.g. ``EPSG:4545``.
     settlements, townships, schools, rosters, population, births, rates, moves, attendance, zones, exclusions, history, assumptions
         Tables of the data dictionary; without rows where the county has none.
-    class_totals, class_bins, township_totals, pyramid, controls, grade_ages, move_ages, incoming, residence
+    class_totals, class_bins, township_totals, pyramid, controls, grade_ages, move_ages, incoming, residence, boarding
         More tables of the data dictionary, which few counties have.
     sources
         Where the people come from, by table (population, births, pyramid): one of ``SOURCES``.
@@ -99,6 +99,7 @@ class County:
     move_ages: pd.DataFrame = field(default_factory=lambda: empty("move_ages"))
     incoming: pd.DataFrame = field(default_factory=lambda: empty("incoming"))
     residence: pd.DataFrame = field(default_factory=lambda: empty("residence"))
+    boarding: pd.DataFrame = field(default_factory=lambda: empty("boarding"))
     sources: Mapping[str, str] = field(default_factory=dict)
     roads: Roads | None = None
     terrain: Terrain | None = None
@@ -191,6 +192,7 @@ def read_county(folder: str | Path) -> County:
         notes += _water_notes(obstacles, tables, crs)
     if not len(tables["rosters"]):
         notes.append(("note.no_rosters", {}))
+    notes += _boarder_notes(tables["boarding"], tables["schools"])
     # what a written folder says already is not said twice
     notes = [note for i, note in enumerate(notes) if note not in notes[:i]]
     used = sorted({p for group in paths.values() for p in group} | {folder / s.file for s in sheets.values()} | {folder / "county.toml"})
@@ -341,6 +343,16 @@ def _road_notes(roads: Roads | None) -> list[tuple[str, dict[str, object]]]:
     if roads is None or not any(counted.values()):
         return []
     return [("note.roads_counted", {"file": roads.source.get("file", ""), **counted})]
+
+
+def _boarder_notes(boarding: pd.DataFrame, schools: pd.DataFrame) -> list[tuple[str, dict[str, object]]]:
+    # the two may have been counted on different days: said, not refused
+    both = boarding.groupby("school_id")["boarders"].sum().to_frame("listed").join(schools.set_index("school_id")[["name", "boarders"]], how="inner")
+    both = both[both["boarders"].notna() & (both["boarders"] != both["listed"])]
+    if not len(both):
+        return []
+    named = [f"{r['name']} {r['listed']:.0f}/{r['boarders']:.0f}" for r in both.head(5).to_dict("records")]
+    return [("note.boarders_differ", {"count": len(both), "schools": "、".join(named)})]
 
 
 def _kept_notes(settings: Mapping[str, object]) -> list[tuple[str, dict[str, object]]]:

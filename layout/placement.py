@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from layout.buildings import record, search, site_loads, without_idle_beds
@@ -15,7 +16,7 @@ from layout.county import County
 from layout.reasons import Served, reason_rows
 from layout.siting import build, sites_of
 from layout.standards import Standards
-from layout.tables import BANDS, band_of, check, empty
+from layout.tables import BANDS, GRADES, band_of, check, empty
 
 __all__ = ["Candidates", "apply_proposals", "candidate_sites", "must_stay", "propose"]
 
@@ -56,7 +57,31 @@ def must_stay(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, 
     >>> must_stay(pupils, times, paper.schools, read_standards()).values.tolist()
     [['S1', 2026, 9, 102.0]]
     """
-    needed = dependents(pupils, times, schools, standards)
+    return needed_alone(pupils, day_ways(times, schools, standards), standards)
+
+
+def needed_alone(pupils: pd.DataFrame, ways: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Find the schools of :func:`must_stay` from ways that are known already.
+
+    Parameters
+    ----------
+    pupils, standards
+        As in :func:`must_stay`.
+    ways
+        From :func:`day_ways`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``must_stay``.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> needed_alone(empty("pupils"), day_ways(empty("times"), paper.schools, read_standards()), read_standards()).empty
+    True
+    """
+    needed = _dependents(pupils, ways, standards)
     if not len(needed):
         return empty("must_stay")
     groups = needed.groupby(["school_id", "year"], as_index=False, sort=True)
@@ -77,25 +102,46 @@ def dependents(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame,
     pandas.DataFrame
         school_id, year, settlement_id, grade, pupils, next_minutes (NaN where no other school can be reached).
     """
+    return _dependents(pupils, day_ways(times, schools, standards), standards)
+
+
+def day_ways(times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """List the open schools that children of each settlement and grade reach by day, the nearest first.
+
+    Parameters
+    ----------
+    times
+        Table ``times``; walking and bus count.
+    schools
+        Table ``schools``; open ones, special schools left out.
+    standards
+        Limits.
+
+    Returns
+    -------
+    pandas.DataFrame
+        settlement_id, grade, school_id, mode, minutes, beyond (over the limit): within the limit first, then the quicker, ties to
+        the lower school id. Settlements and grades without any such school have no row.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> times = pd.DataFrame({"from_id": "A", "to_id": ["S1", "S2"], "mode": "walk", "band": "upper", "minutes": [28.0, 27.0], "minutes_back": 1.0})
+    >>> day_ways(times, paper.schools, read_standards())[["grade", "school_id"]].values.tolist()[:3]
+    [[4, 'S2'], [4, 'S1'], [5, 'S2']]
+    """
     there = schools[(schools["status"] == "open") & (schools["kind"] != "special")][["school_id", "first_grade", "last_grade"]]
-    children = whole_children(pupils)
-    home = children[children["attends"] == "home"][["settlement_id", "year", "grade", "pupils"]]
-    home = home.assign(band=[band_of(g) for g in home["grade"]])
-    ways = ways_of(times, standards)
-    day = ways[ways["mode"] != "board"].merge(there, on="school_id")
-    pairs = home.merge(day, on=["settlement_id", "band"])
-    pairs = pairs[(pairs["grade"] >= pairs["first_grade"]) & (pairs["grade"] <= pairs["last_grade"])]
-    key = ["settlement_id", "year", "grade"]
-    pairs = pairs.sort_values([*key, "beyond", "minutes", "school_id"], kind="stable", ignore_index=True)
-    rank = pairs.groupby(key, sort=False).cumcount()
-    nearest, second = pairs[rank == 0], pairs[rank == 1]
-    size = nearest.groupby(["school_id", "year"])["pupils"].sum()
-    small = size[size <= standards["layout.small_school.max"]].index
-    second = second[[*key, "minutes", "beyond"]].rename(columns={"minutes": "next_minutes", "beyond": "next_beyond"})
-    out = nearest[nearest["grade"].isin(BANDS["lower"]) & ~nearest["beyond"]].merge(second, on=key, how="left")
-    out = out[pd.MultiIndex.from_frame(out[["school_id", "year"]]).isin(small) & (out["next_minutes"].isna() | out["next_beyond"].eq(True))]
-    columns = ["school_id", "year", "settlement_id", "grade", "pupils", "next_minutes"]
-    return out[columns].sort_values(columns[:4], kind="stable", ignore_index=True)
+    ways = ways_of(times[times["to_id"].isin(there["school_id"]) & times["mode"].isin(["walk", "bus"])], standards)
+    ways = ways.merge(there, on="school_id")
+    # the order is that of the band, so it is found once for its grades; ids as numbers sort many times as fast as texts
+    place, school = (pd.factorize(ways[c], sort=True)[0] for c in ("settlement_id", "school_id"))
+    ways = ways.assign(place=place).iloc[np.lexsort((school, ways["minutes"], ways["beyond"], place))]
+    parts = [
+        ways[(ways["band"] == band_of(g)) & (ways["first_grade"] <= g) & (ways["last_grade"] >= g)].assign(grade=g) for g in GRADES
+    ]  # fmt: skip
+    out = pd.concat(parts, ignore_index=True)
+    out = out.iloc[np.argsort(out["place"].to_numpy(), kind="stable")]
+    return out[["settlement_id", "grade", "school_id", "mode", "minutes", "beyond"]].reset_index(drop=True)
 
 
 def propose(
@@ -244,6 +290,21 @@ def apply_proposals(schools: pd.DataFrame, proposals: pd.DataFrame, *, years: Se
             table = table.assign(**{column: table[column].astype("int64") + table["school_id"].map(more[column]).fillna(0).astype("int64")})
         frames.append(table.assign(year=year, status="open"))
     return check("school_years", pd.concat(frames, ignore_index=True)) if frames else empty("school_years")
+
+
+def _dependents(pupils: pd.DataFrame, ways: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    children = whole_children(pupils)
+    home = children[children["attends"] == "home"][["settlement_id", "year", "grade", "pupils"]]
+    rank = ways.groupby(["settlement_id", "grade"], sort=False).cumcount()
+    nearest, second = ways[rank == 0], ways[rank == 1]
+    second = second[["settlement_id", "grade", "minutes", "beyond"]].rename(columns={"minutes": "next_minutes", "beyond": "next_beyond"})
+    home = home.merge(nearest, on=["settlement_id", "grade"])
+    size = home.groupby(["school_id", "year"])["pupils"].sum()
+    small = size[size <= standards["layout.small_school.max"]].index
+    out = home[home["grade"].isin(BANDS["lower"]) & ~home["beyond"]].merge(second, on=["settlement_id", "grade"], how="left")
+    out = out[pd.MultiIndex.from_frame(out[["school_id", "year"]]).isin(small) & (out["next_minutes"].isna() | out["next_beyond"].eq(True))]
+    columns = ["school_id", "year", "settlement_id", "grade", "pupils", "next_minutes"]
+    return out[columns].sort_values(columns[:4], kind="stable", ignore_index=True)
 
 
 def _boarders(assignment: pd.DataFrame, year: int) -> dict[str, int]:

@@ -20,8 +20,8 @@ from layout.tables import GRADES, Column, Problem, Table, age_span, schemas
 
 #: Tables that a county folder may hold as sheets, and those without which there is no plan.
 SHEETS = (
-    "settlements", "townships", "schools", "rosters", "class_totals", "class_bins", "population", "township_totals", "pyramid", "controls",
-    "births", "grade_ages", "rates", "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
+    "settlements", "townships", "schools", "rosters", "class_totals", "class_bins", "boarding", "population", "township_totals", "pyramid",
+    "controls", "births", "grade_ages", "rates", "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
 )  # fmt: skip
 NEEDED = ("settlements", "townships", "schools", "population")
 # today's classes, in any of the forms in which a county has them
@@ -114,7 +114,7 @@ _MEETS = (
     ("moves", "to_id", "settlements"), ("move_ages", "from_id", "settlements"), ("move_ages", "to_id", "settlements"),
     ("attendance", "township_id", "townships"), ("township_totals", "township_id", "townships"), ("incoming", "township_id", "townships"),
     ("residence", "school_id", "schools"), ("zones", "settlement_id", "settlements"),
-    ("zones", "school_id", "schools"), ("history", "school_id", "schools"),
+    ("zones", "school_id", "schools"), ("history", "school_id", "schools"), ("boarding", "school_id", "schools"),
 )  # fmt: skip
 
 
@@ -138,7 +138,8 @@ def cross_check(sheets: Mapping[str, Sheet]) -> list[Problem]:
     >>> [(p.key, p.row, p.value) for p in cross_check({"schools": schools, "rosters": rosters})]
     [('unknown_id', 3, 'S9')]
     """
-    return [*_unmet_ids(sheets), *_grade_problems(sheets), *_share_problems(sheets), *_age_group_problems(sheets), *_residence_problems(sheets)]
+    found = [_unmet_ids, _grade_problems, _share_problems, _age_group_problems, _residence_problems, _boarder_problems]
+    return [problem for problems in found for problem in problems(sheets)]
 
 
 def _unmet_ids(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
@@ -159,7 +160,7 @@ def _unmet_ids(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
 
 
 def _grade_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
-    for name in ("schools", *_BY_GRADE, "history"):
+    for name in ("schools", *_BY_GRADE, "boarding", "history"):
         for column in ("grade", "first_grade", "last_grade"):
             if name in sheets and column in sheets[name].frame:
                 grades = pd.to_numeric(sheets[name].frame[column], errors="coerce")
@@ -174,7 +175,7 @@ def _grade_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
         value = f"{spans['first_grade'].iloc[i]:g}-{spans['last_grade'].iloc[i]:g}"
         yield Problem("grades_turned", schools.file, schools.sheet, schools.rows[i], "起始年级 + 终止年级", value)
     taught = {school: span for school, *span in zip(schools.frame["school_id"], spans["first_grade"], spans["last_grade"], strict=True)}
-    for sheet in (sheets[name] for name in _BY_GRADE if name in sheets and {"school_id", "grade"} <= set(sheets[name].frame)):
+    for sheet in (sheets[name] for name in (*_BY_GRADE, "boarding") if name in sheets and {"school_id", "grade"} <= set(sheets[name].frame)):
         grades = pd.to_numeric(sheet.frame["grade"], errors="coerce")
         for school, grade, row in zip(sheet.frame["school_id"], grades, sheet.rows, strict=True):
             first, last = taught.get(school, (1.0, 9.0))
@@ -212,6 +213,30 @@ def _residence_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
     for value, row in zip(sheet.frame["residence_id"], sheet.rows, strict=True):
         if value and known and value not in known:
             yield Problem("unknown_residence", sheet.file, sheet.sheet, row, "居住地编码", str(value))
+
+
+def _boarder_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
+    """Compare boarders with the roster of their grade, and girls with the boarders they are among."""
+    sheet, rosters = sheets.get("boarding"), sheets.get("rosters")
+    if sheet is None or not {"school_id", "grade", "boarders"} <= set(sheet.frame):
+        return
+    boarders, grades = (pd.to_numeric(sheet.frame[c], errors="coerce") for c in ("boarders", "grade"))
+    girls = pd.to_numeric(sheet.frame["girls"], errors="coerce") if "girls" in sheet.frame else pd.Series(np.nan, index=boarders.index)
+    heads = schemas()["boarding"].columns
+    rolls: dict[tuple[object, float], float] = {}
+    if rosters is not None and {"school_id", "grade", "pupils"} <= set(rosters.frame):
+        table = rosters.frame[["school_id"]].assign(**{c: pd.to_numeric(rosters.frame[c], errors="coerce") for c in ("grade", "pupils")})
+        sums = table.groupby(["school_id", "grade"], as_index=False)["pupils"].sum()
+        rolls = {(s, float(g)): float(n) for s, g, n in zip(sums["school_id"], sums["grade"], sums["pupils"], strict=True)}
+    known = {school for school, _ in rolls}
+    for i, (school, grade, number) in enumerate(zip(sheet.frame["school_id"], grades, boarders, strict=True)):
+        pupils = rolls.get((school, grade), 0.0) if school in known and grade in GRADES else np.inf
+        if number > pupils:
+            fields = {"school": school, "grade": f"{grade:g}", "pupils": f"{pupils:g}"}
+            yield Problem("boarders_above_roll", sheet.file, sheet.sheet, sheet.rows[i], heads["boarders"].zh, f"{number:g}", fields)
+        if girls.iloc[i] > number:
+            among = {"boarders": f"{number:g}"}
+            yield Problem("girls_above_boarders", sheet.file, sheet.sheet, sheet.rows[i], heads["girls"].zh, f"{girls.iloc[i]:g}", among)
 
 
 def fold(text: object) -> str:

@@ -240,8 +240,7 @@ def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple
     """
     from layout.compiled import loops
 
-    order, start, guess = ordered.order, ordered.start, ordered.guess
-    assert guess is not None
+    order, start, guess = ordered.order, ordered.start, np.asarray(ordered.guess)
     owner = ordered.owner
     by_cost = order[np.lexsort((guess[order], owner))]
     uses, shares = problem.uses[by_cost], problem.shares[by_cost]

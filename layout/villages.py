@@ -275,7 +275,7 @@ def _cuts(grades: Sequence[int], longest: int) -> list[tuple[tuple[int, ...], ..
 
 def _pieces(model: _Model, band: str, mine: Sequence[int]) -> list[list[int]]:
     """Cut villages of one band into pieces, across places without children of the band too."""
-    assert model.neighbours is not None
+    neighbours = model.neighbours or {}
     place = {model.villages[u].place: u for u in mine}
     blocked = {v.place for v in model.villages if v.band == band and v.total > 0} - set(place)
     seen: set[str] = set()
@@ -289,7 +289,7 @@ def _pieces(model: _Model, band: str, mine: Sequence[int]) -> list[list[int]]:
             here = stack.pop()
             if here in place:
                 piece.append(place[here])
-            for other in sorted(model.neighbours.get(here, frozenset())):
+            for other in sorted(neighbours.get(here, frozenset())):
                 if other not in seen and other not in blocked:
                     seen.add(other)
                     stack.append(other)
@@ -618,7 +618,7 @@ def _cut(
     model: _Model, program: Program, columns: Mapping[tuple[int, int], int], apart: Sequence[tuple[int, list[list[int]]]], chosen: Sequence[int]
 ) -> Program:
     """Add a row for every two pieces of a school: both only with a village of the border between."""
-    assert model.neighbours is not None
+    neighbours = model.neighbours or {}
     parts, high = [program.matrix], list(program.row_upper)
     for k, pieces in apart:
         band = model.villages[pieces[0][0]].band
@@ -628,7 +628,7 @@ def _cut(
             border, seen, stack = set(), set(inside), sorted(inside)
             while stack:
                 here = stack.pop()
-                for other in sorted(model.neighbours.get(here, frozenset())):
+                for other in sorted(neighbours.get(here, frozenset())):
                     if other in seen:
                         continue
                     seen.add(other)
