@@ -37,7 +37,7 @@ def test_every_key_is_used_and_every_use_is_a_key(request):
     code = "\n".join(p.read_text(encoding="utf-8") for p in sorted((request.config.rootpath / "layout").glob("*.py")))
     literal = set(
         re.findall(
-            r"[\"']((?:class_size|layout|travel|walk|bus|entry|survival|fertility|floor|cost|site|law|size|boarding|decision|privacy|assume|check|uncertainty|relocation|household|forecast|enrolment|drive|road)\.[a-z0-9_.]*)[\"']",
+            r"[\"']((?:class_size|layout|travel|walk|bus|entry|survival|fertility|floor|cost|site|law|size|boarding|decision|privacy|assume|check|uncertainty|relocation|household|forecast|enrolment|drive|road|staff|fund)\.[a-z0-9_.]*)[\"']",
             code,
         )
     )
