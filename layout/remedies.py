@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -39,10 +40,14 @@ class _Children:
 
     grade: np.ndarray
     left: np.ndarray
-    # one entry a way: which children, to which school, minutes
+    # ways in order of their school and minutes: which children, minutes; those of each school lie between two bounds
     who: np.ndarray
-    to: np.ndarray
     minutes: np.ndarray
+    to: tuple[int, ...]
+    bounds: tuple[int, ...]
+
+    def ways(self, n: int) -> slice:
+        return slice(self.bounds[n], self.bounds[n + 1])
 
 
 def remedies(
@@ -255,12 +260,16 @@ def _children(
     reached["year"] = standing["year"].to_numpy()[reached["own"].to_numpy(int)]
     reached = reached.merge(there, on=["school_id", "year"])
     taught = (reached["grade"] >= reached["first_grade"]) & (reached["grade"] <= reached["last_grade"]) & (reached["to"] != reached["own"])
-    reached = reached[taught].sort_values(["row", "who", "to"], kind="stable", ignore_index=True)
+    reached = reached[taught].sort_values(["row", "to", "minutes", "who"], kind="stable", ignore_index=True)
     grade, left = home["grade"].to_numpy(int), home["pupils"].to_numpy(int)
     out = {}
-    for i, group in reached.groupby("row", sort=True):
-        who, place = np.unique(group["who"].to_numpy(int), return_inverse=True)
-        out[int(str(i))] = _Children(grade[who], left[who].copy(), place, group["to"].to_numpy(int), group["minutes"].to_numpy(float))
+    columns = [reached[c].to_numpy() for c in ("row", "who", "to", "minutes")]
+    cuts = [0, *(np.flatnonzero(np.diff(columns[0])) + 1).tolist(), len(reached)] if len(reached) else [0]
+    for a, z in pairwise(cuts):
+        row, who, to, minutes = (c[a:z] for c in columns)
+        mine, place = np.unique(who, return_inverse=True)
+        names, starts = np.unique(to, return_index=True)
+        out[int(row[0])] = _Children(grade[mine], left[mine], place, minutes.astype(float), tuple(names.tolist()), (*starts.tolist(), z - a))
     return out
 
 
@@ -270,26 +279,29 @@ def _to_neighbours(
     """Send children above the standard to neighbours with seats, the one that takes most first."""
     rows: list[dict[str, object]] = []
     chosen: set[int] = set()
-    while len(rows) < limit and _excess(places, i):
-        offers = []
-        for k in np.unique(children.to):
-            ways = np.flatnonzero(children.to == k)
-            could = children.left[children.who[ways]]
-            if int(k) in chosen or not could.any():
+    grades = sorted(set(children.grade.tolist()))
+    while len(rows) < limit and (need := _excess(places, i)):
+        best, offers = 1, []
+        for n, k in enumerate(children.to):
+            if k in chosen or not _has_seat(places, k, grades):
                 continue
-            wanted = {int(g): int(could[children.grade[children.who[ways]] == g].sum()) for g in np.unique(children.grade[children.who[ways]])}
-            taken = _taken(places, int(k), wanted, _excess(places, i), standards)
-            if total := sum(taken.values()):
-                minutes = np.repeat(children.minutes[ways], could)
-                offers.append((-total, float(np.median(minutes)), ids[int(k)], float(minutes.max()), int(k), taken))
-        if not offers:
+            could = children.left[children.who[children.ways(n)]]
+            if min(int(could.sum()), need) < best:
+                continue
+            taken = _taken(places, k, _by_grade(children, n, could), need, standards)
+            total = sum(taken.values())
+            if total >= best:
+                best = total
+                offers.append((total, n, k, taken, np.repeat(children.minutes[children.ways(n)], could)))
+        tied = [(float(np.median(minutes)), ids[k], float(minutes.max()), n, k, taken) for total, n, k, taken, minutes in offers if total == best]
+        if not tied:
             break
-        _, median, name, longest, k, taken = min(offers, key=lambda offer: offer[:3])
+        median, name, longest, n, k, taken = min(tied, key=lambda offer: offer[:2])
         chosen.add(k)
         rooms = places.spare[k]
         for grade, number in taken.items():
             _seat(places, k, grade, number, standards)
-            _leave(children, k, grade, number)
+            _leave(children, n, grade, number)
         moved = sum(taken.values())
         places.pupils[i] -= moved
         places.in_school[own] -= moved
@@ -298,6 +310,11 @@ def _to_neighbours(
             "minutes_longest": longest,
         })  # fmt: skip
     return rows
+
+
+def _has_seat(places: _Places, k: int, grades: Sequence[int]) -> bool:
+    held = (places.group_of.get((k, grade)) for grade in grades)
+    return places.spare[k] > 0 or any(j is not None and places.pupils[j] < places.classes[j] * places.size[j] for j in held)
 
 
 def _taken(places: _Places, k: int, wanted: Mapping[int, int], need: int, standards: Standards) -> dict[int, int]:
@@ -336,13 +353,18 @@ def _seat(places: _Places, k: int, grade: int, number: int, standards: Standards
     places.spare[k] -= rooms
 
 
-def _leave(children: _Children, k: int, grade: int, number: int) -> None:
+def _by_grade(children: _Children, n: int, could: np.ndarray) -> dict[int, int]:
+    counts = np.bincount(children.grade[children.who[children.ways(n)]], could)
+    return {int(g): int(counts[g]) for g in np.flatnonzero(counts)}
+
+
+def _leave(children: _Children, n: int, grade: int, number: int) -> None:
     """Take the nearest children off those who are left."""
-    ways = np.flatnonzero((children.to == k) & (children.grade[children.who] == grade))
-    for way in ways[np.argsort(children.minutes[ways], kind="stable")]:
-        going = min(int(children.left[children.who[way]]), number)
-        children.left[children.who[way]] -= going
-        number -= going
+    for who in children.who[children.ways(n)]:
+        if children.grade[who] == grade and number:
+            going = min(int(children.left[who]), number)
+            children.left[who] -= going
+            number -= going
 
 
 def _mid_stage(grades: str, first_grade: int) -> bool:
