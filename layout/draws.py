@@ -227,7 +227,33 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: 
     >>> found[found.group == "1"].values.tolist()
     [['S1', 2025, '1', 18.0, 18, 18, 18]]
     """
-    rows = assignment[assignment["year"].isin(draws.years) & assignment["settlement_id"].isin(draws.settlement_ids) & (assignment["pupils"] > 0)]
+    names, sums = school_draws(draws, assignment, whole_county=whole_county)
+    found = _ranges(sums, names, draws.years, "school_id")
+    return found[found["year"].isin(set(_sent(draws, assignment)["year"]))].reset_index(drop=True)
+
+
+def school_draws(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: bool = False) -> tuple[list[str], np.ndarray]:
+    """Return the pupils of every school in every draw, if the children of each settlement go where the assignment sends them.
+
+    Parameters
+    ----------
+    draws, assignment, whole_county
+        As for :func:`layout.school_ranges`.
+
+    Returns
+    -------
+    tuple of list of str and numpy.ndarray
+        School ids, sorted, and whole pupils by draw, school, year and grade (the years and grades of ``draws``).
+
+    Examples
+    --------
+    >>> drawn = draw_pupils(paper, layout.read_standards(), years=[2025], draws=10)
+    >>> rows = pd.DataFrame({"settlement_id": ["A", "B"], "year": 2025, "grade": 1, "school_id": "S1", "pupils": [10, 8]})
+    >>> names, pupils = school_draws(drawn, rows)
+    >>> names, pupils.shape, set(pupils[:, 0, 0, 0].tolist())
+    (['S1'], (10, 1, 1, 9), {18})
+    """
+    rows = _sent(draws, assignment)
     schools = rows["school_id"].astype("str")
     names = sorted(set(schools) - {""})
     place = pd.Index(draws.settlement_ids).get_indexer(pd.Index(rows["settlement_id"].astype("str")))
@@ -257,8 +283,11 @@ def school_ranges(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: 
         share = sent / np.maximum(sent.sum(axis=2, keepdims=True), 1e-12)
         for g in range(len(GRADES)):
             sums[:, :, y, g] = draws.pupils[:, :, y, g].astype(float) @ share[:, g, : len(names)]
-    found = _ranges(np.round(sums).astype(np.int64), names, draws.years, "school_id")
-    return found[found["year"].isin(set(rows["year"]))].reset_index(drop=True)
+    return names, np.round(sums).astype(np.int64)
+
+
+def _sent(draws: PupilDraws, assignment: pd.DataFrame) -> pd.DataFrame:
+    return assignment[assignment["year"].isin(draws.years) & assignment["settlement_id"].isin(draws.settlement_ids) & (assignment["pupils"] > 0)]
 
 
 def split_ranges(pupils: pd.DataFrame, draws: PupilDraws) -> pd.DataFrame:
