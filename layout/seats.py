@@ -74,7 +74,7 @@ def school_of(
     """
     incomplete = kind in INCOMPLETE
     grades = tuple(g for g in GRADES if first_grade <= g <= last_grade)
-    size = {g: standards.class_size(g, incomplete=incomplete) for g in grades}
+    size = {g: standards.class_size(g, incomplete=incomplete, year=year) for g in grades}
     mixed, most = int(standards["class_size.mixed.max_pupils"]), int(standards["class_size.mixed.max_grades"])
     return School(str(school_id), grades, int(rooms), int(beds), incomplete, size, mixed, most)
 
