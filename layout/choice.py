@@ -1,0 +1,243 @@
+"""Which school families really choose: a model calibrated on today's rosters, for the years in which nothing is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from layout.children import INCOMPLETE, ways_of
+from layout.standards import Standards
+from layout.tables import BANDS, band_of, check, empty
+
+# rounds of balancing, and the relative change below which they end
+_ROUNDS, _DONE = 200, 1e-6
+# the draw of a school lies between the median's so many times and its reciprocal
+_MOST = 1e4
+
+
+def enrolled_pupils(
+    pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, rosters: pd.DataFrame, standards: Standards, *, seat_schools: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Say how many pupils every school has in each year and grade if families go on choosing as today's rosters show.
+
+    A settlement's children choose among the open schools of their grade: the more of them a school draws, and the nearer it is,
+    the more go there. How much a school draws is fitted so that the base year meets its rosters, grade by grade where it has
+    them; it stays the same in later years, while villages and relocation sites shrink and grow. Nobody is refused.
+
+    Parameters
+    ----------
+    pupils
+        Table ``pupils``; its first year is that of the rosters.
+    times
+        Table ``times``; the better of the day way and, where the grade may board and the school has beds, the weekly way
+        counted as ``choice.boarding.minutes`` and a fifth of its minutes a day.
+    schools, rosters, standards
+        As in :func:`layout.class_sizes`; ``choice.*``. A grade without a roster draws as its neighbours of the band do on average.
+    seat_schools
+        Schools among which children who study in the county seat choose, wherever they live.
+
+    Returns
+    -------
+    pandas.DataFrame
+        school_id, year, grade, status (served), pupils (whole), sorted: what :func:`layout.class_sizes` takes. Totals of a year
+        and grade are those of the children who reach a school, rounded. Without rosters there are no rows.
+
+    References
+    ----------
+    Wilson, A. G. (1971). A family of spatial interaction models, and associated developments. Environment and Planning A, 3: draws by
+    balancing factors, exp(-minutes / decay).
+
+    Examples
+    --------
+    >>> pupils = pd.DataFrame({"settlement_id": ["A", "A"], "year": [2025, 2026], "grade": 1, "pupils": [40.0, 20.0]})
+    >>> times = pd.DataFrame({"from_id": "A", "to_id": ["S1", "S2"], "mode": "walk", "band": "lower", "minutes": [9.0, 90.0], "minutes_back": 9.0})
+    >>> rosters = pd.DataFrame({"school_id": ["S1", "S2"], "grade": 1, "class_no": 1, "pupils": [30, 10]})
+    >>> enrolled_pupils(pupils, times, paper.schools, rosters, layout.read_standards())[["school_id", "year", "pupils"]].values.tolist()
+    [['S1', 2025, 30], ['S1', 2026, 15], ['S2', 2025, 10], ['S2', 2026, 5]]
+    """
+    columns = ["school_id", "year", "grade", "status", "pupils"]
+    if not len(rosters) or not len(pupils):
+        return pd.DataFrame({c: pd.Series(dtype="int64" if c in ("year", "grade", "pupils") else "str") for c in columns})
+    base = int(pupils["year"].min())
+    ways = _choices(pupils, times, schools, standards, seat_schools)
+    on_roll = rosters.groupby([rosters["school_id"].astype("str"), "grade"])["pupils"].sum().astype(float)
+    frames = []
+    for grade in sorted(set(ways)):
+        choice = ways[grade]
+        draw = _draws(choice, _now(choice, base), _wanted(on_roll, choice, [grade]))
+        for year in sorted(set(choice["children"]["year"])):
+            shares = _shares(choice, draw, _now(choice, int(year)))
+            counts = _rounded(shares)
+            frames.append(pd.DataFrame({"school_id": choice["schools"], "year": int(year), "grade": grade, "status": "served", "pupils": counts}))
+    out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    return out[out["pupils"] > 0].sort_values(["school_id", "year", "grade"], kind="stable", ignore_index=True)
+
+
+def base_year_fit(
+    pupils: pd.DataFrame, times: pd.DataFrame, assignment: pd.DataFrame, schools: pd.DataFrame, rosters: pd.DataFrame, standards: Standards,
+    *, seat_schools: Sequence[str] = (),
+) -> pd.DataFrame:  # fmt: skip
+    """Hold what the models say of the base year against its rosters, by school and grade band.
+
+    The choice model is tested on what it has not seen: each grade is reckoned with draws fitted on the other grades of its band.
+
+    Parameters
+    ----------
+    pupils, times, schools, rosters, standards, seat_schools
+        As in :func:`enrolled_pupils`.
+    assignment
+        Table ``assignment`` of today's view: by zone or the nearest school.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``base_year_fit`` for the first year of the pupils: on the rosters, by the choice model, by the choice model without the
+        pull of the county seat (those who study there stay at home), and by zone or nearest school. Without rosters no rows.
+
+    Examples
+    --------
+    >>> pupils = pd.DataFrame({"settlement_id": "A", "year": 2025, "grade": [1, 2], "pupils": [40.0, 44.0]})
+    >>> times = pd.DataFrame({"from_id": "A", "to_id": ["S1", "S2"], "mode": "walk", "band": "lower", "minutes": [9.0, 90.0], "minutes_back": 9.0})
+    >>> rosters = pd.DataFrame({"school_id": ["S1", "S2"] * 2, "grade": [1, 1, 2, 2], "class_no": 1, "pupils": [30, 10, 22, 22]})
+    >>> fit = base_year_fit(pupils, times, empty("assignment"), paper.schools, rosters, layout.read_standards())
+    >>> fit[["school_id", "rostered", "modelled"]].round(6).values.tolist()  # 40 x 22/44 + 44 x 30/40
+    [['S1', 52.0, 53.0], ['S2', 32.0, 31.0]]
+    """
+    if not len(rosters) or not len(pupils):
+        return empty("base_year_fit")
+    base = int(pupils["year"].min())
+    now = pupils[pupils["year"] == base]
+    on_roll = rosters.groupby([rosters["school_id"].astype("str"), "grade"])["pupils"].sum().astype(float)
+    stay = now.assign(attends=now["attends"].where(now["attends"] != "county_seat", "home")) if "attends" in now else now
+    sums: dict[str, dict[tuple[str, str], float]] = {"modelled": {}, "without_seat": {}}
+    for name, table in (("modelled", now), ("without_seat", stay)):
+        ways = _choices(table, times, schools, standards, seat_schools)
+        for grade, choice in ways.items():
+            others = [g for g in BANDS[band_of(grade)] if g != grade and g in ways]
+            draw = np.ones(len(choice["schools"]))
+            if others:
+                parts = [_draws(ways[g], _now(ways[g], base), _wanted(on_roll, ways[g], [g])) for g in others]
+                known = [dict(zip(ways[g]["schools"], part, strict=True)) for g, part in zip(others, parts, strict=True)]
+                # a school that starts or ends within the band is known by fewer grades
+                seen = [[k[s] for k in known if s in k] for s in choice["schools"]]
+                draw = np.array([np.mean(v) if v else 1 / _MOST for v in seen])
+            for school, n in zip(choice["schools"], _shares(choice, draw, _now(choice, base)), strict=True):
+                key = school, band_of(grade)
+                sums[name][key] = sums[name].get(key, 0.0) + float(n)
+    seated = assignment[(assignment["year"] == base) & (assignment["school_id"] != "")]
+    near = seated.groupby([seated["school_id"].astype("str"), seated["grade"].map(band_of).astype("str")])["pupils"].sum()
+    roll = on_roll.reset_index().assign(band=lambda t: t["grade"].map(band_of)).groupby(["school_id", "band"])["pupils"].sum()
+    keys = sorted({*roll.index, *near.index, *sums["modelled"], *sums["without_seat"]})
+    out = pd.DataFrame({
+        "school_id": [k[0] for k in keys], "band": [k[1] for k in keys], "rostered": [float(roll.get(k, 0.0)) for k in keys],
+        **{name: [found.get(k, 0.0) for k in keys] for name, found in sums.items()}, "nearest": [float(near.get(k, 0)) for k in keys],
+    })  # fmt: skip
+    return check("base_year_fit", out.assign(difference=out["modelled"] - out["rostered"]))
+
+
+def fit_error(fit: pd.DataFrame, model: str = "modelled") -> float:
+    """Return the weighted absolute error of a model: the sum of the differences over the pupils on the rosters.
+
+    Parameters
+    ----------
+    fit
+        Table ``base_year_fit``.
+    model
+        ``modelled``, ``without_seat`` or ``nearest``.
+
+    Returns
+    -------
+    float
+        Share of the pupils; NaN without pupils.
+
+    Examples
+    --------
+    >>> fit_error(pd.DataFrame({"rostered": [60.0, 40.0], "modelled": [50.0, 50.0]}))
+    0.2
+    """
+    total = float(fit["rostered"].sum())
+    return float((fit[model] - fit["rostered"]).abs().sum() / total) if total else float("nan")
+
+
+def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards, seat_schools: Sequence[str]) -> dict:  # type: ignore[type-arg]
+    """Return by grade the schools, the children by origin and year, and how near each origin is to each school."""
+    there = schools[(schools["status"] == "open") & (schools["kind"] != "special")].sort_values("school_id")
+    ways = ways_of(times, standards)
+    beds = dict(zip(there["school_id"].astype("str"), there["beds"].fillna(0) if "beds" in there else [0] * len(there), strict=True))
+    board = (ways["mode"] == "board").to_numpy()
+    usable = ~board | (ways["school_id"].map(beds).fillna(0) > 0).to_numpy()
+    weight = np.where(board, standards["choice.boarding.minutes"] + ways["minutes"] / 5, ways["minutes"])
+    near = ways[usable].assign(near=np.exp(-weight / standards["choice.decay.minutes"])[usable])
+    table = pupils.assign(settlement_id=pupils["settlement_id"].astype("str"), attends=pupils.get("attends", "home"))
+    table = table[table["attends"].isin(["home", "county_seat", ""]) & (table["pupils"] > 0)]
+    out = {}
+    for grade in sorted(int(g) for g in set(table["grade"])):
+        mine = there[(there["first_grade"] <= grade) & (there["last_grade"] >= grade)]
+        names = mine["school_id"].astype("str").tolist()
+        if not names:
+            continue
+        own = near[(near["band"] == band_of(grade)) & near["school_id"].isin(names)]
+        own = own if standards.may_board(grade) else own[own["mode"] != "board"]
+        best = own.groupby(["settlement_id", "school_id"])["near"].max()
+        children = table[table["grade"] == grade]
+        seat = children["attends"] == "county_seat"
+        children = children.assign(origin=np.where(seat, "", children["settlement_id"]))
+        children = children.groupby(["origin", "year"], as_index=False)["pupils"].sum()
+        origins = sorted(set(children["origin"]))
+        place, column = {o: i for i, o in enumerate(origins)}, {s: j for j, s in enumerate(names)}
+        closeness = np.zeros((len(origins), len(names)))
+        pairs = [(place[o], column[s], v) for (o, s), v in best.items() if o in place]
+        if pairs:
+            i, j, v = zip(*pairs, strict=True)
+            closeness[list(i), list(j)] = v
+        if "" in place:
+            # who studies in the seat chooses among its schools alone, and lives near all of them
+            allowed = [s in set(seat_schools) and k not in INCOMPLETE for s, k in zip(names, mine["kind"], strict=True)]
+            closeness[place[""]] = np.array(allowed, float)
+        out[grade] = {"schools": names, "children": children, "origins": origins, "near": closeness}
+    return out
+
+
+def _now(choice: dict, year: int) -> np.ndarray:  # type: ignore[type-arg]
+    rows = choice["children"][choice["children"]["year"] == year]
+    return rows.set_index("origin")["pupils"].reindex(choice["origins"]).fillna(0.0).to_numpy(float)
+
+
+def _wanted(on_roll: pd.Series, choice: dict, grades: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
+    return np.array([sum(float(on_roll.get((s, g), 0.0)) for g in grades) for s in choice["schools"]])
+
+
+def _draws(choice: dict, children: np.ndarray, wanted: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """Fit how much each school draws, so that its children are those wanted, in proportion."""
+    reached = choice["near"].sum(axis=1) > 0
+    total = children[reached].sum()
+    if total <= 0 or wanted.sum() <= 0:
+        return np.ones(len(wanted))
+    wanted = np.maximum(wanted / wanted.sum() * total, 0.0)
+    draw = np.where(wanted > 0, 1.0, 0.0)
+    for _ in range(_ROUNDS):
+        found = _shares(choice, draw, children)
+        ratio = np.where((found > 0) & (wanted > 0), wanted / np.maximum(found, 1e-12), 1.0)
+        draw = draw * ratio
+        # only proportions count; a school with more pupils than anybody near it explains draws no more than _MOST
+        draw = np.clip(draw / np.median(draw[wanted > 0]), 0.0, _MOST)
+        if np.abs(ratio - 1).max() < _DONE:
+            break
+    return np.where(wanted > 0, np.maximum(draw, 1 / _MOST), 1 / _MOST)
+
+
+def _shares(choice: dict, draw: np.ndarray, children: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    pull = choice["near"] * draw
+    whole = pull.sum(axis=1)
+    return (children / np.where(whole > 0, whole, np.inf)) @ pull
+
+
+def _rounded(expected: np.ndarray) -> np.ndarray:
+    """Round to whole pupils so that the total is kept: the largest remainders first, of equals the lower school."""
+    low = np.floor(expected + 1e-9).astype(int)
+    left = round(float(expected.sum())) - int(low.sum())
+    order = np.argsort(-(expected - low), kind="stable")
+    low[order[: max(left, 0)]] += 1
+    return low

@@ -1,0 +1,301 @@
+"""What lies in reach: how many schools each child can reach, who shares a school, which villages are short, how far it is, who has seats."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from layout.access import METHODS, access_scores
+from layout.children import INCOMPLETE, ways_of, whole_children
+from layout.standards import Standards
+from layout.tables import BANDS, band_of, check, empty
+
+#: Upper ends in minutes of the steps in which ways are counted; 30 is the half-hour line of grades 1 to 3.
+STEPS = (10, 20, 30, 40, 60, 90, 120)
+_SHORT = ("beyond_limit", "no_seat", "no_bed", "no_route")
+
+
+def coverage(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, settlements: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Count the schools that children have within the limit by day: none, one, two, or more.
+
+    Parameters
+    ----------
+    pupils
+        Table ``pupils``; children who study at home count.
+    times, schools, standards
+        As in :func:`layout.assign`; open schools that teach the child's grade.
+    settlements
+        Townships of the settlements.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``coverage`` by township, year and grade band; none, one, two and more add up to pupils. ``nearest`` and ``second`` are
+        mean minutes to the nearest and the second nearest such school of those who have one, whether within the limit or not.
+
+    Examples
+    --------
+    >>> pupils = pd.DataFrame({"settlement_id": ["A"], "year": [2026], "grade": [1], "pupils": [9.0]})
+    >>> times = pd.DataFrame({"from_id": "A", "to_id": ["S1", "S2"], "mode": "walk", "band": "lower", "minutes": [28.0, 102.0], "minutes_back": 1.0})
+    >>> coverage(pupils, times, paper.schools, paper.settlements, layout.read_standards())[["one", "nearest", "second"]].values.tolist()
+    [[9.0, 28.0, 102.0]]
+    """
+    home, pairs = _pairs(pupils, times, schools, standards)
+    if not len(home):
+        return empty("coverage")
+    pairs = pairs.sort_values(["child", "beyond", "minutes", "school_id"], kind="stable")
+    rank = pairs.groupby("child").cumcount()
+    many = pairs.loc[~pairs["beyond"], "child"].value_counts().reindex(home.index).fillna(0).astype(int)
+    first, second = (pairs[rank == k].set_index("child")["minutes"].reindex(home.index) for k in (0, 1))
+    rows = home.assign(
+        township_id=home["settlement_id"].map(settlements.set_index("settlement_id")["township_id"]).fillna("").astype("str"), many=many,
+        first=first * home["pupils"], second=second * home["pupils"], has=home["pupils"].where(first.notna(), 0),
+        has_two=home["pupils"].where(second.notna(), 0),
+    )  # fmt: skip
+    for name, chosen in (("none", many == 0), ("one", many == 1), ("two", many == 2), ("more", many > 2)):
+        rows[name] = rows["pupils"].where(chosen, 0)
+    counts = ["pupils", "none", "one", "two", "more"]
+    sums = rows.groupby(["township_id", "year", "band"])[[*counts, "first", "second", "has", "has_two"]].sum().reset_index()
+    sums["nearest"] = sums["first"] / sums["has"].where(sums["has"] > 0)
+    sums["second"] = sums["second"] / sums["has_two"].where(sums["has_two"] > 0)
+    return check("coverage", sums[["township_id", "year", "band", *counts, "nearest", "second"]])
+
+
+def overlap(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Count the children whom each school has within the limit, and those of them who have another school within it too.
+
+    Parameters
+    ----------
+    pupils, times, schools, standards
+        As in :func:`coverage`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``overlap`` by school, year and grade band: ``in_reach`` = ``only_here`` + ``shared``. Schools that nobody reaches within
+        the limit have no row.
+
+    Examples
+    --------
+    >>> pupils = pd.DataFrame({"settlement_id": ["A", "C"], "year": 2026, "grade": 1, "pupils": [9.0, 4.0]})
+    >>> times = pd.DataFrame({"from_id": ["A", "C", "C"], "to_id": ["S1", "S1", "S2"], "mode": "walk", "band": "lower", "minutes": [28.0, 9.0, 29.0]})
+    >>> times["minutes_back"] = times["minutes"]
+    >>> overlap(pupils, times, paper.schools, layout.read_standards())[["school_id", "in_reach", "only_here", "shared"]].values.tolist()
+    [['S1', 13, 9, 4], ['S2', 4, 0, 4]]
+    """
+    _, pairs = _pairs(pupils, times, schools, standards)
+    near = pairs[~pairs["beyond"]] if len(pairs) else pairs
+    if not len(near):
+        return empty("overlap")
+    many = near["child"].map(near["child"].value_counts())
+    rows = near.assign(in_reach=near["pupils"], only_here=near["pupils"].where(many == 1, 0), shared=near["pupils"].where(many > 1, 0))
+    return check("overlap", rows.groupby(["school_id", "year", "band"])[["in_reach", "only_here", "shared"]].sum().reset_index())
+
+
+def short_villages(assignment: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards, *, view: str) -> pd.DataFrame:
+    """Name the villages behind the headline: whose children are beyond the limit, or without a seat, a bed or a way.
+
+    Parameters
+    ----------
+    assignment
+        Table ``assignment``.
+    times, schools, standards
+        As in :func:`coverage`: which school of their grade is nearest.
+    view
+        ``today`` or ``planned``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``short_villages`` by view, year, settlement, grade band and status: pupils, minutes to the school they go to (the longest,
+        empty without one), and the nearest school that teaches their grade by day with its minutes (empty where none can be reached).
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({
+    ...     "settlement_id": ["A", "B"], "year": 2026, "grade": 1, "attends": "home", "school_id": ["S1", "S1"], "mode": "walk",
+    ...     "status": ["beyond_limit", "served"], "pupils": [9, 3], "minutes": [41.0, 12.0]})
+    >>> times = pd.DataFrame({"from_id": ["A"], "to_id": ["S1"], "mode": ["walk"], "band": ["lower"], "minutes": [41.0], "minutes_back": [38.0]})
+    >>> found = short_villages(rows, times, paper.schools, layout.read_standards(), view="today")
+    >>> found[["settlement_id", "status", "pupils", "nearest_id", "nearest_minutes"]].values.tolist()
+    [['A', 'beyond_limit', 9, 'S1', 41.0]]
+    """
+    rows = assignment[assignment["status"].isin(_SHORT) & (assignment["pupils"] > 0)]
+    if not len(rows):
+        return empty("short_villages")
+    rows = rows.assign(band=[band_of(g) for g in rows["grade"]], settlement_id=rows["settlement_id"].astype("str"))
+    key = ["year", "settlement_id", "band", "status"]
+    out = rows.groupby(key, as_index=False, sort=True).agg(pupils=("pupils", "sum"), minutes=("minutes", "max"), grade=("grade", "min"))
+    day = _day_ways(times, schools, standards)
+    best = out[["settlement_id", "band", "grade"]].drop_duplicates().merge(day, on=["settlement_id", "band"])
+    best = best[(best["grade"] >= best["first_grade"]) & (best["grade"] <= best["last_grade"])]
+    best = best.sort_values(["settlement_id", "band", "grade", "beyond", "minutes", "school_id"], kind="stable")
+    best = best.drop_duplicates(["settlement_id", "band", "grade"]).rename(columns={"school_id": "nearest_id", "minutes": "nearest_minutes"})
+    out = out.merge(best[["settlement_id", "band", "grade", "nearest_id", "nearest_minutes"]], on=["settlement_id", "band", "grade"], how="left")
+    return check("short_villages", out.assign(view=view, nearest_id=out["nearest_id"].fillna("")).drop(columns="grade"))
+
+
+def minute_steps(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Count children by the minutes to the nearest school that teaches their grade.
+
+    Parameters
+    ----------
+    pupils, times, schools, standards
+        As in :func:`coverage`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``minute_steps`` by year, grade band and step: pupils and their share of the band. Step 130 is farther than the last of
+        :data:`STEPS`, 999 those who reach no school by day. The steps of a band add up to its children.
+
+    Examples
+    --------
+    >>> pupils = pd.DataFrame({"settlement_id": ["A", "B"], "year": 2026, "grade": 1, "pupils": [9.0, 3.0]})
+    >>> times = pd.DataFrame({"from_id": ["A"], "to_id": ["S1"], "mode": ["walk"], "band": ["lower"], "minutes": [28.0], "minutes_back": [22.0]})
+    >>> minute_steps(pupils, times, paper.schools, layout.read_standards())[["upto", "pupils", "share"]].values.tolist()
+    [[30.0, 9.0, 0.75], [999.0, 3.0, 0.25]]
+    """
+    home, pairs = _pairs(pupils, times, schools, standards)
+    if not len(home):
+        return empty("minute_steps")
+    least = pairs.groupby("child")["minutes"].min().reindex(home.index)
+    ends = np.append(np.array(STEPS), STEPS[-1] + 10)
+    upto = np.where(least.isna(), 999, ends[np.searchsorted(np.array(STEPS, float), least.fillna(0.0) - 1e-9)])
+    sums = home.assign(upto=upto).groupby(["year", "band", "upto"])["pupils"].sum().reset_index()
+    sums["share"] = sums["pupils"] / sums.groupby(["year", "band"])["pupils"].transform("sum")
+    return check("minute_steps", sums)
+
+
+def zone_differences(zones: pd.DataFrame, pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Hold today's zones (划片) against the nearest school.
+
+    Parameters
+    ----------
+    zones
+        Table ``zones``.
+    pupils
+        Table ``pupils``; the children of the first year are counted.
+    times, schools, standards
+        As in :func:`coverage`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``zone_differences`` by settlement and grade band: the school of the zone and its minutes by day (empty without a way), the
+        nearest school for the whole band and its minutes, what differs: same, nearer (another school is nearer), limit (the zone's
+        school is beyond the limit and another within it), no_way, not_taught (the zone's school is not open or does not teach
+        the band).
+
+    Examples
+    --------
+    >>> zones = pd.DataFrame({"settlement_id": ["A"], "band": ["lower"], "school_id": ["S2"]})
+    >>> pupils = pd.DataFrame({"settlement_id": ["A"], "year": [2026], "grade": [1], "pupils": [9.0]})
+    >>> times = pd.DataFrame({"from_id": "A", "to_id": ["S1", "S2"], "mode": "walk", "band": "lower", "minutes": [28.0, 102.0], "minutes_back": 1.0})
+    >>> zone_differences(zones, pupils, times, paper.schools, layout.read_standards())[["nearest_id", "difference", "pupils"]].values.tolist()
+    [['S1', 'limit', 9]]
+    """
+    if not len(zones):
+        return empty("zone_differences")
+    there = _standing(schools)
+    day = _day_ways(times, schools, standards)
+    span = {b: (g[0], g[-1]) for b, g in BANDS.items()}
+    low, high = (day["band"].map({b: s[i] for b, s in span.items()}) for i in (0, 1))
+    whole = day[(day["first_grade"] <= low) & (day["last_grade"] >= high)].sort_values(
+        ["settlement_id", "band", "beyond", "minutes", "school_id"], kind="stable"
+    )
+    best = whole.drop_duplicates(["settlement_id", "band"])
+    out = pd.DataFrame(zones[["settlement_id", "band", "school_id"]]).astype("str").rename(columns={"school_id": "zone_id"})
+    own = whole[["settlement_id", "band", "school_id", "minutes", "beyond"]].rename(
+        columns={"school_id": "zone_id", "minutes": "zone_minutes", "beyond": "zone_beyond"}
+    )
+    out = out.merge(own, on=["settlement_id", "band", "zone_id"], how="left")
+    near = best[["settlement_id", "band", "school_id", "minutes", "beyond"]].rename(columns={"school_id": "nearest_id", "minutes": "nearest_minutes"})
+    out = out.merge(near, on=["settlement_id", "band"], how="left")
+    spans = zip(there["school_id"], there["first_grade"], there["last_grade"], strict=True)
+    taught = {(s, b) for s, a, z in spans for b, (f, e) in span.items() if a <= f and z >= e}
+    counts = whole_children(pupils[pupils["year"] == pupils["year"].min()])
+    home = counts[counts["attends"] == "home"].assign(band=lambda t: [band_of(g) for g in t["grade"]])
+    home = home.groupby(["settlement_id", "band"])["pupils"].sum()
+    out["pupils"] = [int(home.get((s, b), 0)) for s, b in zip(out["settlement_id"], out["band"], strict=True)]
+    out["difference"] = np.select(
+        [
+            np.array([(s, b) not in taught for s, b in zip(out["zone_id"], out["band"], strict=True)]), out["zone_minutes"].isna(),
+            out["zone_id"] == out["nearest_id"], out["zone_beyond"].eq(True) & out["beyond"].eq(False),
+        ],
+        ["not_taught", "no_way", "same", "limit"], "nearer",
+    )  # fmt: skip
+    out["nearest_id"] = out["nearest_id"].fillna("")
+    return check("zone_differences", out.drop(columns=["zone_beyond", "beyond"]))
+
+
+def seat_access(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    """Score the seats that the children of each settlement can count on, by every method of :func:`layout.access_scores`.
+
+    Parameters
+    ----------
+    pupils
+        Table ``pupils``; the children of the first year who study at home.
+    times, schools, standards
+        As in :func:`coverage`. Seats are rooms x class-size standard, shared among the grades of a school.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``seat_access`` by settlement and grade band: pupils and a score a method, on day ways within the limit of mode and
+        band. 1 means a seat a child; 0 where no school is within the limit.
+
+    References
+    ----------
+    As in :func:`layout.access_scores`.
+
+    Examples
+    --------
+    >>> pupils = pd.DataFrame({"settlement_id": ["A"], "year": [2026], "grade": [1], "pupils": [90.0]})
+    >>> times = pd.DataFrame({"from_id": ["A"], "to_id": ["S1"], "mode": ["walk"], "band": ["lower"], "minutes": [28.0], "minutes_back": [22.0]})
+    >>> seat_access(pupils, times, paper.schools, layout.read_standards())[["two_step", "cumulative"]].values.tolist()
+    [[1.5, 135.0]]
+    """
+    home = whole_children(pupils[pupils["year"] == pupils["year"].min()]) if len(pupils) else empty("pupils")
+    home = home[home["attends"] == "home"].assign(band=lambda t: pd.Series([band_of(g) for g in t["grade"]], index=t.index, dtype="str"))
+    demand = home.groupby(["settlement_id", "band"])["pupils"].sum()
+    if not len(demand):
+        return empty("seat_access")
+    there, day = _standing(schools), _day_ways(times, schools, standards)
+    frames = []
+    for band, grades in BANDS.items():
+        if band not in demand.index.get_level_values("band"):
+            continue
+        own = demand.xs(band, level="band")
+        spans = zip(there["first_grade"], there["last_grade"], strict=True)
+        share = [max(min(z, grades[-1]) - max(a, grades[0]) + 1, 0) / (z - a + 1) for a, z in spans]
+        size = [standards.class_size(grades[0], incomplete=kind in INCOMPLETE) for kind in there["kind"]]
+        seats = pd.Series(there["rooms"].to_numpy(float) * np.array(share) * np.array(size, float), index=there["school_id"].astype("str"))
+        near = day[(day["band"] == band) & ~day["beyond"]]
+        # ways by bus have a limit of their own: the share of the limit that a way takes is what is weighed
+        limits = {mode: standards.limit(mode, band) for mode in ("walk", "bus")}
+        part = near["minutes"] / near["mode"].map(limits).astype(float) * limits["walk"]
+        ways = pd.DataFrame({"from_id": near["settlement_id"], "to_id": near["school_id"], "minutes": part.clip(upper=limits["walk"])})
+        scores = {m: access_scores(own.astype(float), seats, ways, method=m, limit=limits["walk"]).to_numpy() for m in METHODS}
+        names = {"2SFCA": "two_step", "E2SFCA": "enhanced", "3SFCA": "three_step", "gravity": "gravity", "cumulative": "cumulative"}
+        frames.append(pd.DataFrame({"settlement_id": own.index, "band": band, "pupils": own.to_numpy(), **{names[m]: s for m, s in scores.items()}}))
+    return check("seat_access", pd.concat(frames, ignore_index=True))
+
+
+def _standing(schools: pd.DataFrame) -> pd.DataFrame:
+    return schools[(schools["status"] == "open") & (schools["kind"] != "special")]
+
+
+def _day_ways(times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+    ways = ways_of(times, standards)
+    there = _standing(schools)[["school_id", "first_grade", "last_grade"]].assign(school_id=lambda t: t["school_id"].astype("str"))
+    return ways[ways["mode"] != "board"].merge(there, on="school_id")
+
+
+def _pairs(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the children who study at home, and with every school that teaches their grade and to which a day way leads."""
+    children = whole_children(pupils)
+    home = children[children["attends"] == "home"][["settlement_id", "year", "grade", "pupils"]].reset_index(drop=True)
+    home["band"] = pd.Series([band_of(g) for g in home["grade"]], index=home.index, dtype="str")
+    pairs = home.assign(child=home.index).merge(_day_ways(times, schools, standards), on=["settlement_id", "band"])
+    return home, pairs[(pairs["grade"] >= pairs["first_grade"]) & (pairs["grade"] <= pairs["last_grade"])]
