@@ -41,8 +41,9 @@ def enrolled_pupils(
     Returns
     -------
     pandas.DataFrame
-        school_id, year, grade, status (served), pupils (whole), sorted: what :func:`layout.class_sizes` takes. Totals of a year
-        and grade are those of the children who reach a school, rounded. Without rosters there are no rows.
+        Table ``assignment``, all served: what :func:`layout.class_sizes` takes. Totals of a year and grade are those of the children who
+        reach a school, rounded; those of a school, year and grade are exact to a child, those of a settlement nearly so. Children
+        who reach no school have no row. Without rosters there are no rows.
 
     References
     ----------
@@ -55,11 +56,10 @@ def enrolled_pupils(
     >>> times = pd.DataFrame({"from_id": "A", "to_id": ["S1", "S2"], "mode": "walk", "band": "lower", "minutes": [9.0, 90.0], "minutes_back": 9.0})
     >>> rosters = pd.DataFrame({"school_id": ["S1", "S2"], "grade": 1, "class_no": 1, "pupils": [30, 10]})
     >>> enrolled_pupils(pupils, times, paper.schools, rosters, layout.read_standards())[["school_id", "year", "pupils"]].values.tolist()
-    [['S1', 2025, 30], ['S1', 2026, 15], ['S2', 2025, 10], ['S2', 2026, 5]]
+    [['S1', 2025, 30], ['S2', 2025, 10], ['S1', 2026, 15], ['S2', 2026, 5]]
     """
-    columns = ["school_id", "year", "grade", "status", "pupils"]
     if not len(rosters) or not len(pupils):
-        return pd.DataFrame({c: pd.Series(dtype="int64" if c in ("year", "grade", "pupils") else "str") for c in columns})
+        return empty("assignment")
     base = int(pupils["year"].min())
     ways = _choices(pupils, times, schools, standards, seat_schools)
     on_roll = rosters.groupby([rosters["school_id"].astype("str"), "grade"])["pupils"].sum().astype(float)
@@ -67,12 +67,38 @@ def enrolled_pupils(
     for grade in sorted(set(ways)):
         choice = ways[grade]
         draw = _draws(choice, _now(choice, base), _wanted(on_roll, choice, [grade]))
-        for year in sorted(set(choice["children"]["year"])):
-            shares = _shares(choice, draw, _now(choice, int(year)))
-            counts = _rounded(shares)
-            frames.append(pd.DataFrame({"school_id": choice["schools"], "year": int(year), "grade": grade, "status": "served", "pupils": counts}))
-    out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    return out[out["pupils"] > 0].sort_values(["school_id", "year", "grade"], kind="stable", ignore_index=True)
+        frames += [_rows(choice, draw, int(year), grade) for year in sorted(set(choice["children"]["year"]))]
+    out = pd.concat([f for f in frames if len(f)], ignore_index=True) if any(len(f) for f in frames) else None
+    return empty("assignment") if out is None else check("assignment", out.assign(status="served"))
+
+
+def _rows(choice: dict, draw: np.ndarray, year: int, grade: int) -> pd.DataFrame:  # type: ignore[type-arg]
+    """Turn expected flows into whole pupils: every school to its rounded total, its settlements by running sums."""
+    children = _now(choice, year)
+    pull = choice["near"] * draw
+    whole = pull.sum(axis=1)
+    flow = pull * (children / np.where(whole > 0, whole, np.inf))[:, None]
+    expected = flow.sum(axis=0)
+    scale = np.divide(_rounded(expected), expected, out=np.zeros(len(expected)), where=expected > 0)
+    counts = np.diff(np.floor(np.cumsum(flow, axis=0) * scale + 0.5 + 1e-9), axis=0, prepend=0.0).astype(int)
+    names, schools = np.array(choice["origins"], object), np.array(choice["schools"], object)
+    i, j = np.nonzero(counts)
+    home = names[i] != ""
+    parts = [pd.DataFrame({
+        "settlement_id": names[i[home]], "attends": "home", "school_id": schools[j[home]], "pupils": counts[i[home], j[home]],
+        "mode": choice["mode"][i[home], j[home]], "minutes": choice["minutes"][i[home], j[home]],
+    })]  # fmt: skip
+    seat = choice["seat"][choice["seat"]["year"] == year]
+    if len(seat) and (~home).any():
+        share = seat["pupils"].to_numpy(float) / seat["pupils"].sum()
+        for k, n in zip(j[~home], counts[i[~home], j[~home]], strict=True):
+            own = np.diff(np.floor(np.cumsum(share) * n + 0.5 + 1e-9), prepend=0.0).astype(int)
+            parts.append(pd.DataFrame({
+                "settlement_id": seat["settlement_id"].to_numpy(object), "attends": "county_seat", "school_id": schools[k], "pupils": own,
+                "mode": "seat", "minutes": np.nan,
+            }))  # fmt: skip
+    rows = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(len(p) for p in parts) else parts[0]
+    return rows[rows["pupils"] > 0].assign(year=year, grade=grade)
 
 
 def base_year_fit(
@@ -180,23 +206,24 @@ def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
             continue
         own = near[(near["band"] == band_of(grade)) & near["school_id"].isin(names)]
         own = own if standards.may_board(grade) else own[own["mode"] != "board"]
-        best = own.groupby(["settlement_id", "school_id"])["near"].max()
+        best = own.sort_values("near", ascending=False, kind="stable").drop_duplicates(["settlement_id", "school_id"])
         children = table[table["grade"] == grade]
         seat = children["attends"] == "county_seat"
+        at_seat = children[seat].groupby(["settlement_id", "year"], as_index=False)["pupils"].sum()
         children = children.assign(origin=np.where(seat, "", children["settlement_id"]))
         children = children.groupby(["origin", "year"], as_index=False)["pupils"].sum()
         origins = sorted(set(children["origin"]))
         place, column = {o: i for i, o in enumerate(origins)}, {s: j for j, s in enumerate(names)}
-        closeness = np.zeros((len(origins), len(names)))
-        pairs = [(place[o], column[s], v) for (o, s), v in best.items() if o in place]
-        if pairs:
-            i, j, v = zip(*pairs, strict=True)
-            closeness[list(i), list(j)] = v
+        best = best[best["settlement_id"].isin(place)]
+        i, j = best["settlement_id"].map(place).to_numpy(int), best["school_id"].map(column).to_numpy(int)
+        closeness, minutes = np.zeros((len(origins), len(names))), np.full((len(origins), len(names)), np.nan)
+        mode = np.full(closeness.shape, "walk", object)
+        closeness[i, j], minutes[i, j], mode[i, j] = best["near"], best["minutes"], best["mode"]
         if "" in place:
             # who studies in the seat chooses among its schools alone, and lives near all of them
             allowed = [s in set(seat_schools) and k not in INCOMPLETE for s, k in zip(names, mine["kind"], strict=True)]
             closeness[place[""]] = np.array(allowed, float)
-        out[grade] = {"schools": names, "children": children, "origins": origins, "near": closeness}
+        out[grade] = {"schools": names, "children": children, "origins": origins, "near": closeness, "minutes": minutes, "mode": mode, "seat": at_seat}
     return out
 
 

@@ -20,10 +20,13 @@ import pandas as pd
 
 from layout.buses import bus_services
 from layout.catchment import assign, headline
+from layout.choice import enrolled_pupils
 from layout.class_size import class_sizes
 from layout.county import County, export_crs
 from layout.draws import PupilDraws, draw_pupils, split_ranges
 from layout.equity import time_distribution
+from layout.findings import TABLES as FINDINGS
+from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.network import prepare_network
 from layout.obstacles import no_obstacles
@@ -37,7 +40,7 @@ from layout.scenario import Scenario, check_scenario, scenario_notes
 from layout.search import Joined, join_places
 from layout.sensitivity import sensitivity, walking_speeds
 from layout.sheets import SHEETS
-from layout.standards import Rule, Standards, read_standards
+from layout.standards import Rule, Standards, read_standards, steps_of
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
 from layout.terrain import Terrain
 from layout.travel import travel_times, unjoined
@@ -98,6 +101,8 @@ class Plan:
     pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, summary, sensitivity, bus_services, time_distribution
         Tables of the data dictionary; ``forecast`` has every year up to the last, ``bus_services`` the base year today and the
         others with the proposals.
+    findings
+        What follows from it all: schools in reach, classes by target, needs, remedies, small schools, sites, the base year.
     schools
         Table ``schools`` with the sites that the plan opens added, their kind, grades and rooms as opened.
     today, planned
@@ -125,6 +130,7 @@ class Plan:
     sensitivity: pd.DataFrame = field(default_factory=lambda: empty("sensitivity"))
     bus_services: pd.DataFrame = field(default_factory=lambda: empty("bus_services"))
     time_distribution: pd.DataFrame = field(default_factory=lambda: empty("time_distribution"))
+    findings: Findings = field(default_factory=Findings)
 
     def save(self, folder: str | Path) -> None:
         """Write ``plan.gpkg`` (every table) and ``manifest.json`` into a folder; see :func:`read_plan`."""
@@ -220,8 +226,16 @@ def make_plan(
     step("today")
     open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
     now = times[times["to_id"].isin(open_ids)].reset_index(drop=True)
-    assignment = assign(pupils, now, county.schools, standards, seat_schools=seats)
-    today = _judged("today", county, _Standing(county.schools, empty("school_years"), now, assignment), standards, county.base_year)
+    assignment = assign(pupils, now, county.schools, standards, zones=county.zones, seat_schools=seats)
+    # classes of the years in which nothing is done: families go on choosing as the rosters show
+    enrolled = enrolled_pupils(every_pupil, now, county.schools, county.rosters, standards, seat_schools=seats)
+    if not len(enrolled):
+        enrolled = assign(every_pupil, now, county.schools, standards, zones=county.zones, seat_schools=seats)
+    classes = class_sizes(enrolled, county.schools, county.rosters, standards, base_year=county.base_year)
+    today = Outcome(
+        "today", empty("school_years"), now, assignment, classes[classes["year"].isin(all_years)].reset_index(drop=True),
+        headline(assignment, county.settlements, view="today"),
+    )  # fmt: skip
     stay = must_stay(pupils, now, county.schools, standards)
     step("propose")
     in_plan = pupils[pupils["year"].isin(planned_years)].reset_index(drop=True)
@@ -241,7 +255,7 @@ def make_plan(
         settle(proposals)
     # beds that nobody uses are taken back after the children are placed, so the schools are those of the proposals returned
     standing = replace(stood[-1], school_years=apply_proposals(county.schools, proposals, years=planned_years))
-    schools, planned = standing.schools, _judged("planned", county, standing, standards, None)
+    schools, planned = standing.schools, _judged("planned", county, standing, standards)
     # today's schools in the base year, those of the plan in the plan year
     sent = [assignment[assignment["year"] == county.base_year], standing.assignment]
     teaching = _teaching(county, standing.school_years, all_years)
@@ -251,8 +265,13 @@ def make_plan(
         pupils, roads.homes, join_places(roads.homes.network, there), teaching, standards, bus_schools=roads.by_bus.ids, kph=roads.kph
     )
     course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn, whole_county=True) for a in sent)], ignore_index=True))
+    findings = find(
+        county, pupils, View("today", now, county.schools, assignment, classes),
+        View("planned", planned.times, _as_open(schools), planned.assignment, planned.classes),
+        enrolled, standards, years=all_years, stay=stay, site_pupils=sites_checked, seat_schools=seats, draws=drawn,
+    )  # fmt: skip
     return Plan(
-        county=county, standards=standards, years=all_years, scenario=scenario, pupils=pupils, forecast=course, site_pupils=sites_checked,
+        county=county, standards=standards, years=all_years, scenario=scenario, findings=findings, pupils=pupils, forecast=course, site_pupils=sites_checked,
         schools=schools, candidates=sites.sites, rejected=sites.rejected,
         must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
         sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),
@@ -413,6 +432,11 @@ def read_plan(folder: str | Path) -> Plan:
     return _load(folder / "plan.gpkg", manifest)
 
 
+def _as_open(schools: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    # in the plan year what the plan opens stands
+    return schools.assign(status=schools["status"].replace("candidate", "open"))  # type: ignore[return-value]
+
+
 @dataclass(frozen=True)
 class _CountyRoads:
     """Roads prepared once for a plan, and places joined to them; every mode and band only changes the minutes on them."""
@@ -521,13 +545,15 @@ def _standing(
     school_years = apply_proposals(county.schools, proposals, years=years)
     there = schools[schools["school_id"].isin(school_years["school_id"]) & schools["township_id"].isin(_seats_of(county))]
     serving = times[times["to_id"].isin(school_years["school_id"])].reset_index(drop=True)
-    assignment = assign(pupils, serving, schools, standards, school_years=school_years, seat_schools=sorted(there["school_id"]))
+    assignment = assign(
+        pupils, serving, schools, standards, school_years=school_years, zones=county.zones, seat_schools=sorted(there["school_id"])
+    )
     return _Standing(schools, school_years, serving, assignment)
 
 
-def _judged(view: str, county: County, standing: _Standing, standards: Standards, base_year: int | None) -> Outcome:
+def _judged(view: str, county: County, standing: _Standing, standards: Standards) -> Outcome:
     years = standing.school_years if len(standing.school_years) else None
-    classes = class_sizes(standing.assignment, standing.schools, county.rosters, standards, school_years=years, base_year=base_year)
+    classes = class_sizes(standing.assignment, standing.schools, county.rosters, standards, school_years=years)
     head = headline(standing.assignment, county.settlements, view=view)
     return Outcome(view, standing.school_years, standing.times, standing.assignment, classes, head)
 
@@ -610,9 +636,11 @@ def _layers(plan: Plan) -> dict[str, pd.DataFrame]:
     county = plan.county
     out: dict[str, pd.DataFrame] = {f"county_{name}": getattr(county, name) for name in (*SHEETS, "exclusions")}
     out |= {name: getattr(plan, name) for name in _PLAN_TABLES} | {"schools": plan.schools}
+    out |= {name: getattr(plan.findings, name) for name in FINDINGS}
     for outcome in (plan.today, plan.planned):
         out |= {f"{outcome.view}_{name}": getattr(outcome, name) for name in _OUTCOME_TABLES}
     rules = plan.standards.to_frame()
+    out["class_size_steps"] = plan.standards.steps_frame()
     out["standards"] = rules.assign(value=[json.dumps(v, ensure_ascii=False) for v in rules["value"]])
     if county.roads is not None and len(county.roads.edges):
         out |= {"roads": county.roads.edges, "road_nodes": county.roads.nodes}
@@ -652,7 +680,10 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         return frame.to_crs(crs) if isinstance(frame, gpd.GeoDataFrame) else frame
 
     def table(layer: str, name: str) -> pd.DataFrame:
-        return check(name, raw(layer)[list(schemas()[name].columns)]) if layer in layers else empty(name, crs)
+        if layer not in layers:
+            return empty(name, crs)
+        found = raw(layer)
+        return check(name, found[[c for c in schemas()[name].columns if c in found]])
 
     roads = None
     if "roads" in layers:
@@ -677,10 +708,11 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
     for i in range(len(rules)):
         given: dict[str, Any] = {str(name): rules[name].iloc[i] for name in rules.columns}
         in_force[given["key"]] = Rule(**{**given, "value": json.loads(given["value"]), "hard": bool(given["hard"])})
-    standards = Standards(in_force)
+    standards = Standards(in_force, steps_of(raw("class_size_steps")) if "class_size_steps" in layers else ())
     outcomes = {view: Outcome(view, **{n: table(f"{view}_{n}", n) for n in _OUTCOME_TABLES}) for view in ("today", "planned")}
     return Plan(
         county=county, standards=standards, years=tuple(manifest["years"]), scenario=Scenario(**manifest.get("scenario", {})),  # type: ignore[arg-type]
         schools=table("schools", "schools"),  # type: ignore[arg-type]
+        findings=Findings(**{name: table(name, name) for name in FINDINGS}),
         **{name: table(name, name) for name in _PLAN_TABLES}, **outcomes, manifest=manifest,  # type: ignore[arg-type]
     )  # fmt: skip
