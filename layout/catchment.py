@@ -324,7 +324,7 @@ def _flows(
     beds = np.array([s.beds for s in schools] + [0])
     board = MODES.index("board")
     at_home = (children["attends"] == "home").to_numpy()
-    who = ways.settlements.get_indexer(children["settlement_id"].astype("str"))
+    who = ways.settlements.get_indexer(pd.Index(children["settlement_id"].astype("str")))
     columns, by_day, bed = [], np.zeros(len(children), bool), []
     for grade in sorted(set(children["grade"])):
         demand_of = np.full(len(ways.settlements) + 1, -1)
@@ -398,8 +398,8 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
     names, grades = children["settlement_id"].to_numpy(object), children["grade"].to_numpy(int)
     counts = children["pupils"].to_numpy(int)
     groups: dict[tuple[str, str], list[int]] = {}
-    for d in np.flatnonzero((children["attends"] == "home").to_numpy()):
-        groups.setdefault((str(names[d]), band_of(int(grades[d]))), []).append(int(d))
+    for child in np.flatnonzero((children["attends"] == "home").to_numpy()):
+        groups.setdefault((str(names[child]), band_of(int(grades[child]))), []).append(int(child))
     keys = sorted(groups)
     begin = np.searchsorted(flows.demand, np.arange(len(children) + 1))
     taught = [set(s.grades) for s in flows.schools]
@@ -422,8 +422,7 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
         villages.append(Village(name, band, {int(grades[d]): int(counts[d]) for d in mine}, tuple(options)))
         share = np.zeros(len(flows.schools) + 1)
         for d in mine:
-            here = slice(begin[d], begin[d + 1])
-            np.add.at(share, flows.school[here], values[here])
+            np.add.at(share, flows.school[begin[d] : begin[d + 1]], values[begin[d] : begin[d + 1]])
         first.append(int(np.argmax(share[:-1])) if len(share) > 1 and share[:-1].any() else -1)
     fixed = np.zeros((len(flows.schools), len(GRADES) + 1))
     seated = np.flatnonzero((flows.mode == MODES.index("seat")) & (values > 0))

@@ -207,11 +207,10 @@ def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
         own = near[(near["band"] == band_of(grade)) & near["school_id"].isin(names)]
         own = own if standards.may_board(grade) else own[own["mode"] != "board"]
         best = own.sort_values("near", ascending=False, kind="stable").drop_duplicates(["settlement_id", "school_id"])
-        children = table[table["grade"] == grade]
-        seat = children["attends"] == "county_seat"
-        at_seat = children[seat].groupby(["settlement_id", "year"], as_index=False)["pupils"].sum()
-        children = children.assign(origin=np.where(seat, "", children["settlement_id"]))
-        children = children.groupby(["origin", "year"], as_index=False)["pupils"].sum()
+        rows = table[table["grade"] == grade]
+        seat = rows["attends"] == "county_seat"
+        at_seat = rows[seat].groupby(["settlement_id", "year"])["pupils"].sum().reset_index()
+        children = rows.assign(origin=np.where(seat, "", rows["settlement_id"])).groupby(["origin", "year"])["pupils"].sum().reset_index()
         origins = sorted(set(children["origin"]))
         place, column = {o: i for i, o in enumerate(origins)}, {s: j for j, s in enumerate(names)}
         best = best[best["settlement_id"].isin(place)]
@@ -223,7 +222,8 @@ def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
             # who studies in the seat chooses among its schools alone, and lives near all of them
             allowed = [s in set(seat_schools) and k not in INCOMPLETE for s, k in zip(names, mine["kind"], strict=True)]
             closeness[place[""]] = np.array(allowed, float)
-        out[grade] = {"schools": names, "children": children, "origins": origins, "near": closeness, "minutes": minutes, "mode": mode, "seat": at_seat}
+        out[grade] = {"schools": names, "children": children, "origins": origins, "near": closeness,
+                      "minutes": minutes, "mode": mode, "seat": at_seat}
     return out
 
 

@@ -216,8 +216,8 @@ def zone_differences(zones: pd.DataFrame, pupils: pd.DataFrame, times: pd.DataFr
     taught = {(s, b) for s, a, z in spans for b, (f, e) in span.items() if a <= f and z >= e}
     counts = whole_children(pupils[pupils["year"] == pupils["year"].min()])
     home = counts[counts["attends"] == "home"].assign(band=lambda t: [band_of(g) for g in t["grade"]])
-    home = home.groupby(["settlement_id", "band"])["pupils"].sum()
-    out["pupils"] = [int(home.get((s, b), 0)) for s, b in zip(out["settlement_id"], out["band"], strict=True)]
+    total = home.groupby(["settlement_id", "band"])["pupils"].sum().to_dict()
+    out["pupils"] = [int(total.get((s, b), 0)) for s, b in zip(out["settlement_id"], out["band"], strict=True)]
     out["difference"] = np.select(
         [
             np.array([(s, b) not in taught for s, b in zip(out["zone_id"], out["band"], strict=True)]), out["zone_minutes"].isna(),

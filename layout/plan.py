@@ -271,7 +271,8 @@ def make_plan(
         enrolled, standards, years=all_years, stay=stay, site_pupils=sites_checked, seat_schools=seats, draws=drawn,
     )  # fmt: skip
     return Plan(
-        county=county, standards=standards, years=all_years, scenario=scenario, findings=findings, pupils=pupils, forecast=course, site_pupils=sites_checked,
+        county=county, standards=standards, years=all_years, scenario=scenario, findings=findings,
+        pupils=pupils, forecast=course, site_pupils=sites_checked,
         schools=schools, candidates=sites.sites, rejected=sites.rejected,
         must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
         sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),

@@ -137,10 +137,8 @@ def send(
     if len(np.unique(problem.demand[free])) < len(problem.amounts):
         raise ValueError("every demand needs a column that uses no resource")
     # a column of a resource that has nothing to give is none
-    width = problem.uses.shape[1]
-    taken = problem.uses >= 0
-    empty = ((problem.capacity[problem.uses] <= 0) & taken & (problem.shares > 0)).any(axis=1) if width and len(problem.capacity) else ~free & False
-    kept = np.flatnonzero(~empty)
+    gives = np.append(problem.capacity > 0, True)
+    kept = np.flatnonzero((gives[problem.uses] | (problem.shares <= 0)).all(axis=1))
     order = kept[np.lexsort((kept, *costs[::-1, kept], problem.demand[kept]))]
     start = np.searchsorted(problem.demand[order], np.arange(len(problem.amounts)))
     hot = _load(problem, order[start], problem.amounts) > problem.capacity + _FULL
@@ -216,7 +214,8 @@ def _whole_on_face(problem: Transport, ordered: _Ordered, flow: np.ndarray, dual
 
 def _by_full_resources(problem: Transport, ordered: _Ordered, hot: np.ndarray) -> tuple[list[tuple[_Part, Solution]], np.ndarray]:
     """Solve the demands at full resources, until no other resource fills up."""
-    guessing, solved = ordered.guess is not None, {}
+    guessing = ordered.guess is not None
+    solved: dict[tuple[bytes, bytes], tuple[_Part, Solution]] = {}
     while True:
         active, core = _up_to_cool(problem, ordered, hot)
         parts, still = _parts(problem, ordered, active, core)
@@ -247,13 +246,13 @@ def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple
     first = np.argmax(uses >= 0, axis=1)
     place = np.arange(len(by_cost))
     sink = np.where((uses >= 0).any(axis=1), uses[place, first], -1)
-    mean = np.bincount(sink[sink >= 0], shares[place, first][sink >= 0], minlength=len(problem.capacity))
-    mean = mean / np.maximum(np.bincount(sink[sink >= 0], minlength=len(problem.capacity)), 1)
+    used = np.bincount(sink[sink >= 0], shares[place, first][sink >= 0], minlength=len(problem.capacity))
+    mean = used.astype(float) / np.maximum(np.bincount(sink[sink >= 0], minlength=len(problem.capacity)), 1)
     room = np.divide(problem.capacity, mean, out=np.zeros(len(mean)), where=mean > 0)
     bounds = np.append(start, len(order)).astype("int64")
     price = loops("transport_kernels").resource_prices(bounds, sink.astype("int64"), guess[by_cost], problem.amounts.astype(float), room)
-    price = np.divide(price, mean, out=np.zeros(len(mean)), where=mean > 0)
-    reduced = _reduced(ordered, guess[order], -price)
+    worth = np.divide(price, mean, out=np.zeros(len(mean)), where=mean > 0)
+    reduced = _reduced(ordered, guess[order], -worth)
     least = np.minimum.reduceat(reduced, start)
     active = (reduced <= least[owner] + _WINDOW) | ordered.free
     chosen = [np.flatnonzero(active)]

@@ -166,8 +166,8 @@ def _members(model: _Model, chosen: Sequence[int]) -> dict[int, list[int]]:
         if k >= 0:
             out.setdefault(int(k), []).append(u)
     # what is fixed at a school counts also where nobody else goes
-    for k in np.flatnonzero(model.fixed.sum(axis=1) > 0):
-        out.setdefault(int(k), [])
+    for school in np.flatnonzero(model.fixed.sum(axis=1) > 0):
+        out.setdefault(int(school), [])
     return dict(sorted(out.items()))
 
 
