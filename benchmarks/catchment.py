@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from layout.catchment import assign, nearest_school
+from layout.class_size import class_sizes
 from layout.standards import read_standards
 from layout.tables import BANDS
 
@@ -70,3 +71,87 @@ def draw_county(settlements, schools, years, seed=0):
     })  # fmt: skip
     school_years = pd.concat([table.drop(columns="kind").assign(year=y) for y in years], ignore_index=True)
     return pupils, times, table, school_years
+
+
+def seconds(run, *args, **kwargs):
+    start = time.perf_counter()
+    out = run(*args, **kwargs)
+    return out, time.perf_counter() - start
+
+
+def peer_seconds(pupils, times, schools, school_years):
+    """Let HiGHS solve the seats of the lower grades of one year at once, level by level, on every column, as scipy hands them over."""
+    from scipy import sparse
+    from scipy.optimize import linprog
+
+    standards = read_standards()
+    near = times[(times["band"] == "lower") & (times["mode"] != "week")].sort_values(["from_id", "to_id", "minutes"]).drop_duplicates(["from_id", "to_id"])
+    children = pupils[pupils["grade"] == 1].set_index("settlement_id")["pupils"].round()
+    teaches = schools[schools["first_grade"] == 1].set_index("school_id")
+    near = near[near["to_id"].isin(teaches.index)]
+    demand, school = pd.factorize(near["from_id"])[0], pd.factorize(near["to_id"])[0]
+    n, d, s = len(near), demand.max() + 1, school.max() + 1
+    amounts = children.reindex(pd.factorize(near["from_id"])[1]).to_numpy(float)
+    span = teaches["last_grade"] - teaches["first_grade"] + 1
+    seats = (teaches["rooms"] * standards["class_size.yzjh.primary.max"] / span).reindex(pd.factorize(near["to_id"])[1]).to_numpy(float)
+    columns = np.arange(n)
+    must = sparse.csr_matrix((np.ones(n + d), (np.append(demand, np.arange(d)), np.append(columns, n + np.arange(d)))), (d, n + d))
+    most = sparse.csr_matrix((np.ones(n), (school, columns)), (s, n + d))
+    minutes, none = np.append(near["minutes"].to_numpy(float), np.zeros(d)), np.append(np.zeros(n), np.ones(d))
+    late = np.append((near["minutes"] > standards.limit("walk", "lower")).to_numpy(float), np.zeros(d))
+    excess = np.append(np.maximum(near["minutes"].to_numpy(float) - standards.limit("walk", "lower"), 0), np.zeros(d))
+    start, rows, right = time.perf_counter(), [most], [seats]
+    for cost in (none, late, excess, minutes):
+        found = linprog(cost, A_ub=sparse.vstack(rows, format="csr"), b_ub=np.concatenate(right), A_eq=must, b_eq=amounts, method="highs")
+        if found.status:
+            sys.exit(f"the peer failed: {found.message}")
+        rows.append(sparse.csr_matrix(cost))
+        right.append([found.fun + 1e-6])
+    return time.perf_counter() - start
+
+
+def lines(large):
+    standards, years = read_standards(), list(range(2026, 2036))
+    small = draw_county(60, 20, years[:1])
+    assign(small[0], small[1], small[2], standards, school_years=small[3])  # loops compiled or read, libraries loaded
+    pupils, times, schools, school_years = draw_county(1500, 400, years)
+    first = pupils[pupils["year"] == years[0]].reset_index(drop=True)
+    now = school_years[school_years["year"] == years[0]]
+    _, took = seconds(nearest_school, times, schools, standards)
+    yield "nearest school, 1,500 x 400, three bands", took, 2, "s"
+    _, took_grade = seconds(
+        assign, first[first["grade"] == 1].reset_index(drop=True), times[times["band"] == "lower"], schools, standards, school_years=now
+    )
+    yield "one grade of one year, both steps and four levels", took_grade, None, "s"
+    yield "  HiGHS by scipy on the same columns, seats alone, over ours", peer_seconds(first, times, schools, school_years) / took_grade, None, "x"
+    divisible, took = seconds(assign, pupils, times, schools, standards, school_years=school_years)
+    yield "capacitated, 1,500 x 400 x 9 grades x 10 years", took, 60, "s"
+    levels = {level["name"]: level for level in divisible.attrs["gap"][years[0]]}
+    yield "  bound of the children without a place, first year", levels["without_place"]["bound"], None, "children"
+    yield "  without a place, first year", levels["without_place"]["objective"], None, "children"
+    villages, took = seconds(assign, first, times, schools, standards, school_years=now, whole_villages=True)
+    yield "whole villages, one year", took, 60, "s"
+    whole = {level["name"]: level["objective"] for level in villages.attrs["gap"][years[0]]}
+    children = float(villages["pupils"].sum())
+    more = whole["without_place"] + whole["above_standard"] - levels["without_place"]["objective"]
+    yield "  more children without a place or above the seats than divided", 100 * more / children, 0.5, "% of all"
+    yield "  more minutes than divided", 100 * (whole["minutes"] / levels["minutes"]["objective"] - 1), 3, "%"
+    yield "  more children beyond the limit than divided", whole["beyond_limit"] - levels["beyond_limit"]["objective"], None, "children"
+    rosters = pd.DataFrame(columns=["school_id", "grade", "class_no", "pupils"])
+    _, took = seconds(class_sizes, divisible, schools, rosters, standards, school_years=school_years)
+    yield "class tables, 400 schools x 9 grades x 10 years", took, 2, "s"
+    if large:
+        _, times, schools, _ = draw_county(20_000, 1000, years[:1])
+        _, took = seconds(nearest_school, times, schools, standards)
+        yield "nearest school, 20,000 x 1,000", took, 30, "s"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true", help="20,000 settlements and 1,000 schools too")
+    missed = False
+    for name, value, limit, unit in lines(parser.parse_args().large):
+        over = limit is not None and value > limit
+        missed |= over
+        print(f"{name:<66} {value:>12,.2f} {unit:<9} {'' if limit is None else f'limit {limit}'} {'MISSED' if over else ''}".rstrip(), flush=True)
+    sys.exit(1 if missed else 0)

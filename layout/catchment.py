@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,10 @@ _NODES = 200
 _WEIGHTS = {"without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "boarders": 200.0, "minutes": 1.0, "change": 1e-3}
 # a year with so many columns at most is solved to proof where whole classes cost anything
 _PROOF = 1500
+# a year with so many columns at most is searched for better classes; a larger one states its gap
+_SEARCH = 20_000
+# years worked on at a time
+_THREADS = 2
 # how much of a child counts as one when a sum of shares is compared with whole children
 _SAME = 1e-6
 #: Ways to school in the order of preference among equals.
@@ -165,13 +170,17 @@ def assign(
     ways = _as_numbers(ways_of(times, standards))
     neighbours = None if adjacency is None else _neighbours(adjacency)
     rules = _Rules(school_years is not None, tuple(sorted(seat_schools)), zones, whole_villages or neighbours is not None, neighbours)
-    frames, gaps = [], {}
-    for year in sorted(int(y) for y in children["year"].unique()):
-        group = children[children["year"] == year]
-        there = _schools_of(schools, school_years, year, standards)
-        frame, levels = _assign_year(group.reset_index(drop=True), ways, there, standards, rules, seed)
-        frames.append(frame)
-        gaps[year] = [vars(level) for level in levels]
+    years = sorted(int(y) for y in children["year"].unique())
+    stood = [_schools_of(schools, school_years, year, standards) for year in years]
+
+    def of(year: int, there: tuple[School, ...]) -> tuple[pd.DataFrame, tuple[Level, ...]]:
+        return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, seed)
+
+    # years do not depend on each other, and the solver lets others run meanwhile
+    with ThreadPoolExecutor(max_workers=max(min(len(years), _THREADS), 1)) as pool:
+        answers = list(pool.map(of, years, stood))
+    frames = [frame for frame, _ in answers]
+    gaps = {year: [vars(level) for level in levels] for year, (_, levels) in zip(years, answers, strict=True)}
     out = check("assignment", pd.concat(frames, ignore_index=True)) if frames else empty("assignment")
     out.attrs["gap"] = gaps
     return out
@@ -302,13 +311,16 @@ def _assign_year(
 
 
 def _as_numbers(ways: pd.DataFrame) -> _Ways:
-    settlements, schools = (pd.Index(np.unique(ways[c].to_numpy(object).astype(str))) for c in ("settlement_id", "school_id"))
-    code = {name: i for i, name in enumerate(MODES)}
-    return _Ways(
-        settlements, schools, settlements.get_indexer(ways["settlement_id"]), schools.get_indexer(ways["school_id"]),
-        ways["band"].map({b: i for i, b in enumerate(BANDS)}).to_numpy(int), ways["mode"].map(code).to_numpy(int),
-        ways["minutes"].to_numpy(float), ways["beyond"].to_numpy(bool), ways["excess"].to_numpy(float),
-    )  # fmt: skip
+    """Number the ways; those of a settlement and band the better first."""
+    settlements, schools, bands, modes = (pd.factorize(ways[c], sort=True) for c in ("settlement_id", "school_id", "band", "mode"))
+    band = np.array([list(BANDS).index(b) for b in bands[1]], int)[bands[0]] if len(ways) else np.zeros(0, int)
+    mode = np.array([MODES.index(m) for m in modes[1]], int)[modes[0]] if len(ways) else np.zeros(0, int)
+    minutes, beyond, excess = ways["minutes"].to_numpy(float), ways["beyond"].to_numpy(bool), ways["excess"].to_numpy(float)
+    boards = mode == MODES.index("board")
+    # in the order of the levels
+    order = np.lexsort((schools[0], np.where(boards, minutes / _DAYS_A_WEEK, minutes), boards, excess, beyond, band, settlements[0]))
+    numbers = (settlements[0], schools[0], band, mode, minutes, beyond, excess)
+    return _Ways(pd.Index(settlements[1].astype("str")), pd.Index(schools[1].astype("str")), *(v[order] for v in numbers))
 
 
 def _flows(
@@ -365,7 +377,8 @@ def _flows(
     demand, to = joined(demand, extra[:, 0], np.arange(none)), joined(to, extra[:, 1], -1)
     mode = joined(mode, MODES.index("seat"), MODES.index("none"))
     minutes, beyond, excess = joined(minutes, 0.0, 0.0), joined(beyond, False, False), joined(excess, 0.0, 0.0)
-    order = np.lexsort((mode, to, demand))
+    # columns of a demand stay in the order of the ways, no place comes last
+    order = np.argsort(demand, kind="stable")
     demand, to, mode, minutes, beyond, excess = (v[order] for v in (demand, to, mode, minutes, beyond, excess))
     # a child that goes elsewhere than its zone says
     change = ((zoned[demand] >= 0) & (to >= 0) & (to != zoned[demand])).astype(float) if rules.seats_bind and rules.zones is not None else None
@@ -472,14 +485,14 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
     levels = _levels(flows)
     weights = [_WEIGHTS[name] for name in levels]
     if not seats_bind:
-        found = send(_transport(flows, ()), levels, weights=weights, seed=seed)
+        found = send(_transport(flows, ()), levels, weights=weights, in_order=flows.change is None, seed=seed)
         return found.values, found.levels
-    relaxed = send(_transport(flows, pooled(flows.schools)), levels, whole=False, weights=weights, seed=seed)
+    relaxed = send(_transport(flows, pooled(flows.schools)), levels, whole=False, weights=weights, in_order=flows.change is None, seed=seed)
     school, grade = flows.school, flows.grade
     load = np.zeros((len(flows.schools), len(GRADES)))
     np.add.at(load, (school[school >= 0], grade[school >= 0] - 1), relaxed.values[school >= 0])
     seats = whole_classes(flows.schools, load, standards)
-    found = send(_transport(flows, seats), levels, weights=weights, seed=seed)
+    found = send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed)
     worse = [a.objective - b.objective for a, b in zip(found.levels, relaxed.levels, strict=True)]
     beds = _transport(flows, ())
     if max(worse) > _SAME and len(flows.demand) <= _PROOF:
@@ -487,7 +500,7 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
         every, none = np.ones(len(flows.children), bool), dict.fromkeys(levels, _SAME)
         found, _ = search_classes(flows.schools, beds, grade, school, found.values, every, levels, gaps=none, seed=seed)
         return found.values, found.levels
-    if max(worse[:2]) > 1 - _SAME and len(flows.demand) <= 20_000:
+    if max(worse[:2]) > 1 - _SAME and len(flows.demand) <= _SEARCH:
         # whole classes cost a child its place or its limit: search for better ones at the schools it could go to
         free = _at_short_schools(flows, relaxed.values, found.values)
         first = dict(list(levels.items())[:2])
@@ -495,7 +508,7 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
             flows.schools, beds, grade, school, found.values, free, first, gaps=dict.fromkeys(first, 1 - _SAME), work_limit=_NODES, seed=seed
         )
         changed = {group.school for group in anew}
-        better = send(_transport(flows, [*(s for s in seats if s.school not in changed), *anew]), levels, weights=weights, seed=seed)
+        better = send(_transport(flows, [*(s for s in seats if s.school not in changed), *anew]), levels, weights=weights, in_order=flows.change is None, seed=seed)
         found = better if _order(better) < _order(found) else found
     pairs = zip(found.levels, relaxed.levels, strict=True)
     return found.values, tuple(Level(a.name, a.objective, b.bound, max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)

@@ -19,6 +19,8 @@ _WHOLE = 1e-6
 _MANY = 20_000
 # cost above the best at those prices up to which a column is offered, and how many are offered at least where it is crowded
 _WINDOW, _MORE = 2.0, 3
+# columns of a demand that are looked at before all of them
+_FIRST = 24
 # branch-and-bound nodes in making the flows of a large piece whole
 _NODES = 200
 # costs nearer than this are equal
@@ -85,7 +87,8 @@ class _Ordered:
 
 
 def send(
-    problem: Transport, objectives: Mapping[str, np.ndarray], *, whole: bool = True, weights: Sequence[float] | None = None, seed: int = 0
+    problem: Transport, objectives: Mapping[str, np.ndarray], *, whole: bool = True, weights: Sequence[float] | None = None, in_order: bool = False,
+    seed: int = 0,
 ) -> Solution:
     """Send every amount so that several objectives are least, each among the optima of those before it.
 
@@ -105,6 +108,8 @@ def send(
     weights
         One a level: a sum of the levels whose optimum is likely near theirs, from which the search for full resources and for
         the optimum sets out. They change the time and no objective.
+    in_order
+        Whether columns come by demand, and the columns of a demand by rising cost already.
     seed
         Of the solver.
 
@@ -133,13 +138,14 @@ def send(
     [5.0, 0.0, 1.0, 4.0]
     """
     names, costs = list(objectives), np.array([np.asarray(c, float) for c in objectives.values()]).reshape(len(objectives), -1)
-    free = (problem.uses < 0).all(axis=1)
+    free = np.asarray((problem.uses < 0).all(axis=1))
     if len(np.unique(problem.demand[free])) < len(problem.amounts):
         raise ValueError("every demand needs a column that uses no resource")
     # a column of a resource that has nothing to give is none
-    gives = np.append(problem.capacity > 0, True)
+    gives = np.ones(len(problem.capacity) + 1, bool)
+    gives[:-1] = problem.capacity > 0
     kept = np.flatnonzero((gives[problem.uses] | (problem.shares <= 0)).all(axis=1))
-    order = kept[np.lexsort((kept, *costs[::-1, kept], problem.demand[kept]))]
+    order = kept if in_order else kept[np.lexsort((kept, *costs[::-1, kept], problem.demand[kept]))]
     start = np.searchsorted(problem.demand[order], np.arange(len(problem.amounts)))
     hot = _load(problem, order[start], problem.amounts) > problem.capacity + _FULL
     guess = None if weights is None else np.asarray(weights, float) @ costs
@@ -241,7 +247,9 @@ def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple
 
     order, start, guess = ordered.order, ordered.start, np.asarray(ordered.guess)
     owner = ordered.owner
-    by_cost = order[np.lexsort((guess[order], owner))]
+    rank = np.arange(len(order)) - start[owner]
+    near = np.flatnonzero((rank < _FIRST) | ordered.free)
+    by_cost = order[near[np.lexsort((guess[order[near]], owner[near]))]]
     uses, shares = problem.uses[by_cost], problem.shares[by_cost]
     first = np.argmax(uses >= 0, axis=1)
     place = np.arange(len(by_cost))
@@ -249,7 +257,8 @@ def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple
     used = np.bincount(sink[sink >= 0], shares[place, first][sink >= 0], minlength=len(problem.capacity))
     mean = used.astype(float) / np.maximum(np.bincount(sink[sink >= 0], minlength=len(problem.capacity)), 1)
     room = np.divide(problem.capacity, mean, out=np.zeros(len(mean)), where=mean > 0)
-    bounds = np.append(start, len(order)).astype("int64")
+    bounds = np.append(np.searchsorted(owner[near], np.arange(len(start))), len(near)).astype("int64")
+    close = _slice(ordered, near)
     price = loops("transport_kernels").resource_prices(bounds, sink.astype("int64"), guess[by_cost], problem.amounts.astype(float), room)
     worth = np.divide(price, mean, out=np.zeros(len(mean)), where=mean > 0)
     reduced = _reduced(ordered, guess[order], -worth)
@@ -262,8 +271,10 @@ def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple
         return Block(_entries(problem, order[places], rows), ordered.costs[:, order[places]])
 
     def more(duals: Sequence[np.ndarray], weights: np.ndarray) -> Block | None:
-        better = _better_columns(ordered, duals, weights) & ~active
-        places = np.flatnonzero(better)
+        places = near[_better_columns(close, duals, weights) & ~active[near]]
+        if not len(places):
+            # nothing among the best columns of each demand: now all of them
+            places = np.flatnonzero(_better_columns(ordered, duals, weights) & ~active)
         if not len(places):
             return None
         # of each demand those that gain most
@@ -284,6 +295,13 @@ def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple
     values = np.zeros(len(problem.demand))
     values[columns] = answer.values
     return values, answer.duals
+
+
+def _slice(ordered: _Ordered, places: np.ndarray) -> _Ordered:
+    return replace(
+        ordered, order=ordered.order[places], owner=ordered.owner[places], uses=ordered.uses[:, places].copy(),
+        shares=ordered.shares[:, places].copy(), sorted_costs=ordered.sorted_costs[:, places].copy(), free=ordered.free[places],
+    )  # fmt: skip
 
 
 def _better_columns(ordered: _Ordered, duals: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
