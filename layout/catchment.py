@@ -21,13 +21,13 @@ from layout.villages import Option, Village, as_levels, send_villages
 # a boarder's weekly way counts a fifth for each of five school days
 _DAYS_A_WEEK = 5
 # branch-and-bound nodes of the search for whole classes: counted work, so the answer does not depend on the machine
-_NODES = 200
+_NODES = 50
 # a sum of the levels from which their search sets out: no result depends on it
 _WEIGHTS = {"without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "boarders": 200.0, "minutes": 1.0, "change": 1e-3}
 # a year with so many columns at most is solved to proof where whole classes cost anything
 _PROOF = 1500
-# a year with so many columns at most is searched for better classes; a larger one states its gap
-_SEARCH = 20_000
+# so many columns of demands at most are searched for better classes; more of them state their gap
+_SEARCH = 3000
 # years worked on at a time
 _THREADS = 2
 # how much of a child counts as one when a sum of shares is compared with whole children
@@ -500,18 +500,25 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
         every, none = np.ones(len(flows.children), bool), dict.fromkeys(levels, _SAME)
         found, _ = search_classes(flows.schools, beds, grade, school, found.values, every, levels, gaps=none, seed=seed)
         return found.values, found.levels
-    if max(worse[:2]) > 1 - _SAME and len(flows.demand) <= _SEARCH:
+    if max(worse[:2]) > 1 - _SAME:
         # whole classes cost a child its place or its limit: search for better ones at the schools it could go to
         free = _at_short_schools(flows, relaxed.values, found.values)
+        if free[flows.demand].sum() > _SEARCH:
+            return found.values, _stated(found, relaxed)
         first = dict(list(levels.items())[:2])
         _, anew = search_classes(
-            flows.schools, beds, grade, school, found.values, free, first, gaps=dict.fromkeys(first, 1 - _SAME), work_limit=_NODES, seed=seed
-        )
+            flows.schools, beds, grade, school, found.values, free, first, gaps=dict.fromkeys(first, 1 - _SAME), whole=False, work_limit=_NODES,
+            seed=seed,
+        )  # fmt: skip
         changed = {group.school for group in anew}
         better = send(_transport(flows, [*(s for s in seats if s.school not in changed), *anew]), levels, weights=weights, in_order=flows.change is None, seed=seed)
         found = better if _order(better) < _order(found) else found
+    return found.values, _stated(found, relaxed)
+
+
+def _stated(found: Solution, relaxed: Solution) -> tuple[Level, ...]:
     pairs = zip(found.levels, relaxed.levels, strict=True)
-    return found.values, tuple(Level(a.name, a.objective, b.bound, max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
+    return tuple(Level(a.name, a.objective, b.bound, max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
 
 
 def _order(solution: Solution) -> list[float]:

@@ -160,7 +160,7 @@ class _Classes:
 
 def search_classes(
     schools: Sequence[School], problem: Transport, grade: np.ndarray, school: np.ndarray, flow: np.ndarray, free: np.ndarray,
-    objectives: Mapping[str, np.ndarray], *, gaps: Mapping[str, float], work_limit: int | None = None, seed: int = 0,
+    objectives: Mapping[str, np.ndarray], *, gaps: Mapping[str, float], whole: bool = True, work_limit: int | None = None, seed: int = 0,
 ) -> tuple[Solution, list[Seats]]:  # fmt: skip
     """Choose classes and flows of children together.
 
@@ -178,6 +178,8 @@ def search_classes(
         Demands that may go elsewhere. Only schools that a column of theirs uses form classes anew.
     objectives
         As in :func:`layout.transport.send`.
+    whole
+        Whether children too must be whole; classes always are.
     gaps, work_limit, seed
         As in :func:`layout.location.solve`.
 
@@ -255,7 +257,7 @@ def search_classes(
             row([*columns, r.column], [*np.ones(len(columns)), float(slack)], there.mixed + slack - rest)
     total = width + len(classes)
     program = Program(
-        np.zeros(total), np.array(upper), np.ones(total, bool), sparse_rows(len(low), total, *entries), np.array(low, float), np.array(high, float)
+        np.zeros(total), np.array(upper), (np.arange(total) >= width) | whole, sparse_rows(len(low), total, *entries), np.array(low, float), np.array(high, float)
     )
     costs = {name: np.concatenate([c[mine], np.zeros(len(classes))]) for name, c in objectives.items()}
     found = solve(program, costs, absolute_gaps=gaps, work_limit=work_limit, seed=seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,9 @@ LEVELS = ("without_place", "above_standard", "beyond_limit", "excess_minutes", "
 # a sum of the levels by which the search compares moves; what it finds is reported level by level
 _WEIGHTS = np.array([1e6, 1e5, 1e4, 50.0, 200.0, 1.0, 1e-3])
 # options of a village looked at in the search, villages and options of a neighbourhood solved at once, its branch-and-bound nodes
-_OPTIONS, _NEAR, _FEW, _NODES = 12, 40, 5, 60
+_OPTIONS, _NEAR, _FEW, _NODES = 12, 24, 5, 20
+# schools with children above their seats whose neighbourhoods are solved, the fullest first
+_NEIGHBOURHOODS = 10
 # a program of so many options at most is solved to proof
 _PROOF = 400
 
@@ -79,6 +82,7 @@ class _Model:
     neighbours: Mapping[str, frozenset[str]] | None
     pupils: np.ndarray
     beds: frozenset[tuple[int, int]]
+    by_school: tuple[dict[int, Option], ...]
 
 
 def send_villages(
@@ -135,8 +139,11 @@ def send_villages(
         for g, n in village.pupils.items():
             pupils[u, g] = n
     # villages and schools where a bed may make a difference
-    beds = frozenset((u, o.school) for u, v in enumerate(villages) for o in v.options if o.needs_bed)
-    model = _Model(tuple(villages), tuple(schools), fixed, seats_bind, neighbours, pupils, beds)
+    beds = frozenset(
+        (u, o.school) for u, v in enumerate(villages) for o in v.options if o.needs_bed and np.isfinite(o.week) and schools[o.school].beds > 0
+    )
+    by_school = tuple({o.school: o for o in v.options} for v in villages)
+    model = _Model(tuple(villages), tuple(schools), fixed, seats_bind, neighbours, pupils, beds, by_school)
     free = np.arange(len(villages))
     start = [s if any(o.school == s for o in v.options) else (v.options[0].school if v.options else -1) for v, s in zip(villages, first, strict=True)]
     if sum(len(v.options) for v in villages) <= _PROOF:
@@ -171,18 +178,13 @@ def _members(model: _Model, chosen: Sequence[int]) -> dict[int, list[int]]:
     return dict(sorted(out.items()))
 
 
-def _option(village: Village, k: int) -> Option:
-    return next(o for o in village.options if o.school == k)
-
-
 def _of_school(model: _Model, k: int, mine: Iterable[int]) -> tuple[np.ndarray, dict[int, int]]:
     """Return the levels of the villages of a school, and who of them board: those whom a bed saves most."""
     school, levels, load = model.schools[k], np.zeros(len(LEVELS)), model.fixed[k].copy()
     wanting: list[tuple[float, float, int]] = []
     for u in mine:
-        village, option = model.villages[u], _option(model.villages[u], k)
-        for g, n in village.pupils.items():
-            load[g] += n
+        village, option = model.villages[u], model.by_school[u][k]
+        load = load + model.pupils[u]
         if np.isfinite(option.week) and option.needs_bed:
             day = option.day if np.isfinite(option.day) else 0.0
             wanting.append((-option.excess if np.isfinite(option.day) else -np.inf, option.week / 5 - day, u))
@@ -192,7 +194,7 @@ def _of_school(model: _Model, k: int, mine: Iterable[int]) -> tuple[np.ndarray, 
         beds[u] = int(min(model.villages[u].total, left))
         left -= beds[u]
     for u in mine:
-        village, option = model.villages[u], _option(model.villages[u], k)
+        village, option = model.villages[u], model.by_school[u][k]
         n = beds.get(u, 0)
         rest = village.total - n
         levels[4] += n
@@ -229,36 +231,41 @@ def above_seats(school: School, load: np.ndarray) -> float:
     >>> above_seats(School("S", (1, 2), 3, 0, False, {1: 45, 2: 45}, 30, 3), np.array([0, 91, 40, *[0] * 7]))
     1.0
     """
-    grades = [g for g in school.grades if load[g] > 0]
-    extra = float(sum(load[g] for g in GRADES if load[g] > 0 and g not in school.grades))
-    if not grades:
-        return extra
-    if not school.mixes:
-        return extra + _above(school, [float(load[g]) for g in grades], [school.size[g] for g in grades], school.rooms)
-    best = _above(school, [float(load[g]) for g in grades], [school.size[g] for g in grades], school.rooms)
+    pupils = tuple(float(n) for n in load)
+    extra = sum(pupils) - sum(pupils[g] for g in school.grades)
+    alone = [(pupils[g], school.size[g]) for g in school.grades if pupils[g] > 0]
+    best = _above(alone, school.rooms)
+    if not school.mixes or best <= 0:
+        return extra + best
     longest = max(school.most_grades, -(-len(school.grades) // school.rooms))
-    for runs in _cuts(school.grades, longest):
-        together = [run for run in runs if len(run) > 1]
-        if len(together) > school.rooms or not together:
-            continue
-        over = sum(max(float(sum(load[g] for g in run)) - school.mixed, 0.0) for run in together)
-        alone = [run[0] for run in runs if len(run) == 1 and load[run[0]] > 0]
-        over += _above(school, [float(load[g]) for g in alone], [school.size[g] for g in alone], school.rooms - len(together))
-        best = min(best, over)
-    return extra + best
+    return extra + _above_mixed(school.grades, school.rooms, school.mixed, longest, tuple(school.size[g] for g in school.grades), pupils, best)
 
 
-def _above(school: School, pupils: list[float], size: list[int], rooms: int) -> float:
-    # a further class takes most from the grade with most left, at most a full class: greedy is best
-    left = list(pupils)
-    for _ in range(rooms):
-        if not left:
-            break
-        best = max(range(len(left)), key=lambda i: (min(left[i], size[i]), -i))
-        if left[best] <= 0:
-            break
-        left[best] -= min(left[best], size[best])
-    return float(sum(left))
+@functools.lru_cache(maxsize=50_000)
+def _above_mixed(
+    grades: tuple[int, ...], rooms: int, mixed: int, longest: int, sizes: tuple[int, ...], pupils: tuple[float, ...], best: float
+) -> float:
+    size = dict(zip(grades, sizes, strict=True))
+    for together, single in _cuts_of(grades, longest):
+        if len(together) <= rooms:
+            over = sum(max(sum(pupils[g] for g in run) - mixed, 0.0) for run in together)
+            if over < best:
+                best = min(best, over + _above([(pupils[g], size[g]) for g in single if pupils[g] > 0], rooms - len(together)))
+    return best
+
+
+def _above(pupils: list[tuple[float, int]], rooms: int) -> float:
+    # every class takes a full size or what is left of its grade: the rooms go to the classes that take most
+    takes = [float(size) for n, size in pupils for _ in range(int(n // size))]
+    takes += [n % size for n, size in pupils]
+    takes.sort(reverse=True)
+    return sum(n for n, _ in pupils) - sum(takes[: max(rooms, 0)])
+
+
+@functools.lru_cache(maxsize=256)
+def _cuts_of(grades: tuple[int, ...], longest: int) -> list[tuple[list[tuple[int, ...]], list[int]]]:
+    cuts = [([run for run in runs if len(run) > 1], [run[0] for run in runs if len(run) == 1]) for runs in _cuts(grades, longest)]
+    return [cut for cut in cuts if cut[0]]
 
 
 def _cuts(grades: Sequence[int], longest: int) -> list[tuple[tuple[int, ...], ...]]:
@@ -346,8 +353,8 @@ def _fits(model: _Model, chosen: list[int], schools: Iterable[int]) -> bool:
 def _searched(model: _Model, chosen: list[int], seed: int) -> list[int]:
     state = _State.of(model, chosen)
     state.settle()
-    for k in sorted(state.members, key=lambda k: (-state.over[k], k)):
-        if not _strain(model, k, state.members[k]):
+    for k in sorted(state.members, key=lambda k: (-state.over[k], k))[:_NEIGHBOURHOODS]:
+        if state.over[k] <= _SAME:
             continue
         near = _around(model, state.chosen, state.members, k)
         held = {s: mine - set(near) for s, mine in state.members.items()}
@@ -373,6 +380,8 @@ class _State:
     over: dict[int, float]
     score: dict[int, float]
     cost: list[dict[int, float]]
+    moves: dict[int, int]
+    tried: dict[int, int]
 
     @classmethod
     def of(cls, model: _Model, chosen: list[int]) -> _State:
@@ -383,11 +392,17 @@ class _State:
                 load[k] += model.pupils[u]
         over = {k: above_seats(model.schools[k], load[k]) if model.seats_bind else 0.0 for k in range(len(model.schools))}
         score = {k: _score(model, k, mine) for k, mine in members.items()}
-        return cls(model, list(chosen), members, load, over, score, [{o.school: _alone(o, v.total) for o in v.options} for v in model.villages])
+        cost = [{o.school: _alone(o, v.total) for o in v.options} for v in model.villages]
+        return cls(model, list(chosen), members, load, over, score, cost, {}, {})
 
     def quick(self, u: int, k: int) -> bool:
         """Say whether beds play no part in a village's move to or from a school."""
         return k < 0 or (u, k) not in self.model.beds
+
+    def short_of_beds(self, k: int) -> bool:
+        """Say whether a school has fewer beds than children who want one."""
+        wanted = sum(self.model.villages[u].total for u in self.members.get(k, set()) if (u, k) in self.model.beds)
+        return wanted > self.model.schools[k].beds
 
     def gain(self, moves: Sequence[tuple[int, int]]) -> float:
         """Return by how much moves of villages to schools improve the sum of the levels."""
@@ -434,6 +449,7 @@ class _State:
             schools.add(k)
             self.chosen[u] = k
         for k in schools:
+            self.moves[k] = self.moves.get(k, 0) + 1
             self.score[k] = _score(self.model, k, self.members[k])
             self.over[k] = above_seats(self.model.schools[k], self.load[k]) if self.model.seats_bind else 0.0
 
@@ -451,19 +467,27 @@ class _State:
                 continue
             options = village.options[:_OPTIONS]
             cheapest = min(self.cost[u][o.school] for o in options)
-            strained = here < 0 or self.over[here] > _SAME or not self.quick(u, here)
+            strained = here < 0 or self.over[here] > _SAME or (not self.quick(u, here) and self.short_of_beds(here))
             if not strained and self.cost[u][here] <= cheapest + _SAME:
                 continue
             tries = [o.school for o in options if o.school != here]
-            top = max(((self.gain([(u, k)]), -i, k) for i, k in enumerate(tries)), default=(0.0, 0, -1))
+            # nothing has changed at these schools since it last found no better one
+            stamp = sum(self.moves.get(k, 0) for k in (*tries, here))
+            if self.tried.get(u) == stamp:
+                continue
+            self.tried[u] = stamp
+            # no move gains more than the strain of the school that is left and the way that is saved
+            relief = 0.0 if here < 0 else _WEIGHTS[1] * self.over[here] + self.cost[u][here]
+            worth = [k for k in tries if here < 0 or not self.quick(u, here) or relief > self.cost[u][k] + _SAME]
+            top = max(((self.gain([(u, k)]), -i, k) for i, k in enumerate(worth)), default=(0.0, 0, -1))
             if top[0] > _SAME:
                 self.make([(u, top[2])])
                 moved = True
                 continue
-            if here < 0:
+            if here < 0 or self.over[here] <= _SAME:
                 continue
             swap = (0.0, -1, -1)
-            for k in tries[:_FEW]:
+            for k in worth[:_FEW]:
                 for v in sorted(self.members.get(k, set())):
                     if self.model.villages[v].band == village.band and here in self.cost[v]:
                         gain = self.gain([(u, k), (v, here)])
@@ -483,10 +507,6 @@ def _alone(option: Option, total: int) -> float:
 
 def _score(model: _Model, k: int, mine: Iterable[int]) -> float:
     return float(_WEIGHTS @ _of_school(model, k, mine)[0])
-
-
-def _strain(model: _Model, k: int, mine: Iterable[int]) -> bool:
-    return bool(_of_school(model, k, mine)[0][:3].sum() > _SAME)
 
 
 def _around(model: _Model, chosen: Sequence[int], members: Mapping[int, set[int]], k: int) -> list[int]:
@@ -545,7 +565,7 @@ def _program(
     for u in free:
         village = model.villages[u]
         mine = []
-        for option in village.options if every else village.options[:_OPTIONS]:
+        for option in village.options if every else village.options[:_FEW]:
             n, k, day = float(village.total), option.school, bool(np.isfinite(option.day))
             late = day and option.excess > 0
             j = column(
