@@ -858,5 +858,5 @@ function drawPlan(map) {
   firstZoom = map.getZoom();
   build();
   state.ready = true;
-  window.planMap = { map, state, fly, refresh, layers: layers.map((layer) => layer.id) };
+  window.planMap = { map, state, fly, open: openCard, refresh, layers: layers.map((layer) => layer.id) };
 }
