@@ -458,14 +458,16 @@ function drawPlan(map) {
       } },
     { id: "class_change", group: "schools", on: false,
       draw() {
-        schools.forEach((school, i) => {
-          const tiers = tiersOf(i);
-          if (!tiers.some(big)) return;
+        // where schools lie close the worst lies on top
+        const worst = (i) => Math.max(...tiersOf(i).map((tier) => TIERS.indexOf(tier)));
+        for (const i of [...schools.keys()].sort((a, b) => worst(a) - worst(b) || a - b)) {
+          const tiers = tiersOf(i), school = schools[i];
+          if (!tiers.some(big)) continue;
           mark("class_change", school.at, { shape: "plate", radius: 30, fillColor: "#fff", fillOpacity: 0.85, color: "#666", offset: [0, 16], interactive: false });
           tiers.forEach((tier, k) => {
             if (tier) clickable(mark("class_change", school.at, { ...tierMark[tier], offset: [(k - 1) * 19, 16] }), () => [school.name, ...data.situations.map((v, n) => situationName(v) + "：" + (tiers[n] ? word("tier", tiers[n]) : t("card.not_open")))], () => openCard("school", i));
           });
-        });
+        }
       },
       legend() {
         const all = schools.map((_, i) => tiersOf(i));
@@ -609,20 +611,20 @@ function drawPlan(map) {
       parts.push(h("h3", {}, t("card.pupils_by_year")), bars(data.years.map((_, k) => childrenOf(i, k))));
       parts.push(grid([t("card.band"), ...data.years.map(String)], BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))]))));
     }
+    parts.push(...villageFindings(i));
     for (const view of data.situations) {
       const flows = views[view.key].byVillage[i];
       if (!flows.length) continue;
       parts.push(h("h3", {}, t("card.where", { situation: situationName(view) })));
       parts.push(h("ul", {}, flows.map((f) => h("li", {}, flowText(f)))));
     }
-    parts.push(...villageFindings(i));
     const moving = data.moves.filter((m) => m.from === i || m.to === i);
     if (moving.length) parts.push(h("h3", {}, t("layer.moves")), h("ul", {}, moving.map((m) => h("li", {}, moveText(m)))));
     return parts;
   }
   function villageFindings(i) {
-    const parts = [], mine = (rows) => rows.filter((r) => r[0] === i), bandName = (b) => t("band." + BANDS[b]);
-    const short = mine(now().short), sites = mine(found.sites), access = mine(found.access), zones = mine(found.zones);
+    const parts = [], mine = (rows) => rows.filter((r) => r[0] === i), byBand = (rows) => mine(rows).sort((a, b) => a[1] - b[1]), bandName = (b) => t("band." + BANDS[b]);
+    const short = byBand(now().short), sites = mine(found.sites), access = byBand(found.access), zones = byBand(found.zones);
     if (short.length) parts.push(h("h3", {}, t("card.short", { situation: situationName(now()) })), grid(["band", "status", "pupils", "attended_minutes", "nearest"].map((k) => t("card." + k)),
       short.map(([, b, status, pupils, minutes, nearest, nearer]) => row([bandName(b), word("status", status), count(pupils), minutes === null ? t("card.none") : minutes.toFixed(0), nearest < 0 ? t("card.none") : schools[nearest].name + " " + minutesWord(nearer)]))));
     if (sites.length) parts.push(h("h3", {}, t("layer.site_seats")), grid(["year", "stage", "pupils", "seats_near", "pupils_near", "balance", "verdict"].map((k) => t("card." + k)),
@@ -633,7 +635,7 @@ function drawPlan(map) {
     return parts;
   }
   function schoolFindings(i) {
-    const parts = [], breaches = found.breaches.filter((b) => b[0] === i), fitted = found.fit.filter((r) => r[0] === i);
+    const parts = [], breaches = found.breaches.filter((b) => b[0] === i), fitted = found.fit.filter((r) => r[0] === i).sort((a, b) => a[1] - b[1]);
     if (breaches.length) parts.push(h("h3", {}, t("card.breaches")), grid(["grade", "breach", "first_year", "largest", "last_year", "probability"].map((k) => t("card." + k)),
       breaches.map(([, grade, breach, first, largest, last, probability]) => row([String(grade), word("breach", breach), String(first), count(largest), String(last), probability === null ? t("card.none") : (100 * probability).toFixed(0) + "%"]))));
     if (fitted.length) parts.push(h("h3", {}, t("layer.fit")), grid(["band", "rostered", "modelled", "nearest_model", "difference"].map((k) => t("card." + k)),
