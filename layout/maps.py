@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from layout import messages
+from layout.choice import fit_error
 from layout.ground import TOLERANCE_M, degrees, folded, road_lines, shaded_ground
 from layout.plan import Outcome, Plan
 from layout.privacy import shown_notes
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 
 AUDIENCES = ("internal", "public")
 _PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
+# schools named on the map because the roll and the model differ most there, by band
+_NAMED = 20
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
 # the words for codes that the page shows: table, column by the name of the list
 _WORDS = {
     "kind": ("settlements", "kind"), "school_kind": ("schools", "kind"), "school_status": ("schools", "status"), "tier": ("classes", "tier"),
     "action": ("proposals", "action"), "mode": ("assignment", "mode"), "status": ("assignment", "status"), "origin": ("candidates", "origin"),
+    "verdict": ("site_verdicts", "verdict"), "stage": ("site_verdicts", "stage"), "difference": ("zone_differences", "difference"),
+    "breach": ("breaches", "breach"), "review": ("review_list", "reason"),
 }  # fmt: skip
 
 
@@ -53,7 +58,9 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
         counts of children; those below ``privacy.small_count`` are shown as "<10" and all others rounded to tens, so that
         none can be found by subtraction. Children by village, by way of going to school and by class, persons who move, the
         reasons of proposals (they count the children of villages) and the outline of the county are left out; villages
-        with fewer children than that without a place, beyond the limit or in the county seat are not told apart.
+        with fewer children than that without a place, beyond the limit or in the county seat are not told apart. Of the
+        plan's findings only the schools that must stay and those under review are in it, without counts: the sums by
+        township would narrow what the public workbook hides, and all else is by village, by class or by band of a school.
     review_no
         审图号 of a map that has passed the review; empty where it has not, and the public page asks for it.
 
@@ -224,8 +231,11 @@ def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, A
         "limits": _limits(standards), "tiers": _tiers(standards), "townships": _townships(plan),
         "villages": _points(county.settlements, "settlement_id", townships), "schools": _points(plan.schools, "school_id", townships),
         "pupils": [] if least else _pupils(plan.today.assignment, villages, plan.years),
-        "situations": [_view(key, plan, outcome, year, villages, schools, least) for key, outcome, year in situations],
-        "must_stay": [[schools[r.school_id], r.year, _published(r.pupils, least), _number(r.next_minutes)] for r in _rows(plan.must_stay)],
+        "situations": [_view(key, plan, outcome, year, villages, schools, townships, least) for key, outcome, year in situations],
+        "must_stay": [
+            [schools[r.school_id], r.year, None if least else _published(r.pupils, 0), _number(r.next_minutes)] for r in _rows(plan.must_stay)
+        ],
+        "review": _review(plan, schools, least), "findings": {} if least else _findings(plan, villages, schools),
         "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
         **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan, audience),
     }  # fmt: skip
@@ -329,7 +339,8 @@ def _band_numbers(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _view(
-    key: str, plan: Plan, outcome: Outcome, year: int, villages: Mapping[str, int], schools: Mapping[str, int], least: int
+    key: str, plan: Plan, outcome: Outcome, year: int,
+    villages: Mapping[str, int], schools: Mapping[str, int], townships: Mapping[str, int], least: int,
 ) -> dict[str, Any]:  # fmt: skip
     classes = outcome.classes[outcome.classes["year"] == year]
     seats = outcome.school_years[outcome.school_years["year"] == year] if len(outcome.school_years) else plan.county.schools
@@ -348,6 +359,8 @@ def _view(
         "classes": [] if least else [
             [schools[r.school_id], r.grades, r.pupils, r.classes, r.largest_class, r.tier, r.mixed] for r in _rows(classes)
         ],
+        "reach": [] if least else _reach(outcome.headline, year, townships),
+        "short": [] if least else _short(plan.findings.short_villages, outcome.view, year, villages, schools),
     }  # fmt: skip
 
 
@@ -377,6 +390,70 @@ def _rolls(classes: pd.DataFrame, schools: Mapping[str, int], least: int) -> lis
         sums = group[["pupils", "classes", "oversized_classes", "super_classes"]].sum().tolist()
         rows.append([schools[str(school_id)], _published(sums[0], least), *sums[1:], largest])
     return rows
+
+
+def _reach(headline: pd.DataFrame, year: int, townships: Mapping[str, int]) -> list[list[int]]:
+    """Return by township all children, those served, in reach without a place, out of reach, and away."""
+    rows = headline[headline["year"] == year]
+    sums = rows.groupby(rows["township_id"].astype("str"), sort=True)[["pupils", *_STATUSES]].sum().reset_index()
+    return [
+        [townships[r.township_id], r.pupils, r.served, r.no_seat + r.no_bed, r.beyond_limit + r.no_route, r.away]
+        for r in _rows(sums) if r.township_id in townships
+    ]  # fmt: skip
+
+
+def _short(table: pd.DataFrame, view: str, year: int, villages: Mapping[str, int], schools: Mapping[str, int]) -> list[list[object]]:
+    rows = table[(table["view"] == view) & (table["year"] == year)]
+    return [
+        [villages[r.settlement_id], _band(r), r.status, r.pupils, _number(r.minutes), schools.get(r.nearest_id, -1), _number(r.nearest_minutes)]
+        for r in _rows(rows)
+    ]
+
+
+def _band(row: Any) -> int:
+    return list(BANDS).index(row.band)
+
+
+def _review(plan: Plan, schools: Mapping[str, int], least: int) -> list[list[object]]:
+    """Return the schools under review: year, next school, minutes; children and why it is on the list only inside."""
+    return [
+        [schools[r.school_id], r.year, schools.get(r.next_school_id, -1), _number(r.next_minutes),
+         *([None] * 4 if least else [r.pupils, r.lower_pupils, r.upper_beyond, r.reason])]
+        for r in _rows(plan.findings.review_list)
+    ]  # fmt: skip
+
+
+def _findings(plan: Plan, villages: Mapping[str, int], schools: Mapping[str, int]) -> dict[str, Any]:
+    """Return the rows of the plan's findings that the layers show, each a row of its table."""
+    found = plan.findings
+    zones = found.zone_differences
+    other = zones[zones["difference"] != "same"]
+    fit = found.base_year_fit
+    # the largest differences of each band are named; equal ones by the order of the table
+    rank = fit["difference"].abs().groupby(fit["band"].astype("str")).rank(method="first", ascending=False)
+    errors = [fit_error(fit, model) for model in ("modelled", "nearest")]
+    return {
+        "breaches": [
+            [schools[r.school_id], r.grade, r.breach, r.first_year, r.largest_class, r.last_year,
+             None if pd.isna(r.probability) else round(r.probability, 2)]
+            for r in _rows(found.breaches)
+        ],
+        "sites": [
+            [villages[r.settlement_id], r.year, r.stage, r.verdict, r.shortage, *map(_number, (r.pupils, r.seats_near, r.pupils_near, r.balance))]
+            for r in _rows(found.site_verdicts)
+        ],
+        "access": [[villages[r.settlement_id], _band(r), r.pupils, round(r.enhanced, 6)] for r in _rows(found.seat_access)],
+        "zones": [
+            [villages[r.settlement_id], _band(r), schools.get(r.zone_id, -1), _number(r.zone_minutes), schools.get(r.nearest_id, -1),
+             _number(r.nearest_minutes), r.pupils, r.difference] for r in _rows(other)
+        ],
+        "zones_same": [int(((zones["band"] == band) & (zones["difference"] == "same")).sum()) for band in BANDS],
+        "fit": [
+            [schools[r.school_id], _band(r), *map(_number, (r.rostered, r.modelled, r.nearest, r.difference)), bool(place <= _NAMED)]
+            for r, place in zip(_rows(fit), rank, strict=True)
+        ],
+        "fit_error": [None if pd.isna(error) else round(error, 4) for error in errors],
+    }  # fmt: skip
 
 
 def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int) -> list[dict[str, Any]]:

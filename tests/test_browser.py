@@ -111,7 +111,7 @@ def test_every_layer_can_be_shown_and_hidden_by_keyboard(show, plan):
     page = show(plan)
     page.evaluate("document.getElementById('situation-base').click()")
     layers = page.evaluate("window.planMap.layers")
-    assert sorted(layers) == sorted(drawn(page)) and len(layers) == 16
+    assert sorted(layers) == sorted(drawn(page)) and len(layers) == 23
     for layer in layers:
         box = page.locator(f"#show-{layer}")
         if box.is_checked():
@@ -120,20 +120,30 @@ def test_every_layer_can_be_shown_and_hidden_by_keyboard(show, plan):
         assert drawn(page)[layer] == 0, layer
         box.press("Space")
         assert drawn(page)[layer] > 0, layer
-    # all sixteen at once: five villages with children; eleven links of grades 1-3 would be wrong, one a village is right
+    # all at once: five villages with children; eleven links of grades 1-3 would be wrong, one a village is right
     counts = drawn(page)
     assert {
         name: counts[name] for name in ("pupils", "minutes", "links", "beyond", "unserved", "classes", "must_stay", "proposals", "exclusions")
-    } == {
+    } | {name: counts[name] for name in ("reach", "short", "site_seats", "access", "zones", "class_change", "fit")} == {
         "pupils": 5,
         "minutes": 5,
         "links": 5,
         "beyond": 1,
         "unserved": 3,
         "classes": 2,
-        "must_stay": 1,
+        # one that must stay, one under review
+        "must_stay": 2,
         "proposals": 3,
         "exclusions": 2,
+        "reach": 2,
+        "short": 1,
+        "site_seats": 1,
+        "access": 5,
+        # two lines and a mark
+        "zones": 3,
+        # one school with a plate and three marks
+        "class_change": 4,
+        "fit": 2,
     }
 
 
@@ -216,6 +226,77 @@ def test_a_proposal_flies_there_and_gives_its_reason(show, plan):
     assert card.locator(".reason").inner_text().startswith("18 children of E")
 
 
+# layer, a line of its legend today in grades 1-3 (bars, sites and classes: all grades), where to click, what its card says
+FINDINGS = [
+    ("reach", "够得着但没有学位、床位 70 人", "townships", 0, ["够不着\t0\t0\t0", "名单：现状 2025，3 个村寨", "A村 7—9年级 · 无床位 · 30 人"]),
+    ("short", "超过时限 18 人 / 1 村", "villages", 4, ["没解决的：现状 2025", "1—3年级\t超过时限\t18\t37\t—"]),
+    ("site_seats", "够 1 处", "villages", 1, ["2025\t小学\t48\t270\t180\t+90\t够", "2035\t小学\t48\t270\t300\t−30\t缺学位"]),
+    ("access", "每人 0.5 至不足 1 个 24 人 / 1 村", "villages", 3, ["1—3年级\t60\t1.75"]),
+    ("zones", "划片超时限而另校在时限内 36 人 / 1 村", "villages", 2, ["划片：S2九年制学校，56 分钟 · 最近：S1小学，19 分钟", "未开办或不教该学段"]),
+    ("must_stay", "拟论证：没有该校也无低年级孩子因此超时 1 所", "schools", 2, ["2025 学年拟论证：仍保留的次近学校 S1小学，130 分钟。"]),
+    ("class_change", "大班额（56 人及以上） 0 → 0 → 1 所", "schools", 2, ["7\t大班额\t2031\t56\t2032\t83%", "7\t超过班额标准\t2027\t51\t2035\t—"]),
+    ("fit", "推算少于在校 1 所", "schools", 1, ["1—3年级\t90\t84\t100\t−6"]),
+]  # fmt: skip
+
+
+def test_a_finding_has_its_legend_and_a_click_tells_it(show, plan):
+    page = show(plan)
+    page.evaluate("document.getElementById('situation-base').click()")
+    for layer in page.evaluate("window.planMap.layers"):
+        assert layer not in [row[0] for row in FINDINGS] or not page.locator(f"#show-{layer}").is_checked(), layer
+        page.locator(f"#show-{layer}").uncheck()
+    for layer, legend, kind, number, told in FINDINGS:
+        page.locator(f"#show-{layer}").check()
+        assert legend in [line.replace("\n", " ") for line in texts(page, f"#layer-{layer} .key li")], layer
+        page.mouse.move(*_spot(page, layer, kind, number))
+        assert page.locator(".leaflet-tooltip").count() == 1, layer
+        page.mouse.click(*_spot(page, layer, kind, number))
+        card = page.locator("#plan-card").inner_text()
+        assert [line for line in told if line not in card] == [], layer
+        page.keyboard.press("Escape")
+        page.locator(f"#show-{layer}").uncheck()
+
+
+def _spot(page, layer, kind, number):
+    """Return where on the screen a layer marks a place."""
+    return page.evaluate(
+        """([layer, kind, k]) => {
+        const m = window.planMap, data = JSON.parse(document.getElementById("plan-data").textContent), place = data[kind][k];
+        const [lon, lat] = Array.isArray(place) ? [place[4], place[5]] : place.at, point = m.map.latLngToContainerPoint([lat / 1e5, lon / 1e5]);
+        const corner = m.map.getContainer().getBoundingClientRect(), off = { reach: -11, class_change: 16 }[layer] || 0;
+        return [corner.x + point.x, corner.y + point.y + off];
+    }""",
+        [layer, kind, number],
+    )
+
+
+def test_the_names_of_the_base_year_keep_to_their_layer(show, plan):
+    page = show(plan)
+    for other in page.evaluate("window.planMap.layers"):
+        page.locator(f"#show-{other}").set_checked(other == "fit")
+    assert texts(page, ".place-name") == ["S1小学 −6", "S2九年制学校 +0"]
+    assert "加权绝对误差（各学段合计）：推算 5.3%，划片或就近 16.7%" in texts(page, "#layer-fit .key li")
+    page.evaluate("document.getElementById('band-junior').click()")
+    assert texts(page, ".place-name") == ["S2九年制学校 +10"]
+    page.evaluate("window.planMap.map.panBy([30, 20])")
+    assert texts(page, ".place-name") == ["S2九年制学校 +10"] and drawn(page)["fit"] == 1
+    page.locator("#show-fit").uncheck()
+    assert texts(page, ".place-name") == []
+
+
+def test_a_township_lists_its_villages_and_flies_there(show, plan):
+    page = show(plan)
+    page.evaluate("document.getElementById('situation-nothing').click()")
+    page.locator("#show-reach").check()
+    page.evaluate("window.planMap.open('township', 1)")
+    named = page.locator("#plan-card .named button")
+    assert named.all_inner_texts() == ["E村"]
+    named.first.press("Enter")
+    assert page.locator("#plan-card h2").inner_text() == "E村"
+    page.locator("#plan-lang").click()
+    assert "Short: do nothing 2035" in page.locator("#plan-card").inner_text()
+
+
 def test_a_click_on_the_map_opens_the_card(show, plan):
     page = show(plan)
     for layer in ("classes", "proposals"):
@@ -258,6 +339,13 @@ def test_hostile_names_are_text_and_do_not_run(show):
     for k in range(3):
         page.locator("#plan-proposals button").nth(k).click()
         assert page.locator("#plan-card .reason").text_content() == HOSTILE[0]
+    for k, name in enumerate((HOSTILE[0], HOSTILE[4])):
+        page.evaluate(f"window.planMap.open('township', {k})")
+        assert page.locator("#plan-card h2").text_content() == name
+    page.evaluate("document.getElementById('situation-base').click()")
+    for k, name in enumerate((HOSTILE[5], HOSTILE[0], HOSTILE[1])):
+        page.evaluate(f"window.planMap.fly('school', {k})")
+        assert page.locator("#plan-card h2").text_content() == name
     page.locator("#plan-lang").click()
     assert HOSTILE[0] in page.locator("h1").text_content()
     assert page.evaluate("window.hacked") is None
@@ -290,3 +378,10 @@ def test_the_public_page_shows_marks_in_place_of_small_counts(show):
     page.evaluate("window.planMap.fly('village', 4)")
     assert page.locator("#plan-card h3").count() >= 1
     assert page.locator("#show-pupils").count() == 0
+    # who must stay and who is under review, without a child; nothing else of what the plan found
+    assert [layer for layer in ("reach", "short", "site_seats", "access", "zones", "fit") if page.locator(f"#show-{layer}").count()] == []
+    page.locator("#show-must_stay").check()
+    page.evaluate("window.planMap.fly('school', 1)")
+    assert "2025 学年应留；次近学校：130 分钟。" in page.locator("#plan-card").inner_text()
+    page.evaluate("window.planMap.fly('school', 2)")
+    assert "2025 学年拟论证" in page.locator("#plan-card").inner_text() and "4—6年级将超时" not in page.locator("#plan-card").inner_text()

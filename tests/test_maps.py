@@ -16,11 +16,14 @@ from shapely.geometry import LineString, Point, box
 
 from conftest import CRS, EAST, NORTH, VILLAGES, at, make_paper
 from layout import messages
+from layout.choice import fit_error
+from layout.coverage import short_villages
+from layout.findings import Findings
 from layout.maps import draw_map, save_map, vendored
 from layout.plan import Outcome, Plan
 from layout.roads import Roads
 from layout.standards import read_standards
-from layout.tables import band_of, check, empty
+from layout.tables import band_of, check, empty, label, schemas
 from layout.terrain import Terrain
 
 HOSTILE = [
@@ -232,6 +235,73 @@ def paper_county():
     )
 
 
+def _table(name, columns, rows):
+    """Return a table of findings from its first columns; what the map does not read is zero or empty."""
+    frame = pd.DataFrame([dict(zip(columns.split(), row, strict=True)) for row in rows])
+    blank = {"float": 0.0, "int": 0, "str": "", "bool": False}
+    for key, column in schemas()[name].columns.items():
+        if key not in frame:
+            frame[key] = blank[column.dtype]
+    return check(name, frame)
+
+
+def paper_findings(outcomes, schools, standards) -> Findings:
+    """Return what the paper plan finds: short villages reckoned by the package, the rest made by hand."""
+    away = [short_villages(o.assignment, empty("times"), schools, standards, view=o.view) for o in outcomes]
+    return Findings(
+        short_villages=check("short_villages", pd.concat(away, ignore_index=True)),
+        seat_access=_table(
+            "seat_access",
+            "settlement_id band pupils enhanced",
+            [
+                ("A", "lower", 30, 0.4),
+                ("B", "lower", 24, 0.999),
+                ("C", "lower", 36, 1.0),
+                ("D", "lower", 60, 1.75),
+                ("E", "lower", 18, 0.0),
+                ("E", "junior", 18, 1.25),
+            ],
+        ),
+        zone_differences=_table(
+            "zone_differences",
+            "settlement_id band zone_id zone_minutes nearest_id nearest_minutes pupils difference",
+            [
+                ("B", "lower", "S1", 9.3, "S1", 9.3, 24, "same"),
+                ("C", "lower", "S2", 55.6, "S1", 18.5, 36, "limit"),
+                ("C", "junior", "S1", np.nan, "", np.nan, 36, "not_taught"),
+            ],
+        ),
+        breaches=_table(
+            "breaches",
+            "school_id grade breach first_year largest_class last_year years peak_largest probability probability_any",
+            [("S2", 7, "above_standard", 2027, 51, 2035, 4, 54, np.nan, np.nan), ("S2", 7, "oversized", 2031, 56, 2032, 2, 57, 0.8333, 0.9)],
+        ),
+        review_list=_table(
+            "review_list",
+            "school_id year pupils lower_pupils upper_beyond next_school_id next_minutes reason",
+            [("S2", 2025, 7, 4, 3, "S1", 129.6, "others_in_reach"), ("S2", 2035, 5, 2, 0, "", np.nan, "nobody_near")],
+        ),
+        site_verdicts=_table(
+            "site_verdicts",
+            "settlement_id year stage pupils seats_near pupils_near balance shortage verdict",
+            [
+                ("B", 2025, "junior", 24.0, 0.0, 24.0, -24.0, 24, "no_school_in_reach"),
+                ("B", 2025, "primary", 48.26, 270.0, 180.0, 90.0, 0, "enough"),
+                ("B", 2035, "primary", 48.0, 270.0, 300.4, -30.4, 31, "short"),
+            ],
+        ),
+        base_year_fit=_table(
+            "base_year_fit",
+            "school_id band rostered modelled without_seat nearest difference",
+            [
+                ("S1", "lower", 90.0, 84.0, 84.0, 100.0, -6.0),
+                ("S2", "lower", 78.0, 78.2, 78.0, 68.0, 0.2),
+                ("S2", "junior", 132.0, 141.8, 141.0, 102.0, 9.8),
+            ],
+        ),
+    )
+
+
 def paper_plan(county=None) -> Plan:
     county = paper_county() if county is None else county
     standards = read_standards()
@@ -296,6 +366,7 @@ def paper_plan(county=None) -> Plan:
         planned=outcomes[1],
         summary=_paper_summary(outcomes),
         manifest={},
+        findings=paper_findings(outcomes, county.schools, standards),
     )
 
 
@@ -382,6 +453,7 @@ def big_plan(settlements=300, schools=100, edges=5000, seed=1) -> Plan:
         must_stay=empty("must_stay"),
         candidates=empty("candidates", CRS),
         rejected=empty("rejected", CRS),
+        findings=Findings(),
         today=outcomes[0],
         planned=outcomes[1],
         summary=_paper_summary(outcomes),
@@ -470,6 +542,81 @@ def test_schools_hold_their_classes_and_proposals_their_reasons(html, plan):
     assert data["must_stay"] == [[1, 2025, 90, 129.6], [1, 2035, 90, None]]
 
 
+# --- the layers of what the plan finds --------------------------------------------------------------------------------
+
+
+def test_townships_are_told_in_three_parts(html, plan):
+    # T1: A, B, C; 90 a band. Today 180 + 20 of C in junior are served, 16 + 30 + 24 have no bed. T2: D 180, E 54; 18 beyond
+    townships = plan.county.townships["township_id"].tolist()
+    assert townships == ["T1", "T2"]
+    views = {view["key"]: view["reach"] for view in island(html)["situations"]}
+    assert views["base"] == views["nothing"] == [[0, 270, 200, 70, 0, 0], [1, 234, 216, 0, 18, 0]]
+    assert views["planned"] == [[0, 270, 270, 0, 0, 0], [1, 234, 234, 0, 0, 0]]
+    for view in island(html)["situations"]:
+        assert np.array(view["reach"])[:, 1:].sum(axis=0).tolist() == [
+            view["headline"][name] for name in ("pupils", "served", "no_place", "out_of_reach", "away")
+        ]
+
+
+def test_short_villages_are_those_of_the_table(html, plan):
+    data, table = island(html), plan.findings.short_villages
+    views = {view["key"]: view["short"] for view in data["situations"]}
+    assert views["base"] == [
+        [0, 2, "no_bed", 30, None, -1, None],
+        [1, 2, "no_bed", 24, None, -1, None],
+        [2, 2, "no_bed", 16, None, -1, None],
+        [4, 0, "beyond_limit", 18, 37.0, -1, None],
+    ]
+    assert views["planned"] == [] and len(table) == 8
+    for key, year in (("base", 2025), ("nothing", 2035)):
+        rows = table[(table["view"] == "today") & (table["year"] == year)]
+        assert [data["villages"][row[0]][0] for row in views[key]] == rows["settlement_id"].tolist()
+        assert [row[3] for row in views[key]] == rows["pupils"].tolist()
+
+
+def test_findings_are_rows_of_their_tables(html):
+    data = island(html)
+    # villages A-E are 0-4, schools N, S1, S2 are 0-2
+    assert data["review"] == [[2, 2025, 1, 129.6, 7, 4, 3, "others_in_reach"], [2, 2035, -1, None, 5, 2, 0, "nobody_near"]]
+    assert data["findings"] == {
+        "breaches": [[2, 7, "above_standard", 2027, 51, 2035, None], [2, 7, "oversized", 2031, 56, 2032, 0.83]],
+        "sites": [
+            [1, 2025, "junior", "no_school_in_reach", 24, 24.0, 0.0, 24.0, -24.0],
+            [1, 2025, "primary", "enough", 0, 48.3, 270.0, 180.0, 90.0],
+            [1, 2035, "primary", "short", 31, 48.0, 270.0, 300.4, -30.4],
+        ],
+        "access": [[0, 0, 30, 0.4], [1, 0, 24, 0.999], [2, 0, 36, 1.0], [3, 0, 60, 1.75], [4, 2, 18, 1.25], [4, 0, 18, 0.0]],
+        "zones": [[2, 2, 1, None, -1, None, 36, "not_taught"], [2, 0, 2, 55.6, 1, 18.5, 36, "limit"]],
+        "zones_same": [1, 0, 0],
+        "fit": [[1, 0, 90.0, 84.0, 100.0, -6.0, True], [2, 2, 132.0, 141.8, 102.0, 9.8, True], [2, 0, 78.0, 78.2, 68.0, 0.2, True]],
+        # of 300: 6 + 0.2 + 9.8 and 10 + 10 + 30
+        "fit_error": [0.0533, 0.1667],
+    }
+    for name, table, column in (
+        ("verdict", "site_verdicts", "verdict"),
+        ("difference", "zone_differences", "difference"),
+        ("breach", "breaches", "breach"),
+        ("review", "review_list", "reason"),
+    ):
+        values = schemas()[table].columns[column].values
+        assert values and all(data["words"]["zh"][name][code] == label(table, column, code, "zh") for code in values)
+
+
+def test_the_error_on_the_map_is_that_of_the_package(html, plan):
+    fit = plan.findings.base_year_fit
+    assert island(html)["findings"]["fit_error"] == [round(fit_error(fit), 4), round(fit_error(fit, "nearest"), 4)]
+
+
+def test_the_twenty_schools_of_a_band_that_differ_most_are_named():
+    plan = big_plan(settlements=40, schools=30, edges=20)
+    differences = [float((-1) ** k * k) for k in range(30)]
+    rows = [(f"S{k:03d}", band, 100.0, 100.0 + d, 0.0, 0.0, d) for k, d in enumerate(differences) for band in ("lower", "junior")]
+    fit = _table("base_year_fit", "school_id band rostered modelled without_seat nearest difference", rows)
+    found = island(render(dataclasses.replace(plan, findings=Findings(base_year_fit=fit))))["findings"]["fit"]
+    for band in (0, 2):
+        assert [row[0] for row in found if row[1] == band and row[6]] == list(range(10, 30))
+
+
 def test_unverified_standards_are_marked_on_the_page(plan):
     unverified = next(key for key, rule in plan.standards.rules.items() if rule.verified == "U")
     proposals = plan.proposals.assign(clauses=unverified)
@@ -548,8 +695,12 @@ def test_a_bare_plan_is_drawn_too():
         must_stay=empty("must_stay"),
         candidates=empty("candidates", CRS),
         rejected=empty("rejected", CRS),
+        findings=Findings(),
     )
     data = island(render(bare))
+    found = data["findings"]
+    assert found.pop("zones_same") == [0, 0, 0] and found.pop("fit_error") == [None, None] and set(map(len, found.values())) == {0}
+    assert data["review"] == [] and all(view["short"] == [] for view in data["situations"])
     assert data["ground"] == {"roads": [], "boundary": [], "shade": None}
     assert data["proposals"] == data["must_stay"] == data["candidates"] == data["moves"] == data["attribution"] == []
 
@@ -792,6 +943,33 @@ def test_few_children_without_a_place_are_not_pointed_at():
     assert [row[:2] for row in public if row[4] == "no_bed"] == [[0, 2], [1, 2], [2, 2]]
     full = island(render(thin(3)))["situations"][0]["flows"]
     assert [row[:2] for row in full if row[4] == "beyond_limit"] == [[4, 0]]
+
+
+def test_the_public_page_has_no_finding_of_a_village_and_no_count_of_one(plan):
+    told = render(plan, audience="public")
+    data = island(told)
+    assert data["findings"] == {}
+    assert all(view["short"] == [] and view["reach"] == [] for view in data["situations"])
+    # who must stay and who is under review, with the next school and the way to it, and no child
+    assert data["must_stay"] == [[1, 2025, None, 129.6], [1, 2035, None, None]]
+    assert data["review"] == [[2, 2025, 1, 129.6, None, None, None, None], [2, 2035, -1, None, None, None, None, None]]
+
+
+def test_the_public_page_is_the_same_whatever_is_found_of_the_few(plan):
+    found = plan.findings
+    other = dataclasses.replace(
+        found,
+        short_villages=found.short_villages.assign(pupils=3),
+        seat_access=found.seat_access.assign(pupils=2, enhanced=0.123),
+        zone_differences=found.zone_differences.assign(pupils=1, zone_minutes=98.7),
+        breaches=found.breaches.assign(largest_class=63, probability=0.5),
+        review_list=found.review_list.assign(pupils=1, lower_pupils=1, upper_beyond=1, reason="beyond_today"),
+        site_verdicts=found.site_verdicts.assign(pupils=4.0, balance=-4.0, verdict="nobody"),
+        base_year_fit=found.base_year_fit.assign(rostered=5.0, modelled=6.0, difference=1.0),
+    )
+    changed = dataclasses.replace(plan, findings=other, must_stay=plan.must_stay.assign(pupils=3))
+    assert render(changed, audience="public") == render(plan, audience="public")
+    assert render(changed) != render(plan)
 
 
 def test_a_review_number_is_shown_but_never_invented(plan):

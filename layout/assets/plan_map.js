@@ -41,6 +41,7 @@ function drawPlan(map) {
     triangle: [[0, -1.2], [1.15, 0.85], [-1.15, 0.85]],
     wedge: [[0, 1.2], [1.15, -0.85], [-1.15, -0.85]],
     arrow: [[1.3, 0], [-1, -0.9], [-0.4, 0], [-1, 0.9]],
+    plate: [[-1, -0.36], [1, -0.36], [1, 0.36], [-1, 0.36]],
     house: [[0, -1.3], [1.1, -0.3], [1.1, 1], [-1.1, 1], [-1.1, -0.3]],
     cross: [[-1, -0.5], [-0.5, -1], [0, -0.5], [0.5, -1], [1, -0.5], [0.5, 0], [1, 0.5], [0.5, 1], [0, 0.5], [-0.5, 1], [-1, 0.5], [-0.5, 0]],
     star: Array.from({ length: 10 }, (_, i) => [Math.sin((i * Math.PI) / 5) * (i % 2 ? 0.6 : 1.4), -Math.cos((i * Math.PI) / 5) * (i % 2 ? 0.6 : 1.4)]),
@@ -60,6 +61,42 @@ function drawPlan(map) {
     context.textBaseline = "middle";
     context.fillText(text, x, y + r * 0.08);
   }
+  // a bar of parts, left to right; beside its colour each part has a pattern of its own: plain, slanted, crossed, empty
+  const PARTS = ["served", "no_place", "out_of_reach", "away"], STRIPES = { no_place: [1], out_of_reach: [1, -1] };
+  function stack(context, numbers, x, y, r, high) {
+    const total = numbers.reduce((a, b) => a + b, 0) || 1;
+    // a part that is there can be seen
+    const wide = numbers.map((n) => (n ? Math.max(3, (2 * r * n) / total) : 0)), all = wide.reduce((a, b) => a + b, 0) || 1;
+    let left = x - r;
+    context.save();
+    context.globalAlpha = 1;
+    context.setLineDash([]);
+    PARTS.forEach((part, i) => {
+      const w = (wide[i] * 2 * r) / all, top = y - high / 2;
+      if (!w) return;
+      context.save();
+      context.beginPath();
+      context.rect(left, top, w, high);
+      context.fillStyle = colour("part-" + part);
+      context.fill();
+      context.clip();
+      context.beginPath();
+      for (const way of STRIPES[part] || [])
+        for (let k = -high; k < w + high; k += 5) {
+          context.moveTo(left + k, way > 0 ? top + high : top);
+          context.lineTo(left + k + high, way > 0 ? top : top + high);
+        }
+      context.strokeStyle = "rgba(255, 255, 255, 0.75)";
+      context.lineWidth = 1.2;
+      context.stroke();
+      context.restore();
+      context.strokeStyle = "#222";
+      context.lineWidth = 1;
+      context.strokeRect(left, top, w, high);
+      left += w;
+    });
+    context.restore();
+  }
   const Mark = L.CircleMarker.extend({
     _project() {
       this._point = this._map.latLngToLayerPoint(this._latlng).add(this.options.offset || [0, 0]);
@@ -68,6 +105,7 @@ function drawPlan(map) {
     _updatePath() {
       const renderer = this._renderer, o = this.options;
       if (!renderer._drawing || this._empty()) return;
+      if (o.parts) return stack(renderer._ctx, o.parts, this._point.x, this._point.y, this._radius, o.high);
       trace(renderer._ctx, o.shape, this._point.x, this._point.y, this._radius, o.turn);
       renderer._fillStroke(renderer._ctx, this);
       if (o.letter) {
@@ -84,6 +122,10 @@ function drawPlan(map) {
     node.style.width = wide + "px";
     node.style.height = high + "px";
     context.scale(2, 2);
+    if (options.parts) {
+      stack(context, options.parts, x, y, r, options.high);
+      return node;
+    }
     context.lineWidth = options.weight === undefined ? 1 : options.weight;
     context.strokeStyle = options.color || "#333";
     context.fillStyle = options.fillColor || "#fff";
@@ -95,6 +137,7 @@ function drawPlan(map) {
       context.stroke();
       return node;
     }
+    if (options.dash) context.setLineDash(options.dash);
     trace(context, options.shape, x, y, r, options.turn);
     context.globalAlpha = options.fillOpacity === undefined ? 1 : options.fillOpacity;
     if (options.fill !== false) context.fill();
@@ -229,6 +272,41 @@ function drawPlan(map) {
   const tierOf = (entry) => (entry.roll ? entry.roll.tier : entry.seats && entry.seats[1] === "open" ? "none" : null);
   const byAction = [...data.proposals.keys()].sort((a, b) => (data.proposals[a].action === "keep" ? 0 : 1) - (data.proposals[b].action === "keep" ? 0 : 1) || a - b);
 
+  // what the plan found; the public page has none of it but the schools that must stay and those under review
+  const found = { breaches: [], sites: [], access: [], zones: [], zones_same: [0, 0, 0], fit: [], fit_error: [], ...data.findings };
+  const inBand = (rows, at) => rows.filter((r) => BANDS[r[at]] === state.band);
+  const big = (tier) => tier === "oversized" || tier === "super";
+  const tiersOf = (i) => data.situations.map((v) => tierOf(views[v.key].bySchool[i]));
+  const partMark = (part) => ({ parts: PARTS.map((p) => (p === part ? 1 : 0)), radius: 11, high: 12 });
+  const reachPeak = Math.max(1, ...data.situations.flatMap((v) => v.reach.map((r) => r[1])));
+  const shortPeak = Math.max(1, ...data.situations.flatMap((v) => v.short.map((r) => r[3])));
+  const shortSize = (n) => 4 + 11 * Math.sqrt(n / shortPeak);
+  const stayMark = { shape: "circle", radius: 12, fill: true, fillOpacity: 0.01, color: colour("must-stay"), weight: 3 };
+  const reviewMark = { shape: "square", radius: 10, fill: true, fillOpacity: 0.01, color: colour("review"), weight: 2.5, dashArray: [4, 3] };
+  const VERDICTS = ["enough", "short", "no_school_in_reach", "check_pupils", "nobody"];
+  const verdictMark = (verdict) => ({ shape: verdict === "enough" || verdict === "nobody" ? "badge" : "cell", letter: t("letter." + verdict), radius: 11, color: "#fff", weight: 1.5, fillColor: colour("verdict-" + verdict) });
+  const stageOf = () => (state.band === "junior" ? "junior" : "primary");
+  const sitesNow = () => found.sites.filter((r) => r[1] === now().year && r[2] === stageOf());
+  // the classes of seats a child: none, under half, under one, one and more, one and a half and more
+  const ACCESS = [0.5, 1, 1.5];
+  const accessClass = (seats) => (seats > 0 ? 1 + ACCESS.filter((b) => seats >= b).length : 0);
+  const accessMark = (i) => ({ shape: i === 0 ? "cross" : i < 3 ? "diamond" : "circle", fillColor: colour("access-" + i), color: "#333", radius: i === 0 ? 4.5 : 6 });
+  const accessText = () => [t("access.none"), t("access.under", { to: ACCESS[0] }), t("access.range", { from: ACCESS[0], to: ACCESS[1] }), t("access.range", { from: ACCESS[1], to: ACCESS[2] }), t("access.over", { from: ACCESS[2] })];
+  const zoneMark = {
+    nearer: { shape: "circle", fillColor: colour("zone-nearer"), radius: 6 },
+    limit: { shape: "diamond", fillColor: colour("zone-limit"), radius: 6.5 },
+    no_way: { shape: "cross", fillColor: colour("zone-no_way"), radius: 6.5 },
+    not_taught: { shape: "square", fillColor: colour("zone-not_taught"), radius: 6 },
+  };
+  const fitPeak = Math.max(1, ...found.fit.map((r) => Math.abs(r[5])));
+  const signed = (n) => (n > 0 ? "+" : n < 0 ? "−" : "") + Math.abs(n).toFixed(0);
+  // more in the model than on the roll points up, fewer points down; within half a child is a dot
+  const fitSide = (n) => (Math.abs(n) < 0.5 ? "same" : n > 0 ? "more" : "fewer");
+  const fitMark = (n) => ({ shape: { same: "circle", more: "triangle", fewer: "wedge" }[fitSide(n)], fillColor: colour("fit-" + fitSide(n)), fillOpacity: 0.85, color: "#333", radius: 3.5 + 11 * Math.sqrt(Math.abs(n) / fitPeak) });
+  const percent = (share) => (share === null || share === undefined ? t("card.unknown") : (100 * share).toFixed(1) + "%");
+  const minutesWord = (n) => (n === null ? t("card.no_way") : t("card.minutes", { n: n.toFixed(0) }));
+  const schoolName = (i) => (i < 0 ? t("card.no_school") : schools[i].name);
+
   const LAYERS = [
     { id: "shade", group: "ground", on: true, when: () => data.ground.shade,
       draw() { put("shade", L.imageOverlay(data.ground.shade.image, data.ground.shade.bounds, { pane: "shade", opacity: SHADE, interactive: false })); },
@@ -306,6 +384,66 @@ function drawPlan(map) {
         });
       },
       legend: () => statuses.map((gap) => key({ ...gapMark[gap], radius: 6 }, word("status", gap), tally(now().headline[gap], now().byVillage.filter((flows) => flows.some((f) => f.status === gap)).length))) })),
+    { id: "reach", group: "children", on: false, when: () => data.situations.some((v) => v.reach.length),
+      draw() {
+        for (const [k, pupils, ...parts] of now().reach) {
+          const at = data.townships[k].at;
+          if (at && pupils) clickable(mark("reach", L.latLng(at[1] / 1e5, at[0] / 1e5), { shape: "square", parts, high: 13, offset: [0, -11], radius: 16 + 26 * Math.sqrt(pupils / reachPeak) }), () => [data.townships[k].name, ...PARTS.map((part, i) => t("headline." + part) + " " + t("unit.pupils", { n: count(parts[i]) }))], () => openCard("township", k));
+        }
+      },
+      legend: () => PARTS.map((part) => key(partMark(part), t("headline." + part), t("unit.pupils", { n: count(now().headline[part]) })))
+        .concat(key(null, t("legend.reach", { n: now().reach.filter((r) => r[1]).length }))) },
+    { id: "short", group: "children", on: false, banded: true, when: () => data.situations.some((v) => v.short.length),
+      draw() {
+        // the many first, so that the few stay on top
+        const rows = inBand(now().short, 1).sort((a, b) => b[3] - a[3] || a[0] - b[0]);
+        for (const [v, , status, pupils, minutes] of rows)
+          clickable(mark("short", villages[v].at, { ...gapMark[status], radius: shortSize(pupils), fillOpacity: 0.8, color: "#fff", weight: 1.2 }),
+            () => [villages[v].name, word("status", status) + " " + t("unit.pupils", { n: count(pupils) }), ...(minutes === null ? [] : [minutesWord(minutes)])], () => openCard("village", v));
+      },
+      legend() {
+        const rows = inBand(now().short, 1);
+        return Object.keys(gapMark).map((gap) => {
+          const mine = rows.filter((r) => r[2] === gap);
+          return key({ ...gapMark[gap], radius: 6 }, word("status", gap), tally(sum(mine.map((r) => r[3])), mine.length));
+        }).concat([...new Set([shortPeak, Math.max(1, Math.round(shortPeak / 6))])].map((n) => key({ shape: "circle", radius: shortSize(n), fillColor: "#ddd" }, t("legend.pupils", { n: count(n) }))));
+      } },
+    { id: "site_seats", group: "children", on: false, when: () => found.sites.length,
+      draw() {
+        for (const [v, , , verdict, , pupils, seats, , balance] of sitesNow())
+          clickable(mark("site_seats", villages[v].at, verdictMark(verdict)), () => [villages[v].name, word("verdict", verdict), t("tip.site", { n: pupils.toFixed(0), seats: seats.toFixed(0), balance: signed(balance) })], () => openCard("village", v));
+      },
+      legend: () => VERDICTS.map((verdict) => key(verdictMark(verdict), word("verdict", verdict), t("unit.sites", { n: sitesNow().filter((r) => r[3] === verdict).length })))
+        .concat(key(null, t("legend.site_seats", { year: now().year, stage: word("stage", stageOf()) }))) },
+    { id: "access", group: "journey", on: false, banded: true, when: () => found.access.length,
+      draw() {
+        for (const [v, , pupils, seats] of inBand(found.access, 1))
+          clickable(mark("access", villages[v].at, accessMark(accessClass(seats))), () => [villages[v].name, t("tip.access", { seats: seats.toFixed(2), n: count(pupils) })], () => openCard("village", v));
+      },
+      legend() {
+        const rows = inBand(found.access, 1);
+        return accessText().map((text, i) => {
+          const mine = rows.filter((r) => accessClass(r[3]) === i);
+          return key(accessMark(i), text, tally(sum(mine.map((r) => r[2])), mine.length));
+        }).concat(key(null, t("legend.access", { year: data.base_year })));
+      } },
+    { id: "zones", group: "journey", on: false, banded: true, when: () => found.zones.length,
+      draw() {
+        for (const [v, , zone, minutes, nearest, nearer, pupils, difference] of inBand(found.zones, 1)) {
+          if (zone >= 0) line("zones", [villages[v].at, schools[zone].at], { renderer: canvas, color: zoneMark[difference].fillColor, weight: 2.4 });
+          if (nearest >= 0) line("zones", [villages[v].at, schools[nearest].at], { renderer: canvas, color: colour("zone-nearest"), weight: 1.8, dashArray: [3, 4] });
+          clickable(mark("zones", villages[v].at, zoneMark[difference]), () => [villages[v].name, word("difference", difference) + " " + t("unit.pupils", { n: count(pupils) }),
+            t("tip.zone", { name: schoolName(zone), minutes: minutesWord(minutes) }), t("tip.nearest", { name: schoolName(nearest), minutes: minutesWord(nearer) })], () => openCard("village", v));
+        }
+      },
+      legend() {
+        const rows = inBand(found.zones, 1);
+        return Object.keys(zoneMark).map((difference) => {
+          const mine = rows.filter((r) => r[7] === difference);
+          return key(zoneMark[difference], word("difference", difference), tally(sum(mine.map((r) => r[6])), mine.length));
+        }).concat(key({ line: true, color: colour("zone-nearer"), weight: 2.4 }, t("legend.zone")), key({ line: true, color: colour("zone-nearest"), weight: 1.8, dash: [3, 4] }, t("legend.zone_nearest")),
+          key(null, t("legend.zones_same", { n: found.zones_same[BANDS.indexOf(state.band)], year: data.base_year })));
+      } },
     { id: "classes", group: "schools", on: true,
       draw() {
         now().bySchool.forEach((entry, i) => {
@@ -318,12 +456,33 @@ function drawPlan(map) {
         return [...TIERS, "none"].map((tier) => key(tierMark[tier], tier === "none" ? t("legend.no_class") : t("tier." + tier, data.tiers), t("unit.schools", { n: tiers.filter((x) => x === tier).length })))
           .concat(key(null, t("legend.oversized", { n: now().oversized[0], m: now().oversized[1] })));
       } },
-    { id: "must_stay", group: "schools", on: false, when: () => data.must_stay.length,
+    { id: "class_change", group: "schools", on: false,
       draw() {
-        for (const [s, year] of data.must_stay)
-          if (year === now().year) clickable(mark("must_stay", schools[s].at, { shape: "circle", radius: 12, fill: true, fillOpacity: 0.01, color: colour("must-stay"), weight: 3 }), () => schoolTip(s), () => openCard("school", s));
+        // where schools lie close the worst lies on top
+        const worst = (i) => Math.max(...tiersOf(i).map((tier) => TIERS.indexOf(tier)));
+        for (const i of [...schools.keys()].sort((a, b) => worst(a) - worst(b) || a - b)) {
+          const tiers = tiersOf(i), school = schools[i];
+          if (!tiers.some(big)) continue;
+          mark("class_change", school.at, { shape: "plate", radius: 30, fillColor: "#fff", fillOpacity: 0.85, color: "#666", offset: [0, 16], interactive: false });
+          tiers.forEach((tier, k) => {
+            if (tier) clickable(mark("class_change", school.at, { ...tierMark[tier], offset: [(k - 1) * 19, 16] }), () => [school.name, ...data.situations.map((v, n) => situationName(v) + "：" + (tiers[n] ? word("tier", tiers[n]) : t("card.not_open")))], () => openCard("school", i));
+          });
+        }
       },
-      legend: () => [key({ shape: "circle", radius: 8, fill: false, color: colour("must-stay"), weight: 3 }, t("legend.must_stay"), t("unit.schools", { n: data.must_stay.filter((m) => m[1] === now().year).length }))] },
+      legend() {
+        const all = schools.map((_, i) => tiersOf(i));
+        return ["super", "oversized", "elevated", "normal", "small"].map((tier) => key(tierMark[tier], t("tier." + tier, data.tiers), t("unit.schools", { n: data.situations.map((_, k) => all.filter((tiers) => tiers[k] === tier).length).join(" → ") })))
+          .concat(key(null, t("legend.class_change", { names: data.situations.map(situationName).join(" → ") })), key(null, t("legend.class_count", { n: data.situations.map((v) => v.oversized[0]).join(" → "), m: data.situations.map((v) => v.oversized[1]).join(" → ") })));
+      } },
+    { id: "must_stay", group: "schools", on: false, when: () => data.must_stay.length || data.review.length,
+      draw() {
+        for (const [s, year, , minutes] of data.must_stay)
+          if (year === now().year) clickable(mark("must_stay", schools[s].at, stayMark), () => [...schoolTip(s), t("legend.must_stay"), t("tip.next", { minutes: minutesWord(minutes) })], () => openCard("school", s));
+        for (const [s, year, next, minutes] of data.review)
+          if (year === now().year) clickable(mark("must_stay", schools[s].at, reviewMark), () => [...schoolTip(s), t("legend.review"), t("tip.nearest", { name: schoolName(next), minutes: minutesWord(minutes) })], () => openCard("school", s));
+      },
+      legend: () => [key({ ...stayMark, radius: 8, fill: false }, t("legend.must_stay"), t("unit.schools", { n: data.must_stay.filter((m) => m[1] === now().year).length })),
+        key({ ...reviewMark, radius: 7, fill: false, dash: [4, 3] }, t("legend.review"), t("unit.schools", { n: data.review.filter((m) => m[1] === now().year).length })), key(null, t("legend.review_note"))] },
     { id: "moves", group: "children", on: false, when: () => data.moves.length,
       draw() {
         for (const m of data.moves) {
@@ -337,6 +496,13 @@ function drawPlan(map) {
       },
       legend: () => [key({ shape: "house", radius: 8, fillColor: colour("move"), color: "#fff" }, word("kind", "relocation"), count(villages.filter((v) => v.kind === "relocation").length)),
         key({ line: true, color: colour("move"), weight: 1.8, dash: [8, 5] }, t("legend.moves"), count(data.moves.length))] },
+    { id: "fit", group: "check", on: false, banded: true, when: () => found.fit.length, draw: drawFit,
+      legend() {
+        const rows = inBand(found.fit, 1), named = rows.filter((r) => r[6]).sort((a, b) => Math.abs(b[5]) - Math.abs(a[5]) || a[0] - b[0]);
+        return ["more", "fewer", "same"].map((side) => key({ ...fitMark({ more: 1, fewer: -1, same: 0 }[side]), radius: side === "same" ? 3.5 : 7 }, t("fit." + side), t("unit.schools", { n: rows.filter((r) => fitSide(r[5]) === side).length })))
+          .concat(key(null, t("legend.fit_error", { modelled: percent(found.fit_error[0]), nearest: percent(found.fit_error[1]) })), key(null, t("legend.fit_named", { n: named.length })),
+            named.map(([s, , rostered, modelled, , difference]) => key(null, schools[s].name, t("fit.line", { difference: signed(difference), modelled: modelled.toFixed(0), rostered: rostered.toFixed(0) }))));
+      } },
     { id: "candidates", group: "sites", on: false, when: () => data.candidates.length,
       draw() { for (const c of data.candidates) mark("candidates", L.latLng(c.at[1] / 1e5, c.at[0] / 1e5), { shape: "star", radius: 6, fillColor: "#fff", color: colour("candidate"), weight: 1.5 }).bindTooltip(() => h("div", {}, h("b", {}, c.name), h("div", {}, word("origin", c.origin)), h("div", {}, c.flags))); },
       legend: () => [key({ shape: "star", radius: 6, fillColor: "#fff", color: colour("candidate"), weight: 1.5 }, t("legend.candidates"), count(data.candidates.length))] },
@@ -356,7 +522,7 @@ function drawPlan(map) {
         return actions.map((action) => key(actionMark(action), word("action", action), t("unit.items", { n: data.proposals.filter((p) => p.action === action).length })));
       } },
   ];
-  const GROUPS = ["children", "journey", "schools", "plan", "sites", "ground"];
+  const GROUPS = ["children", "journey", "schools", "plan", "check", "sites", "ground"];
   const layers = LAYERS.filter((layer) => !layer.when || layer.when());
   for (const layer of layers) {
     state.shown[layer.id] = layer.on;
@@ -379,6 +545,23 @@ function drawPlan(map) {
 
   /* ---- names, the important ones first, none over another ---- */
   let firstZoom = 0;
+  const wideOf = (text) => [...text].reduce((w, c) => w + (c.charCodeAt(0) > 255 ? 1 : 0.56), 0);
+  function cut(name) {
+    while (wideOf(name) > 16) name = [...name.replace(/…$/, "")].slice(0, -1).join("") + "…";
+    return name;
+  }
+  function drawFit() {
+    const rows = inBand(found.fit, 1).sort((a, b) => Math.abs(b[5]) - Math.abs(a[5]) || a[0] - b[0]), taken = [];
+    for (const [s, , rostered, modelled, nearest, difference] of rows)
+      clickable(mark("fit", schools[s].at, fitMark(difference)), () => [schools[s].name, t("tip.fit", { rostered: rostered.toFixed(0), modelled: modelled.toFixed(0), nearest: nearest.toFixed(0) })], () => openCard("school", s));
+    for (const [s, , , , , difference] of rows.filter((r) => r[6])) {
+      const text = cut(schools[s].name) + " " + signed(difference), p = map.latLngToContainerPoint(schools[s].at), wide = 12 * wideOf(text);
+      const box = [p.x + 8, p.y - 18, p.x + 8 + wide, p.y - 3];
+      if (taken.some((b) => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
+      taken.push(box);
+      groups.fit.addLayer(L.marker(schools[s].at, { pane: "names", interactive: false, keyboard: false, icon: L.divIcon({ className: "place-name school", html: h("span", {}, text), iconSize: null, iconAnchor: [-8, 18] }) }));
+    }
+  }
   function drawNames() {
     const close = map.getZoom() - firstZoom, taken = [], labels = [];
     for (const place of data.townships) if (place.at) labels.push([place.seat ? "seat" : "town", place.name, L.latLng(place.at[1] / 1e5, place.at[0] / 1e5)]);
@@ -388,10 +571,8 @@ function drawPlan(map) {
     const view = map.getBounds().pad(0.05);
     for (const [kind, full, at] of labels) {
       if (!view.contains(at)) continue;
-      const wideOf = (text) => [...text].reduce((w, c) => w + (c.charCodeAt(0) > 255 ? 1 : 0.56), 0);
       const scale = { seat: 17, town: 14, school: 12, village: 12 }[kind];
-      let name = full;
-      while (wideOf(name) > 16) name = [...name.replace(/…$/, "")].slice(0, -1).join("") + "…";
+      const name = cut(full);
       const p = map.latLngToContainerPoint(at), wide = scale * wideOf(name);
       const box = [p.x + 8, p.y + 3, p.x + 8 + wide, p.y + 3 + scale * 1.3];
       if (taken.some((b) => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
@@ -430,6 +611,7 @@ function drawPlan(map) {
       parts.push(h("h3", {}, t("card.pupils_by_year")), bars(data.years.map((_, k) => childrenOf(i, k))));
       parts.push(grid([t("card.band"), ...data.years.map(String)], BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))]))));
     }
+    parts.push(...villageFindings(i));
     for (const view of data.situations) {
       const flows = views[view.key].byVillage[i];
       if (!flows.length) continue;
@@ -440,12 +622,47 @@ function drawPlan(map) {
     if (moving.length) parts.push(h("h3", {}, t("layer.moves")), h("ul", {}, moving.map((m) => h("li", {}, moveText(m)))));
     return parts;
   }
+  function villageFindings(i) {
+    const parts = [], mine = (rows) => rows.filter((r) => r[0] === i), byBand = (rows) => mine(rows).sort((a, b) => a[1] - b[1]), bandName = (b) => t("band." + BANDS[b]);
+    const short = byBand(now().short), sites = mine(found.sites), access = byBand(found.access), zones = byBand(found.zones);
+    if (short.length) parts.push(h("h3", {}, t("card.short", { situation: situationName(now()) })), grid(["band", "status", "pupils", "attended_minutes", "nearest"].map((k) => t("card." + k)),
+      short.map(([, b, status, pupils, minutes, nearest, nearer]) => row([bandName(b), word("status", status), count(pupils), minutes === null ? t("card.none") : minutes.toFixed(0), nearest < 0 ? t("card.none") : schools[nearest].name + " " + minutesWord(nearer)]))));
+    if (sites.length) parts.push(h("h3", {}, t("layer.site_seats")), grid(["year", "stage", "pupils", "seats_near", "pupils_near", "balance", "verdict"].map((k) => t("card." + k)),
+      sites.map(([, year, stage, verdict, , pupils, seats, near, balance]) => row([String(year), word("stage", stage), pupils.toFixed(0), seats.toFixed(0), near.toFixed(0), signed(balance), word("verdict", verdict)]))));
+    if (access.length) parts.push(h("h3", {}, t("card.access", { year: data.base_year })), grid(["band", "pupils", "seats_per"].map((k) => t("card." + k)), access.map(([, b, pupils, seats]) => row([bandName(b), count(pupils), seats.toFixed(2)]))));
+    if (zones.length) parts.push(h("h3", {}, t("layer.zones")), h("ul", {}, zones.map(([, b, zone, minutes, nearest, nearer, , difference]) => h("li", {}, [bandName(b), word("difference", difference),
+      t("tip.zone", { name: schoolName(zone), minutes: minutesWord(minutes) }), t("tip.nearest", { name: schoolName(nearest), minutes: minutesWord(nearer) })].join(" · ")))));
+    return parts;
+  }
+  function schoolFindings(i) {
+    const parts = [], breaches = found.breaches.filter((b) => b[0] === i), fitted = found.fit.filter((r) => r[0] === i).sort((a, b) => a[1] - b[1]);
+    if (breaches.length) parts.push(h("h3", {}, t("card.breaches")), grid(["grade", "breach", "first_year", "largest", "last_year", "probability"].map((k) => t("card." + k)),
+      breaches.map(([, grade, breach, first, largest, last, probability]) => row([String(grade), word("breach", breach), String(first), count(largest), String(last), probability === null ? t("card.none") : (100 * probability).toFixed(0) + "%"]))));
+    if (fitted.length) parts.push(h("h3", {}, t("layer.fit")), grid(["band", "rostered", "modelled", "nearest_model", "difference"].map((k) => t("card." + k)),
+      fitted.map(([, b, rostered, modelled, nearest, difference]) => row([t("band." + BANDS[b]), rostered.toFixed(0), modelled.toFixed(0), nearest.toFixed(0), signed(difference)]))));
+    return parts;
+  }
+  const LISTED = 30;
+  function townshipCard(k) {
+    const place = data.townships[k], parts = [h("h2", { tabindex: "-1" }, place.name), h("h3", {}, t("layer.reach"))];
+    const reached = data.situations.map((v) => v.reach.find((r) => r[0] === k)), names = ["pupils", ...PARTS];
+    parts.push(grid([t("headline.unit"), ...data.situations.map(situationName)], names.map((name, n) => row([t("headline." + name), ...reached.map((r) => (r ? count(r[n + 1]) : ""))]))));
+    const short = now().short.filter((r) => villages[r[0]].township === k).sort((a, b) => b[3] - a[3] || a[0] - b[0] || a[1] - b[1]);
+    parts.push(h("h3", {}, t("card.named", { situation: situationName(now()), n: new Set(short.map((r) => r[0])).size })), h("ul", { class: "named" }, short.slice(0, LISTED).map(([v, b, status, pupils]) =>
+      h("li", {}, h("button", { type: "button", on: { click: () => fly("village", v) } }, villages[v].name), " ", [t("band." + BANDS[b]), word("status", status), t("unit.pupils", { n: count(pupils) })].join(" · ")))));
+    if (short.length > LISTED) parts.push(h("p", { class: "note" }, t("card.more", { n: short.length - LISTED })));
+    return parts;
+  }
   const flowText = (f) => [t("band." + f.band), f.school >= 0 ? schools[f.school].name : f.status === "away" ? word("status", "away") : t("card.no_school"), f.mode === "none" ? "" : word("mode", f.mode), minutesOf(f),
     f.pupils === null ? "" : t("unit.pupils", { n: count(f.pupils) }), f.status === "served" || f.status === "away" ? "" : "▲ " + word("status", f.status)].filter(Boolean).join(" · ");
   function schoolCard(i) {
     const s = schools[i], parts = [h("h2", { tabindex: "-1" }, s.name), h("p", { class: "note" }, [word("school_kind", s.kind), townshipOf(s), s.id].filter(Boolean).join(" · "))];
     for (const p of data.proposals.filter((p) => p.school === i)) parts.push(...proposalText(p));
-    for (const m of data.must_stay.filter((m) => m[0] === i)) parts.push(h("p", {}, t(m[3] === null ? "card.must_stay_only" : "card.must_stay", { year: m[1], n: count(m[2]), minutes: m[3] === null ? "" : m[3].toFixed(0) })));
+    for (const m of data.must_stay.filter((m) => m[0] === i)) parts.push(h("p", {}, m[2] === null ? t("card.must_stay_public", { year: m[1], minutes: minutesWord(m[3]) }) : t(m[3] === null ? "card.must_stay_only" : "card.must_stay", { year: m[1], n: count(m[2]), minutes: m[3] === null ? "" : m[3].toFixed(0) })));
+    for (const [, year, next, minutes, pupils, lower, upper, reason] of data.review.filter((r) => r[0] === i)) {
+      parts.push(h("p", {}, t("card.review", { year, name: schoolName(next), minutes: minutesWord(minutes) })));
+      if (reason) parts.push(h("p", { class: "note" }, t("card.review_pupils", { n: count(pupils), lower: count(lower), upper: count(upper), reason: word("review", reason) })));
+    }
     for (const view of data.situations) {
       const entry = views[view.key].bySchool[i];
       if (!entry.seats && !entry.roll) continue;
@@ -457,6 +674,7 @@ function drawPlan(map) {
       const villagesOf = [...new Set(entry.from.map((f) => f.village))].map((v) => villages[v].name);
       if (villagesOf.length) parts.push(h("p", { class: "note" }, t("card.from", { n: villagesOf.length, names: villagesOf.slice(0, 12).join("、") + (villagesOf.length > 12 ? "……" : "") })));
     }
+    parts.push(...schoolFindings(i));
     return parts;
   }
   function proposalText(p) {
@@ -467,10 +685,10 @@ function drawPlan(map) {
     if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(g)))));
     return parts;
   }
-  const card = document.getElementById("plan-card");
+  const card = document.getElementById("plan-card"), cards = { village: villageCard, school: schoolCard, township: townshipCard };
   function openCard(what, i) {
     state.card = [what, i];
-    card.replaceChildren(h("button", { type: "button", class: "close", "aria-label": t("card.close"), on: { click: closeCard } }, "✕"), ...(what === "village" ? villageCard(i) : schoolCard(i)));
+    card.replaceChildren(h("button", { type: "button", class: "close", "aria-label": t("card.close"), on: { click: closeCard } }, "✕"), ...cards[what](i));
     card.hidden = false;
     card.scrollTop = 0;
     card.querySelector("h2").focus({ preventScroll: true });
@@ -612,7 +830,12 @@ function drawPlan(map) {
   }
   document.addEventListener("keydown", (e) => { if (e.key === "Escape") closeCard(); });
   const names = layers.find((layer) => layer.id === "names");
-  map.on("moveend", () => { if (state.ready) drawLayer(names); });
+  const fit = layers.find((layer) => layer.id === "fit");
+  map.on("moveend", () => {
+    if (state.ready) drawLayer(names);
+    // its names keep clear of each other at every scale
+    if (state.ready && fit && state.shown.fit) drawLayer(fit);
+  });
   // the paper has a size of its own: the map takes it before the page is laid out for print, and gives it back
   let seen = null;
   const resize = () => map.invalidateSize({ animate: false, pan: false });
@@ -637,5 +860,5 @@ function drawPlan(map) {
   firstZoom = map.getZoom();
   build();
   state.ready = true;
-  window.planMap = { map, state, fly, refresh, layers: layers.map((layer) => layer.id) };
+  window.planMap = { map, state, fly, open: openCard, refresh, layers: layers.map((layer) => layer.id) };
 }
