@@ -11,8 +11,8 @@ from layout.boarding import boarding_demand, boarding_shares, young_boarders
 from layout.choice import base_year_fit
 from layout.class_size import class_shares, class_targets
 from layout.county import County
-from layout.coverage import coverage, minute_steps, overlap, seat_access, short_villages, zone_differences
 from layout.draws import PupilDraws
+from layout.in_reach import coverage, minute_steps, overlap, seat_access, short_villages, zone_differences
 from layout.needs import breaches, rooms_needed, school_needs
 from layout.remedy import remedies
 from layout.site_seats import site_verdicts

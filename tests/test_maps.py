@@ -17,8 +17,8 @@ from shapely.geometry import LineString, Point, box
 from conftest import CRS, EAST, NORTH, VILLAGES, at, make_paper
 from layout import messages
 from layout.choice import fit_error
-from layout.coverage import short_villages
 from layout.findings import Findings
+from layout.in_reach import short_villages
 from layout.maps import draw_map, save_map, vendored
 from layout.plan import Outcome, Plan
 from layout.roads import Roads

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from layout.access import METHODS, access_scores
+from layout.catchment import ENTRY_GRADES
 from layout.children import INCOMPLETE, ways_of, whole_children
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, check, empty
@@ -280,6 +282,90 @@ def seat_access(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame
         names = {"2SFCA": "two_step", "E2SFCA": "enhanced", "3SFCA": "three_step", "gravity": "gravity", "cumulative": "cumulative"}
         frames.append(pd.DataFrame({"settlement_id": own.index, "band": band, "pupils": own.to_numpy(), **{names[m]: s for m, s in scores.items()}}))
     return check("seat_access", pd.concat(frames, ignore_index=True))
+
+
+def settlement_adjacency(areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Say which settlements border on each other, from the service areas of the settlements themselves.
+
+    Parameters
+    ----------
+    areas
+        From :func:`layout.service_areas` with the settlements as places: ``place_id`` and geometry.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``adjacency``, each pair once, with the metres of the common border; areas that meet in a point do not border on each
+        other. For :func:`layout.assign`, whose areas then are in one piece.
+
+    Examples
+    --------
+    >>> from shapely.geometry import box
+    >>> areas = gpd.GeoDataFrame({"place_id": ["A", "B", "C"]}, geometry=[box(0, 0, 1, 1), box(1, 0, 2, 1), box(2, 1, 3, 2)], crs="EPSG:4545")
+    >>> settlement_adjacency(areas).values.tolist()
+    [['A', 'B', 1.0]]
+    """
+    table = areas.sort_values("place_id", ignore_index=True)
+    shapes = table.geometry.to_numpy()
+    left, right = table.sindex.query(shapes, predicate="intersects")
+    once = left < right
+    left, right = left[once], right[once]
+    border = gpd.GeoSeries(shapes[left]).intersection(gpd.GeoSeries(shapes[right])).length.to_numpy() if len(left) else np.zeros(0)
+    rows = pd.DataFrame({"settlement_id": table["place_id"].to_numpy()[left], "neighbour_id": table["place_id"].to_numpy()[right], "border_m": border})
+    rows = rows[rows["border_m"] > 0]
+    return check("adjacency", rows) if len(rows) else empty("adjacency")
+
+
+def mid_stage_moves(assignment: pd.DataFrame, schools: pd.DataFrame) -> pd.DataFrame:
+    """Name the children who change schools within a stage from one year to the next.
+
+    Rezoning takes those who enter grades 1 and 7; whoever else goes elsewhere than the cohort did the year before moves.
+
+    Parameters
+    ----------
+    assignment
+        Table ``assignment`` of consecutive years.
+    schools
+        Which grades each school teaches.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``mid_stage_moves`` by settlement, year and grade entered, school before and after. As many of a cohort stay as both years
+        have at a school, counted to the smaller cohort of the two; whoever leaves goes to the schools that gain, in the order of
+        their ids. ``lost_grade``: the school before does not teach the grade. Years without the year before have no rows.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({
+    ...     "settlement_id": "A", "year": [2026, 2027, 2027], "grade": [1, 2, 2], "attends": "home", "school_id": ["S1", "S1", "S2"],
+    ...     "mode": "walk", "status": "served", "pupils": [10, 6, 4], "minutes": 5.0})
+    >>> mid_stage_moves(rows, paper.schools)[["from_id", "to_id", "pupils", "lost_grade"]].values.tolist()
+    [['S1', 'S2', 4, False]]
+    """
+    placed = assignment[(assignment["school_id"] != "") & (assignment["attends"] == "home") & (assignment["pupils"] > 0)]
+    sums = placed.groupby(["settlement_id", "year", "grade", "school_id"], observed=True)["pupils"].sum().reset_index()
+    cohorts: dict[tuple[str, int, int], dict[str, int]] = {}
+    for name, year, grade, to, n in zip(*(sums[c] for c in ("settlement_id", "year", "grade", "school_id", "pupils")), strict=True):
+        cohorts.setdefault((str(name), int(year), int(grade)), {})[str(to)] = int(n)
+    taught = {str(s): (a, z) for s, a, z in zip(schools["school_id"], schools["first_grade"], schools["last_grade"], strict=True)}
+    rows = []
+    for (place, year, grade), now in sorted(cohorts.items()):
+        before = cohorts.get((place, year - 1, grade - 1))
+        if before is None or grade in ENTRY_GRADES:
+            continue
+        leave = {s: n - now.get(s, 0) for s, n in sorted(before.items()) if n > now.get(s, 0)}
+        gain = {s: n - before.get(s, 0) for s, n in sorted(now.items()) if n > before.get(s, 0)}
+        for school, n in leave.items():
+            left = n
+            for other in list(gain):
+                moved = min(left, gain[other])
+                if moved:
+                    span = taught.get(school, (1, 9))
+                    rows.append((place, year, grade, school, other, moved, not span[0] <= grade <= span[1]))
+                    left, gain[other] = left - moved, gain[other] - moved
+    columns = ["settlement_id", "year", "grade", "from_id", "to_id", "pupils", "lost_grade"]
+    return check("mid_stage_moves", pd.DataFrame(rows, columns=columns)) if rows else empty("mid_stage_moves")
 
 
 def _standing(schools: pd.DataFrame) -> pd.DataFrame:
