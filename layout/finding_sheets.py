@@ -310,10 +310,12 @@ def _steps(plan: Plan, lang: str, edition: Edition) -> Page:
             fields.append(Field(f"{column}.{step}", words + gap + heading(plan, lang, "minute_steps", column), kind))
     rows = []
     for (year, band), group in table.groupby(["year", "band"], sort=False):
-        counts = group["pupils"].tolist()
-        shown = {"pupils": parts_in_tens(counts, least) if edition.public else counts, "share": group["share"].tolist()}
+        # a step that is not in the table has nobody
+        found = group.set_index("upto")[["pupils", "share"]].reindex(steps, fill_value=0)
+        counts = found["pupils"].tolist()
+        shown = {"pupils": parts_in_tens(counts, least) if edition.public else counts, "share": found["share"].tolist()}
         row = {"year": year, "band": messages.text(f"band.{band}", lang)}
-        rows.append(row | {f"{c}.{int(s)}": v for c, values in shown.items() for s, v in zip(group["upto"], values, strict=True)})
+        rows.append(row | {f"{c}.{step}": v for c, values in shown.items() for step, v in zip(steps, values, strict=True)})
     return Page("minute_steps", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields], dtype=object), 2)
 
 

@@ -191,10 +191,10 @@ def shown_notes(plan: Plan, audience: str) -> tuple[tuple[str, Mapping[str, obje
 
 
 def parts_in_tens(parts: Sequence[int], least: int) -> list[int | str]:
-    """Round the parts of a whole to tens; where one is small, hide it with the next smallest until the hidden ones are many children.
+    """Round the parts of a whole to tens; hide small ones, with the next smallest until the hidden ones are many children.
 
-    Parts are hidden until there are two and they add up to ``least``, or until only zeros are left, and all have the same mark. So
-    the whole, even if it is known to the child, tells nobody which of them is small or how many children it counts.
+    All small parts are hidden, and others until there are two that add up to ``least`` or only zeros are left. All have the same
+    mark, so the whole, even if it is known to the child, tells nobody which of them is small or how many children it counts.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def parts_in_tens(parts: Sequence[int], least: int) -> list[int | str]:
     hidden: set[int] = set()
     total = 0
     if left and left[0][0] < least:
-        while left and (len(hidden) < 2 or total < least):
+        while left and (left[0][0] < least or len(hidden) < 2 or total < least):
             part, place = left.pop(0)
             hidden.add(place)
             total += part

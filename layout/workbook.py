@@ -42,6 +42,8 @@ _ORDER = (
 )  # fmt: skip
 # Excel takes no longer text in a cell
 _LONGEST_TEXT = 32_000
+# height of a line of a heading in points, and the code point from which characters are two wide
+_LINE, _WIDE = 15, 0x2E80
 _TIER_COLOURS = {"small": "#DDEBF7", "elevated": "#FFF2CC", "oversized": "#F8CBAD", "super": "#FF9999"}
 _WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money": 15, "number": 12, "yes": 8, "share": 10, "percent": 10}
 _FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General", "share": "0.00", "percent": "0.0%"}
@@ -50,7 +52,8 @@ _FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "nu
 def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal") -> None:
     """Write the planner's tables of a plan as an Excel workbook.
 
-    Texts are written as texts, never as formulas or links. The file appears whole or not at all, and two runs give
+    The first sheet says of every other what it answers; tables of the findings without rows have no sheet. Texts are written as
+    texts, never as formulas or links. The file appears whole or not at all, and two runs give
     the same bytes.
 
     Parameters
@@ -64,7 +67,8 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     audience
         ``internal`` for every figure. In ``public``, counts of people under ``privacy.small_count`` are shown as
         ``<10``; where such a count could be worked out from the totals around it, the next smallest count is hidden
-        too (``*``), and the numbers of people in the reasons are rounded to tens.
+        too (``*``), and the numbers of people in the reasons are rounded to tens. Findings about single villages and schools
+        are left out, and the guide names the sheets that only the internal edition has.
 
     Raises
     ------
@@ -554,7 +558,7 @@ def _write(pages: list[Page], path: Path, stamp: str, county: str, lang: str) ->
             else:
                 sheet.write_string(0, 0, name, title)
             sheet.freeze_panes(2, page.frozen)
-            sheet.set_row(1, 45)
+            sheet.set_row(1, _LINE * max([3, *(_lines(field) for field in page.fields)]))
             last = max(1, 1 + len(page.frame))
             sheet.autofilter(1, 0, last, len(page.fields) - 1)
             for j, field in enumerate(page.fields):
@@ -569,6 +573,11 @@ def _write(pages: list[Page], path: Path, stamp: str, county: str, lang: str) ->
             sheet.set_landscape()
             sheet.fit_to_pages(1, 0)
             sheet.repeat_rows(1)
+
+
+def _lines(field: Field) -> int:
+    """Return how many lines a heading takes in its column; a Chinese character is two wide, and one may not fit at the end of a line."""
+    return -(-sum(2 if ord(c) > _WIDE else 1 for c in field.heading) // (_WIDTHS[field.kind] - 1))
 
 
 def _write_cell(sheet, row: int, column: int, value: object, number, text) -> None:  # type: ignore[no-untyped-def]
