@@ -511,7 +511,8 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
             seed=seed,
         )  # fmt: skip
         changed = {group.school for group in anew}
-        better = send(_transport(flows, [*(s for s in seats if s.school not in changed), *anew]), levels, weights=weights, in_order=flows.change is None, seed=seed)
+        seats = [*(s for s in seats if s.school not in changed), *anew]
+        better = send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed)
         found = better if _order(better) < _order(found) else found
     return found.values, _stated(found, relaxed)
 

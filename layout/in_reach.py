@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from layout.access import METHODS, access_scores
 from layout.catchment import ENTRY_GRADES
@@ -310,8 +311,9 @@ def settlement_adjacency(areas: gpd.GeoDataFrame) -> pd.DataFrame:
     left, right = table.sindex.query(shapes, predicate="intersects")
     once = left < right
     left, right = left[once], right[once]
-    border = gpd.GeoSeries(shapes[left]).intersection(gpd.GeoSeries(shapes[right])).length.to_numpy() if len(left) else np.zeros(0)
-    rows = pd.DataFrame({"settlement_id": table["place_id"].to_numpy()[left], "neighbour_id": table["place_id"].to_numpy()[right], "border_m": border})
+    border = shapely.length(shapely.intersection(shapes[left], shapes[right]))
+    names = table["place_id"].to_numpy()
+    rows = pd.DataFrame({"settlement_id": names[left], "neighbour_id": names[right], "border_m": border})
     rows = rows[rows["border_m"] > 0]
     return check("adjacency", rows) if len(rows) else empty("adjacency")
 

@@ -20,6 +20,9 @@ from layout.tables import BANDS
 AUDIENCES = ("internal", "public")
 # statuses of a child who has a school, and of one who has none
 PLACED, WITHOUT = ("served", "beyond_limit"), ("no_seat", "no_bed", "no_route")
+#: Tables of the findings that a public edition shows, in tens: those of many children. The others count the children of single
+#: villages or of single schools by grade, or figures that follow from such counts, such as posts and public funds.
+PUBLIC_FINDINGS = ("coverage", "minute_steps", "class_shares", "class_targets")
 # a published sum must leave at least this many whole numbers possible for a small count that is not shown
 _AMBIGUITY = 3
 # bounds settle after a few rounds; numbers below the second constant are rounding of the projection
@@ -185,6 +188,42 @@ def shown_notes(plan: Plan, audience: str) -> tuple[tuple[str, Mapping[str, obje
     """
     notes = plan.county.notes
     return notes if audience == "internal" else tuple(n for n in notes if n[0] not in _OF_PLACES)
+
+
+def parts_in_tens(parts: Sequence[int], least: int) -> list[int | str]:
+    """Round the parts of a whole to tens; hide small ones, with the next smallest until the hidden ones are many children.
+
+    All small parts are hidden, and others until there are two that add up to ``least`` or only zeros are left. All have the same
+    mark, so the whole, even if it is known to the child, tells nobody which of them is small or how many children it counts.
+
+    Parameters
+    ----------
+    parts
+        Counts of people that add up to a whole.
+    least
+        The smallest count that may be shown.
+
+    Returns
+    -------
+    list of int or str
+        What stands for each part; zeros are shown.
+
+    Examples
+    --------
+    Were the 8 alone hidden, it would follow from the whole, 1,133; with the 43 hidden too, it does not.
+
+    >>> parts_in_tens([8, 43, 82, 1000], 10), parts_in_tens([0, 12, 30, 100], 10), parts_in_tens([3, 4, 50], 10)
+    (['*', '*', 80, 1000], [0, 10, 30, 100], ['*', '*', '*'])
+    """
+    left = sorted((part, place) for place, part in enumerate(parts) if part > 0)
+    hidden: set[int] = set()
+    total = 0
+    if left and left[0][0] < least:
+        while left and (left[0][0] < least or len(hidden) < 2 or total < least):
+            part, place = left.pop(0)
+            hidden.add(place)
+            total += part
+    return [messages.text("privacy.hidden") if i in hidden else round(part / 10) * 10 for i, part in enumerate(parts)]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

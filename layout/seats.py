@@ -256,9 +256,9 @@ def search_classes(
             rest = float(load[k, list(r.run)].sum())
             row([*columns, r.column], [*np.ones(len(columns)), float(slack)], there.mixed + slack - rest)
     total = width + len(classes)
-    program = Program(
-        np.zeros(total), np.array(upper), (np.arange(total) >= width) | whole, sparse_rows(len(low), total, *entries), np.array(low, float), np.array(high, float)
-    )
+    matrix = sparse_rows(len(low), total, *entries)
+    kinds = (np.arange(total) >= width) | whole
+    program = Program(np.zeros(total), np.array(upper), kinds, matrix, np.array(low, float), np.array(high, float))
     costs = {name: np.concatenate([c[mine], np.zeros(len(classes))]) for name, c in objectives.items()}
     found = solve(program, costs, absolute_gaps=gaps, work_limit=work_limit, seed=seed)
     values = flow.copy()

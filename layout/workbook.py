@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from layout import messages
+from layout.finding_sheets import finding_pages, internal_only, nothing_found
+from layout.pages import Field, Page, heading, in_tens, school_names, sheet_title, township_heading, township_names, view_prefix
 from layout.plan import Plan
 from layout.privacy import (
     AUDIENCES,
@@ -33,36 +34,26 @@ from layout.sheets import describe
 from layout.standards import judged_minutes
 from layout.tables import BANDS, label, schemas
 
+# the sheets behind the guide: who there is, classes and what schools need, the way to school, what to do, how sure it is, sources
+_ORDER = (
+    "townships", "forecast", "base_year_fit", "schools", "classes", "class_shares", "class_targets", "breaches", "remedies", "rooms_needed",
+    "school_needs", "villages", "coverage", "overlap", "minute_steps", "zone_differences", "seat_access", "proposals", "must_stay",
+    "small_schools", "sites", "site_verdicts", "boarding_demand", "young_boarders", "times", "sensitivity", "buses", "standards", "sources",
+)  # fmt: skip
 # Excel takes no longer text in a cell
 _LONGEST_TEXT = 32_000
+# height of a line of a heading in points, and the code point from which characters are two wide
+_LINE, _WIDE = 15, 0x2E80
 _TIER_COLOURS = {"small": "#DDEBF7", "elevated": "#FFF2CC", "oversized": "#F8CBAD", "super": "#FF9999"}
-_WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money": 15, "number": 12, "yes": 8, "share": 10}
-_FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General", "share": "0.00"}
-
-
-@dataclass(frozen=True)
-class _Field:
-    """One column of a sheet: where its values stand, its heading, and how it is written."""
-
-    name: str
-    heading: str
-    kind: str = "text"
-
-
-@dataclass(frozen=True)
-class _Page:
-    """One sheet: key of its title, its columns and rows, and how many columns stay in view."""
-
-    key: str
-    fields: tuple[_Field, ...]
-    frame: pd.DataFrame
-    frozen: int = 0
+_WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money": 15, "number": 12, "yes": 8, "share": 10, "percent": 10}
+_FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General", "share": "0.00", "percent": "0.0%"}
 
 
 def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal") -> None:
     """Write the planner's tables of a plan as an Excel workbook.
 
-    Texts are written as texts, never as formulas or links. The file appears whole or not at all, and two runs give
+    The first sheet says of every other what it answers; tables of the findings without rows have no sheet. Texts are written as
+    texts, never as formulas or links. The file appears whole or not at all, and two runs give
     the same bytes.
 
     Parameters
@@ -76,7 +67,8 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     audience
         ``internal`` for every figure. In ``public``, counts of people under ``privacy.small_count`` are shown as
         ``<10``; where such a count could be worked out from the totals around it, the next smallest count is hidden
-        too (``*``), and the numbers of people in the reasons are rounded to tens.
+        too (``*``), and the numbers of people in the reasons are rounded to tens. Findings about single villages and schools
+        are left out, and the guide names the sheets that only the internal edition has.
 
     Raises
     ------
@@ -90,23 +82,14 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     if audience not in AUDIENCES:
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     edition = edition_of(plan, audience)
-    makers: list[Callable[[Plan, str, Edition], _Page]]
-    makers = [
-        _townships,
-        _forecast,
-        _schools,
-        _classes,
-        _villages,
-        _proposals,
-        _must_stay,
-        _sites,
-        _times,
-        _sensitivity,
-        _buses,
-        _standards,
-        _sources,
-    ]
-    pages = [_guide(plan, lang, audience, edition), *(make(plan, lang, edition) for make in makers)]
+    own: dict[str, Callable[[Plan, str, Edition], Page]] = {
+        "townships": _townships, "forecast": _forecast, "schools": _schools, "classes": _classes, "villages": _villages,
+        "proposals": _proposals, "must_stay": _must_stay, "sites": _sites, "times": _times, "sensitivity": _sensitivity, "buses": _buses,
+        "standards": _standards, "sources": _sources,
+    }  # fmt: skip
+    found = finding_pages(plan, lang, edition)
+    pages = [found[key] if key in found else own[key](plan, lang, edition) for key in _ORDER if key in found or key in own]
+    pages = [_guide(plan, lang, audience, edition, pages), *pages]
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -173,41 +156,21 @@ def _nearest(plan: Plan, settlement: str, year: int | None) -> tuple[str, float]
     return (str(ways[0][1]), float(ways[0][0])) if ways else ("", float("nan"))
 
 
-def _school_names(plan: Plan) -> dict[str, str]:
-    return dict(zip(plan.candidates["school_id"], plan.candidates["name"], strict=True)) | dict(
-        zip(plan.schools["school_id"], plan.schools["name"], strict=True)
-    )
-
-
-def _township_names(plan: Plan) -> dict[str, str]:
-    return dict(zip(plan.county.townships["township_id"], plan.county.townships["name"], strict=True))
-
-
-def _head(plan: Plan, lang: str, table: str, column: str, prefix: str = "") -> str:
-    known = schemas()[table].columns[column]
-    words = known.zh if lang == "zh" else known.en.replace("_", " ")
-    unit = messages.catalogue(lang).get(f"workbook.unit.{known.unit.replace('/', '_')}", "") if known.unit else ""
-    text = f"{prefix}{words}" + (messages.text("workbook.with_unit", lang, unit=unit) if unit and unit not in words else "")
-    assumed = ((plan.county.assumptions["table"] == table) & (plan.county.assumptions["column"] == column)).any()
-    return text + (messages.text("workbook.assumed", lang) if assumed else "")
-
-
-def _view_prefix(plan: Plan, view: str, year: int, lang: str) -> str:
-    scheme = "idle" if view == "today" and year != plan.county.base_year else view
-    return messages.text(f"workbook.view.{scheme}", lang, year=year)
-
-
 # --- the sheets
 
 
-def _guide(plan: Plan, lang: str, audience: str, edition: Edition) -> _Page:
+def _guide(plan: Plan, lang: str, audience: str, edition: Edition, pages: list[Page]) -> Page:
     county, manifest = plan.county, plan.manifest
-    solve = manifest.get("solve")
+    solve, gap = manifest.get("solve"), "：" if lang == "zh" else ": "
     rows: list[tuple[str, object]] = [
         ("stamp", messages.text(f"workbook.stamp.{audience}", lang)), ("what", messages.text("workbook.what", lang)),
         ("county", f"{county.name} {county.code}".strip()), ("base_year", str(county.base_year)),
         ("years", ", ".join(str(y) for y in plan.years)), ("summary", _summary(plan, lang, edition)),
     ]  # fmt: skip
+    rows += [("sheets", f"{sheet_title(p.key, lang)}{gap}{messages.text(f'workbook.answer.{p.key}', lang)}") for p in pages]
+    nothing, inside = nothing_found(plan, lang, edition), internal_only(plan, lang) if edition.public else []
+    listed = "、" if lang == "zh" else ", "
+    rows += [(item, listed.join(titles)) for item, titles in (("nothing", nothing), ("inside", inside)) if titles]
     # the levels of the solve are counts of children: an internal matter
     solved = solve if isinstance(solve, Mapping) else {}
     sentences = _solve_sentences(solved, lang) if audience == "internal" else []
@@ -221,8 +184,8 @@ def _guide(plan: Plan, lang: str, audience: str, edition: Edition) -> _Page:
     unverified = [rule for rule in plan.standards.rules.values() if rule.verified == "U"]
     rows += [("unverified", f"{rule.zh if lang == 'zh' else rule.en}: {_plain(rule.value)} {rule.unit} ({rule.key})") for rule in unverified]
     frame = pd.DataFrame([(messages.text(f"workbook.guide.{key}", lang), value) for key, value in rows], columns=["item", "content"])
-    fields = (_Field("item", messages.text("workbook.head.item", lang)), _Field("content", messages.text("workbook.head.content", lang), "long"))
-    return _Page("guide", fields, frame)
+    fields = (Field("item", messages.text("workbook.head.item", lang)), Field("content", messages.text("workbook.head.content", lang), "long"))
+    return Page("guide", fields, frame)
 
 
 def _solve_sentences(solve: Mapping[str, object], lang: str) -> list[str]:
@@ -250,9 +213,9 @@ def _assumptions(plan: Plan, lang: str) -> list[str]:
     return out
 
 
-def _townships(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _townships(plan: Plan, lang: str, edition: Edition) -> Page:
     measures = (*PLACED, *WITHOUT)
-    names = {"": messages.text("workbook.whole_county", lang)} | _township_names(plan)
+    names = {"": messages.text("workbook.whole_county", lang)} | township_names(plan)
     views, columns = ("today", "planned"), ["pupils", "away", *measures]
     own = pd.concat([plan.today.headline, plan.planned.headline])
     whole = own.groupby(["view", "year", "band"], as_index=False, observed=True)[columns].sum().assign(township_id="")
@@ -266,17 +229,17 @@ def _townships(plan: Plan, lang: str, edition: Edition) -> _Page:
                 shown = {m: edition.shown(headline_cell(view, township, year, band, m), counts[m]) for m in columns if counts}
                 row |= {m if m in ("pupils", "away") else f"{view}.{m}": value for m, value in shown.items()}
             rows.append(row)
-    fields = [_Field("year", _head(plan, lang, "headline", "year"), "year"), _Field("township", _head(plan, lang, "townships", "name"))]
-    fields += [_Field("band", _head(plan, lang, "headline", "band")), _Field("pupils", _head(plan, lang, "headline", "pupils"), "int")]
+    fields = [Field("year", heading(plan, lang, "headline", "year"), "year"), Field("township", township_heading(plan, lang))]
+    fields += [Field("band", heading(plan, lang, "headline", "band")), Field("pupils", heading(plan, lang, "headline", "pupils"), "int")]
     for view in views:
-        fields += [_Field(f"{view}.{m}", _head(plan, lang, "headline", m, messages.text(f"workbook.scheme.{view}", lang)), "int") for m in measures]
-    fields.append(_Field("away", _head(plan, lang, "headline", "away"), "int"))
-    return _Page("townships", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
+        fields += [Field(f"{view}.{m}", heading(plan, lang, "headline", m, messages.text(f"workbook.scheme.{view}", lang)), "int") for m in measures]
+    fields.append(Field("away", heading(plan, lang, "headline", "away"), "int"))
+    return Page("townships", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
-def _forecast(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _forecast(plan: Plan, lang: str, edition: Edition) -> Page:
     table = plan.forecast[plan.forecast["level"].isin(["county"] if edition.public else ["county", "township"])]
-    names = {"": messages.text("workbook.whole_county", lang)} | _township_names(plan)
+    names = {"": messages.text("workbook.whole_county", lang)} | township_names(plan)
     order = {group: i for i, group in enumerate(("all", "primary", *BANDS))}
     table = table[table["group"].isin(order)]
     table = table.assign(rank=table["group"].map(order)).sort_values(["area_id", "rank", "year"], ignore_index=True)
@@ -290,32 +253,32 @@ def _forecast(plan: Plan, lang: str, edition: Edition) -> _Page:
         frame = frame[(table["pupils"] >= plan.standards["privacy.small_count"]).to_numpy()].reset_index(drop=True)
     else:
         frame["noise"] = [messages.text("workbook.yes", lang) if noise else "" for noise in table["noise"]]
-    fields = [_Field("township", _head(plan, lang, "townships", "name")), _Field("group", _head(plan, lang, "forecast", "group"))]
-    fields += [_Field("year", _head(plan, lang, "forecast", "year"), "year")]
-    fields += [_Field(c, _head(plan, lang, "forecast", c), "int") for c in columns if table[c].notna().any()]
-    fields += [] if edition.public else [_Field("noise", _head(plan, lang, "forecast", "noise"))]
-    return _Page("forecast", tuple(fields), frame[[f.name for f in fields]], 3)
+    fields = [Field("township", township_heading(plan, lang)), Field("group", heading(plan, lang, "forecast", "group"))]
+    fields += [Field("year", heading(plan, lang, "forecast", "year"), "year")]
+    fields += [Field(c, heading(plan, lang, "forecast", c), "int") for c in columns if table[c].notna().any()]
+    fields += [] if edition.public else [Field("noise", heading(plan, lang, "forecast", "noise"))]
+    return Page("forecast", tuple(fields), frame[[f.name for f in fields]], 3)
 
 
-def _schools(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _schools(plan: Plan, lang: str, edition: Edition) -> Page:
     county, base, last = plan.county, plan.county.base_year, max(plan.years)
     plain = ["school_id", "name", "kind", "urban_rural", "owner", "status"]
     numbers = ["first_grade", "last_grade", "rooms", "expandable_rooms", "beds", "boarders", "teachers", "site_area_m2"]
-    fields = [_Field(c, _head(plan, lang, "schools", c)) for c in plain[:2]] + [_Field("township", _head(plan, lang, "townships", "name"))]
-    fields += [_Field(c, _head(plan, lang, "schools", c)) for c in plain[2:]] + [_Field(c, _head(plan, lang, "schools", c), "int") for c in numbers]
+    fields = [Field(c, heading(plan, lang, "schools", c)) for c in plain[:2]] + [Field("township", township_heading(plan, lang))]
+    fields += [Field(c, heading(plan, lang, "schools", c)) for c in plain[2:]] + [Field(c, heading(plan, lang, "schools", c), "int") for c in numbers]
     frame = pd.DataFrame(county.schools[plain + numbers])
-    frame["township"] = county.schools["township_id"].map(_township_names(plan)).fillna(county.schools["township_id"])
+    frame["township"] = county.schools["township_id"].map(township_names(plan)).fillna(county.schools["township_id"])
     for column in plain[2:]:
         frame[column] = [label("schools", column, value, lang) for value in frame[column]]
     boarders = [edition.shown(("B", s), n) for s, n in zip(frame["school_id"], frame["boarders"], strict=True)]
     frame["boarders"] = pd.Series(boarders, index=frame.index, dtype=object)
     for name, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
         totals = _school_totals(plan, outcome.view, outcome.classes, year, lang, edition)
-        prefix = _view_prefix(plan, outcome.view, year, lang)
+        prefix = view_prefix(plan, outcome.view, year, lang)
         for column in ("pupils", "classes", "largest_class", "tier", "oversized_classes", "rooms_missing"):
-            fields.append(_Field(f"{name}.{column}", _head(plan, lang, "classes", column, prefix), "text" if column == "tier" else "int"))
+            fields.append(Field(f"{name}.{column}", heading(plan, lang, "classes", column, prefix), "text" if column == "tier" else "int"))
             frame[f"{name}.{column}"] = pd.Series([totals.get(s, {}).get(column) for s in frame["school_id"]], index=frame.index, dtype=object)
-    return _Page("schools", tuple(fields), frame[[f.name for f in fields]], 2)
+    return Page("schools", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
 def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang: str, edition: Edition) -> dict[str, dict[str, object]]:
@@ -336,18 +299,18 @@ def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang
     return out
 
 
-def _classes(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _classes(plan: Plan, lang: str, edition: Edition) -> Page:
     base, last = plan.county.base_year, max(plan.years)
-    names = _school_names(plan)
+    names = school_names(plan)
     least = int(plan.standards["privacy.small_count"]) if edition.public else 0
     rows: dict[tuple[str, str], dict[str, object]] = {}
-    fields = [_Field("school_id", _head(plan, lang, "classes", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
-    fields.append(_Field("class_group", _head(plan, lang, "classes", "class_group"), "int"))
+    fields = [Field("school_id", heading(plan, lang, "classes", "school_id")), Field("name", heading(plan, lang, "schools", "name"))]
+    fields.append(Field("class_group", heading(plan, lang, "classes", "class_group"), "int"))
     shown = {"class_size": "minutes", "tier": "text"} | dict.fromkeys(["pupils", "classes", "largest_class", "oversized_classes", "standard"], "int")
     order = ["pupils", "classes", "class_size", "largest_class", "oversized_classes", "tier", "standard"]
     for key, outcome, year in (("base", plan.today, base), ("idle", plan.today, last), ("planned", plan.planned, last)):
-        prefix = _view_prefix(plan, outcome.view, year, lang)
-        fields += [_Field(f"{key}.{c}", _head(plan, lang, "classes", c, prefix), shown[c]) for c in order]
+        prefix = view_prefix(plan, outcome.view, year, lang)
+        fields += [Field(f"{key}.{c}", heading(plan, lang, "classes", c, prefix), shown[c]) for c in order]
         for found in records(outcome.classes[outcome.classes["year"] == year]):
             group = str(found["class_group"])
             row = rows.setdefault((str(found["school_id"]), group), {"class_group": int(group) if group.isdigit() else group})
@@ -361,38 +324,45 @@ def _classes(plan: Plan, lang: str, edition: Edition) -> _Page:
             row |= {f"{key}.{c}": value for c, value in values.items()}
     keys = sorted(rows, key=lambda k: (k[0], not k[1].isdigit(), int(k[1]) if k[1].isdigit() else 0, k[1]))
     frame = pd.DataFrame([{"school_id": k[0], "name": names.get(k[0], k[0])} | rows[k] for k in keys], columns=[f.name for f in fields])
-    return _Page("classes", tuple(fields), frame, 3)
+    return Page("classes", tuple(fields), frame, 3)
 
 
-def _villages(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _villages(plan: Plan, lang: str, edition: Edition) -> Page:
     places = {p["settlement_id"]: (p["name"], p["township_id"]) for p in records(plan.county.settlements[["settlement_id", "name", "township_id"]])}
-    townships, schools = _township_names(plan), _school_names(plan)
+    townships, schools = township_names(plan), school_names(plan)
+    key = ["view", "year", "settlement_id", "band", "status"]
+    nearest = {tuple(r[c] for c in key): (r["nearest_id"], r["nearest_minutes"]) for r in records(plan.findings.short_villages)}
     rows = []
     for outcome in (plan.today, plan.planned):
         scheme = messages.text(f"workbook.scheme.{outcome.view}", lang).strip("·- ")
         for row in records(unserved_villages(outcome.assignment)):
             cell = ("V", outcome.view, row["year"], row["settlement_id"], row["band"], row["status"])
             name, township = places[row["settlement_id"]]
+            near, near_minutes = nearest.get(cell[1:2] + cell[2:], ("", None))
             rows.append(
                 row | {
                     "scheme": scheme, "name": name, "township": townships.get(township, township), "band": messages.text(f"band.{row['band']}", lang),
                     "status": label("assignment", "status", row["status"], lang), "pupils": edition.shown(cell, row["pupils"]),
                     "school": "、".join(schools.get(s, s) for s in row["school_ids"]),
+                    "nearest": schools.get(near, near), "nearest_minutes": near_minutes,
                 }
             )  # fmt: skip
-    fields = (
-        _Field("scheme", _head(plan, lang, "headline", "view")), _Field("year", _head(plan, lang, "assignment", "year"), "year"),
-        _Field("settlement_id", _head(plan, lang, "settlements", "settlement_id")), _Field("name", _head(plan, lang, "settlements", "name")),
-        _Field("township", _head(plan, lang, "townships", "name")), _Field("band", _head(plan, lang, "headline", "band")),
-        _Field("status", _head(plan, lang, "assignment", "status")), _Field("pupils", _head(plan, lang, "assignment", "pupils"), "int"),
-        _Field("minutes", messages.text("workbook.head.longest_minutes", lang), "minutes"),
-        _Field("school", messages.text("workbook.head.school", lang), "long"),
+    fields: tuple[Field, ...] = (
+        Field("scheme", heading(plan, lang, "headline", "view")), Field("year", heading(plan, lang, "assignment", "year"), "year"),
+        Field("settlement_id", heading(plan, lang, "settlements", "settlement_id")), Field("name", heading(plan, lang, "settlements", "name")),
+        Field("township", township_heading(plan, lang)), Field("band", heading(plan, lang, "headline", "band")),
+        Field("status", heading(plan, lang, "assignment", "status")), Field("pupils", heading(plan, lang, "assignment", "pupils"), "int"),
+        Field("minutes", messages.text("workbook.head.longest_minutes", lang), "minutes"),
+        Field("school", messages.text("workbook.head.school", lang), "long"),
     )  # fmt: skip
-    return _Page("villages", fields, pd.DataFrame(rows, columns=[f.name for f in fields]), 4)
+    if len(plan.findings.short_villages):
+        fields += (Field("nearest", messages.text("workbook.head.nearest_any", lang)),
+                   Field("nearest_minutes", heading(plan, lang, "short_villages", "nearest_minutes"), "minutes"))  # fmt: skip
+    return Page("villages", fields, pd.DataFrame(rows, columns=[f.name for f in fields]), 4)
 
 
-def _proposals(plan: Plan, lang: str, edition: Edition) -> _Page:
-    names, townships = _school_names(plan), _township_names(plan)
+def _proposals(plan: Plan, lang: str, edition: Edition) -> Page:
+    names, townships = school_names(plan), township_names(plan)
     home = dict(zip(plan.candidates["school_id"], plan.candidates["township_id"], strict=True))
     home |= dict(zip(plan.schools["school_id"], plan.schools["township_id"], strict=True))
     rules = plan.standards.rules
@@ -413,38 +383,38 @@ def _proposals(plan: Plan, lang: str, edition: Edition) -> _Page:
                 "clauses": "\n".join(rules[c].cite(lang) if c in rules else c for c in clauses), "gates": "\n".join(_gate(g, lang) for g in gates),
             }
         )  # fmt: skip
-    fields = [_Field("school_id", _head(plan, lang, "proposals", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
-    fields += [_Field("township", _head(plan, lang, "townships", "name")), _Field("year", _head(plan, lang, "proposals", "year"), "year")]
-    fields += [_Field(c, _head(plan, lang, "proposals", c)) for c in ("action", "role")]
-    fields += [_Field(c, _head(plan, lang, "proposals", c), "int") for c in ("first_grade", "last_grade", "rooms", "beds")]
+    fields = [Field("school_id", heading(plan, lang, "proposals", "school_id")), Field("name", heading(plan, lang, "schools", "name"))]
+    fields += [Field("township", township_heading(plan, lang)), Field("year", heading(plan, lang, "proposals", "year"), "year")]
+    fields += [Field(c, heading(plan, lang, "proposals", c)) for c in ("action", "role")]
+    fields += [Field(c, heading(plan, lang, "proposals", c), "int") for c in ("first_grade", "last_grade", "rooms", "beds")]
     fields += [
-        _Field("cost_yuan", _head(plan, lang, "proposals", "cost_yuan"), "money"),
-        _Field("pupils", _head(plan, lang, "proposals", "pupils"), "int"),
+        Field("cost_yuan", heading(plan, lang, "proposals", "cost_yuan"), "money"),
+        Field("pupils", heading(plan, lang, "proposals", "pupils"), "int"),
     ]
-    fields += [_Field("reason", _head(plan, lang, "proposals", f"reason_{lang}"), "long")]
-    fields += [_Field(c, _head(plan, lang, "proposals", c), "long") for c in ("clauses", "gates")]
-    return _Page("proposals", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
+    fields += [Field("reason", heading(plan, lang, "proposals", f"reason_{lang}"), "long")]
+    fields += [Field(c, heading(plan, lang, "proposals", c), "long") for c in ("clauses", "gates")]
+    return Page("proposals", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
 
 
 def _gate(key: str, lang: str) -> str:
     return messages.catalogue(lang).get(f"gate.{key}", key)
 
 
-def _must_stay(plan: Plan, lang: str, edition: Edition) -> _Page:
-    table, names = plan.must_stay, _school_names(plan)
+def _must_stay(plan: Plan, lang: str, edition: Edition) -> Page:
+    table, names = plan.must_stay, school_names(plan)
     frame = pd.DataFrame(table[["school_id", "year", "pupils", "next_minutes"]])
     frame["name"] = [names.get(s, s) for s in frame["school_id"]]
     frame["pupils"] = pd.Series([edition.shown(("K", r["school_id"], r["year"]), r["pupils"]) for r in records(table)], dtype=object)
-    fields = [_Field("school_id", _head(plan, lang, "must_stay", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
-    fields += [_Field("year", _head(plan, lang, "must_stay", "year"), "year"), _Field("pupils", _head(plan, lang, "must_stay", "pupils"), "int")]
-    fields.append(_Field("next_minutes", _head(plan, lang, "must_stay", "next_minutes"), "minutes"))
-    return _Page("must_stay", tuple(fields), frame[[f.name for f in fields]], 2)
+    fields = [Field("school_id", heading(plan, lang, "must_stay", "school_id")), Field("name", heading(plan, lang, "schools", "name"))]
+    fields += [Field("year", heading(plan, lang, "must_stay", "year"), "year"), Field("pupils", heading(plan, lang, "must_stay", "pupils"), "int")]
+    fields.append(Field("next_minutes", heading(plan, lang, "must_stay", "next_minutes"), "minutes"))
+    return Page("must_stay", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
-def _sites(plan: Plan, lang: str, edition: Edition) -> _Page:
-    frame, names = relocation_sites(plan), _school_names(plan)
+def _sites(plan: Plan, lang: str, edition: Edition) -> Page:
+    frame, names = relocation_sites(plan), school_names(plan)
     ids = frame["settlement_id"]
-    frame["township"] = frame["township_id"].map(_township_names(plan)).fillna(frame["township_id"])
+    frame["township"] = frame["township_id"].map(township_names(plan)).fillna(frame["township_id"])
     rows = records(frame)
     for row in rows:
         row |= {column: edition.shown(cell, row[column]) for cell, column in site_cells(row["settlement_id"]).items()}
@@ -453,15 +423,15 @@ def _sites(plan: Plan, lang: str, edition: Edition) -> _Page:
         found = [_nearest(plan, i, None if view == "today" else max(plan.years)) for i in ids]
         frame[f"minutes_{view}"] = [minutes for _, minutes in found]
         frame[f"school_{view}"] = [names.get(school, school) for school, _ in found]
-    fields = [_Field("settlement_id", _head(plan, lang, "settlements", "settlement_id")), _Field("name", _head(plan, lang, "settlements", "name"))]
-    fields += [_Field("township", _head(plan, lang, "townships", "name")), _Field("years", _head(plan, lang, "moves", "year"))]
-    fields += [_Field(c, _head(plan, lang, "moves", c), "int") for c in ("households", "persons")]
+    fields = [Field("settlement_id", heading(plan, lang, "settlements", "settlement_id")), Field("name", heading(plan, lang, "settlements", "name"))]
+    fields += [Field("township", township_heading(plan, lang)), Field("years", heading(plan, lang, "moves", "year"))]
+    fields += [Field(c, heading(plan, lang, "moves", c), "int") for c in ("households", "persons")]
     for name, year in (("base", plan.county.base_year), ("plan", max(plan.years))):
-        fields.append(_Field(f"pupils_{name}", _head(plan, lang, "pupils", "pupils", f"{year} "), "int"))
+        fields.append(Field(f"pupils_{name}", heading(plan, lang, "pupils", "pupils", f"{year} "), "int"))
     for view in ("today", "planned"):
         prefix = messages.text(f"workbook.scheme.{view}", lang)
-        fields.append(_Field(f"school_{view}", prefix + messages.text("workbook.head.nearest_school", lang)))
-        fields.append(_Field(f"minutes_{view}", prefix + messages.text("workbook.head.nearest_minutes", lang), "minutes"))
+        fields.append(Field(f"school_{view}", prefix + messages.text("workbook.head.nearest_school", lang)))
+        fields.append(Field(f"minutes_{view}", prefix + messages.text("workbook.head.nearest_minutes", lang), "minutes"))
     # ratios to persons that are shown would give a hidden count away
     checked = plan.site_pupils[plan.site_pupils["year"] == max(plan.years)]
     for stage in () if edition.public else sorted(set(checked["stage"]), reverse=True):
@@ -469,18 +439,11 @@ def _sites(plan: Plan, lang: str, edition: Edition) -> _Page:
         for column in ("per_thousand", "prior_low", "prior_high", "difference"):
             frame[f"{stage}.{column}"] = frame["settlement_id"].map(rows[column])
             prefix = label("site_pupils", "stage", stage, lang) + (" " if lang == "en" else "")
-            fields.append(_Field(f"{stage}.{column}", _head(plan, lang, "site_pupils", column, prefix), "minutes"))
-    return _Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
+            fields.append(Field(f"{stage}.{column}", heading(plan, lang, "site_pupils", column, prefix), "minutes"))
+    return Page("sites", tuple(fields), frame[[f.name for f in fields]], 2)
 
 
-def _in_tens(count: int, least: int, edition: Edition) -> int | str:
-    """Return a count as it is, or for the public in tens, small ones hidden."""
-    if not edition.public:
-        return count
-    return f"<{least}" if count < least else round(count / 10) * 10
-
-
-def _times(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _times(plan: Plan, lang: str, edition: Edition) -> Page:
     least = int(plan.standards["privacy.small_count"])
     order = {band: i for i, band in enumerate(BANDS)}
     rows = [
@@ -488,69 +451,73 @@ def _times(plan: Plan, lang: str, edition: Edition) -> _Page:
             **r,
             "view": label("time_distribution", "view", r["view"], lang),
             "band": messages.text(f"band.{r['band']}", lang),
-            "pupils": _in_tens(r["pupils"], least, edition),
+            "pupils": in_tens(r["pupils"], least, edition),
         }
         for r in sorted(records(plan.time_distribution), key=lambda r: (r["year"], r["view"] != "today", order[r["band"]]))
         # the ways of a few children are theirs
         if not (edition.public and r["pupils"] < least)
     ]
-    fields = [_Field("year", _head(plan, lang, "time_distribution", "year"), "year"), _Field("view", _head(plan, lang, "time_distribution", "view"))]
+    fields = [
+        Field("year", heading(plan, lang, "time_distribution", "year"), "year"),
+        Field("view", heading(plan, lang, "time_distribution", "view")),
+    ]
     fields += [
-        _Field("band", _head(plan, lang, "time_distribution", "band")),
-        _Field("pupils", _head(plan, lang, "time_distribution", "pupils"), "int"),
+        Field("band", heading(plan, lang, "time_distribution", "band")),
+        Field("pupils", heading(plan, lang, "time_distribution", "pupils"), "int"),
     ]
     longest = () if edition.public else ("longest",)
-    fields += [_Field(c, _head(plan, lang, "time_distribution", c), "minutes") for c in ("mean", "median", "p90", *longest, "worst_tenth")]
-    fields.append(_Field("gini", _head(plan, lang, "time_distribution", "gini"), "share"))
-    return _Page("times", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
+    fields += [Field(c, heading(plan, lang, "time_distribution", c), "minutes") for c in ("mean", "median", "p90", *longest, "worst_tenth")]
+    fields.append(Field("gini", heading(plan, lang, "time_distribution", "gini"), "share"))
+    return Page("times", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
-def _sensitivity(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _sensitivity(plan: Plan, lang: str, edition: Edition) -> Page:
     least = int(plan.standards["privacy.small_count"])
     found: dict[tuple[int, str, str], dict[str, object]] = {}
     for r in records(plan.sensitivity):
-        row = found.setdefault((r["year"], r["view"], r["band"]), {"pupils": _in_tens(r["pupils"], least, edition)})
+        row = found.setdefault((r["year"], r["view"], r["band"]), {"pupils": in_tens(r["pupils"], least, edition)})
         # differences between cases would tell of the few who depend on a bus
-        row[r["case"]] = _in_tens(r["within"], least, edition)
+        row[r["case"]] = in_tens(r["within"], least, edition)
     order = {band: i for i, band in enumerate(BANDS)}
     rows = [
         {**row, "year": year, "view": label("sensitivity", "view", view, lang), "band": messages.text(f"band.{band}", lang)}
         for (year, view, band), row in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] != "today", order[item[0][2]]))
     ]
-    fields = [_Field("year", _head(plan, lang, "sensitivity", "year"), "year"), _Field("view", _head(plan, lang, "sensitivity", "view"))]
-    fields += [_Field("band", _head(plan, lang, "sensitivity", "band")), _Field("pupils", _head(plan, lang, "sensitivity", "pupils"), "int")]
+    fields = [Field("year", heading(plan, lang, "sensitivity", "year"), "year"), Field("view", heading(plan, lang, "sensitivity", "view"))]
+    fields += [Field("band", heading(plan, lang, "sensitivity", "band")), Field("pupils", heading(plan, lang, "sensitivity", "pupils"), "int")]
     gap = " " if lang == "en" else "："
-    fields += [_Field(c, _head(plan, lang, "sensitivity", "within", label("sensitivity", "case", c, lang) + gap), "int") for c in CASES]
-    return _Page("sensitivity", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
+    fields += [Field(c, heading(plan, lang, "sensitivity", "within", label("sensitivity", "case", c, lang) + gap), "int") for c in CASES]
+    return Page("sensitivity", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
 
-def _buses(plan: Plan, lang: str, edition: Edition) -> _Page:
-    names, least = _school_names(plan), int(plan.standards["privacy.small_count"])
+def _buses(plan: Plan, lang: str, edition: Edition) -> Page:
+    names, least = school_names(plan), int(plan.standards["privacy.small_count"])
     rows = [
-        {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": _in_tens(r["riders"], least, edition),
+        {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": in_tens(r["riders"], least, edition),
          "enough_riders": messages.text(f"workbook.{'yes' if r['enough_riders'] else 'no'}", lang)}
         for r in records(plan.bus_services)
     ]  # fmt: skip
-    fields = [_Field("school_id", _head(plan, lang, "bus_services", "school_id")), _Field("name", _head(plan, lang, "schools", "name"))]
-    fields += [_Field("year", _head(plan, lang, "bus_services", "year"), "year")]
-    fields += [_Field(c, _head(plan, lang, "bus_services", c), "int") for c in ("riders", "seats", "buses")]
-    fields.append(_Field("enough_riders", _head(plan, lang, "bus_services", "enough_riders")))
-    return _Page("buses", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
+    fields = [Field("school_id", heading(plan, lang, "bus_services", "school_id")), Field("name", heading(plan, lang, "schools", "name"))]
+    fields += [Field("year", heading(plan, lang, "bus_services", "year"), "year")]
+    fields += [Field(c, heading(plan, lang, "bus_services", c), "int") for c in ("riders", "seats", "buses")]
+    fields.append(Field("enough_riders", heading(plan, lang, "bus_services", "enough_riders")))
+    return Page("buses", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)
 
 
-def _standards(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _standards(plan: Plan, lang: str, edition: Edition) -> Page:
     rows = []
-    for rule in plan.standards.rules.values():
+    for rule in sorted(plan.standards.rules.values(), key=lambda r: (r.key.partition(".")[0], r.key)):
         mark = messages.text("workbook.unverified" if rule.verified == "U" else "workbook.verified", lang)
-        rows.append(vars(rule) | {"name": rule.zh if lang == "zh" else rule.en, "level": messages.text(f"level.{rule.level}", lang), "mark": mark,
+        rows.append(vars(rule) | {"section": rule.key.partition(".")[0], "mark": mark,
+                                  "name": rule.zh if lang == "zh" else rule.en, "level": messages.text(f"level.{rule.level}", lang),
                                   "hard": messages.text(f"workbook.{'yes' if rule.hard else 'no'}", lang)})  # fmt: skip
     kinds = {"name": "long", "value": "number", "doc": "long", "note": "long"}
-    names = ("key", "name", "value", "unit", "op", "level", "doc", "doc_no", "clause", "issued", "mark", "hard", "note")
-    fields = tuple(_Field(c, messages.text(f"workbook.head.{c}", lang), kinds.get(c, "text")) for c in names)
-    return _Page("standards", fields, pd.DataFrame(rows, columns=list(names)), 2)
+    names = ("key", "section", "name", "value", "unit", "op", "level", "doc", "doc_no", "clause", "issued", "mark", "hard", "note")
+    fields = tuple(Field(c, messages.text(f"workbook.head.{c}", lang), kinds.get(c, "text")) for c in names)
+    return Page("standards", fields, pd.DataFrame(rows, columns=list(names)), 2)
 
 
-def _sources(plan: Plan, lang: str, edition: Edition) -> _Page:
+def _sources(plan: Plan, lang: str, edition: Edition) -> Page:
     county = plan.county
     rows: list[tuple[str, str, str]] = [(messages.text("workbook.source.file", lang), name, sha) for name, sha in county.inputs.items()]
     if county.roads is not None and county.roads.source.get("attribution"):
@@ -563,15 +530,15 @@ def _sources(plan: Plan, lang: str, edition: Edition) -> _Page:
     versions = plan.manifest.get("versions")
     if isinstance(versions, Mapping):
         rows += [(messages.text("workbook.source.version", lang), f"{name} {version}", "") for name, version in versions.items() if version]
-    fields = (_Field("kind", messages.text("workbook.head.source", lang)), _Field("what", messages.text("workbook.head.content", lang), "long"),
-              _Field("sha256", "sha256", "long"))  # fmt: skip
-    return _Page("sources", fields, pd.DataFrame(rows, columns=["kind", "what", "sha256"]))
+    fields = (Field("kind", messages.text("workbook.head.source", lang)), Field("what", messages.text("workbook.head.content", lang), "long"),
+              Field("sha256", "sha256", "long"))  # fmt: skip
+    return Page("sources", fields, pd.DataFrame(rows, columns=["kind", "what", "sha256"]))
 
 
 # --- writing
 
 
-def _write(pages: list[_Page], path: Path, stamp: str, county: str, lang: str) -> None:
+def _write(pages: list[Page], path: Path, stamp: str, county: str, lang: str) -> None:
     import xlsxwriter
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
@@ -584,10 +551,14 @@ def _write(pages: list[_Page], path: Path, stamp: str, county: str, lang: str) -
         formats |= {"text": book.add_format(face), "long": book.add_format({**face, "text_wrap": True})}
         colours = {tier: book.add_format({"bg_color": colour}) for tier, colour in _TIER_COLOURS.items()}
         for page in pages:
-            sheet = book.add_worksheet(messages.text(f"workbook.sheet.{page.key}", lang))
-            sheet.write_string(0, 0, messages.text("workbook.title", lang, county=county, sheet=sheet.get_name(), stamp=stamp), title)
+            sheet = book.add_worksheet(sheet_title(page.key, lang))
+            name = messages.text("workbook.title", lang, county=county, sheet=sheet.get_name(), stamp=stamp)
+            if page.note:
+                sheet.write_rich_string(0, 0, title, name, formats["text"], f"　{page.note}", title)
+            else:
+                sheet.write_string(0, 0, name, title)
             sheet.freeze_panes(2, page.frozen)
-            sheet.set_row(1, 45)
+            sheet.set_row(1, _LINE * max([3, *(_lines(field) for field in page.fields)]))
             last = max(1, 1 + len(page.frame))
             sheet.autofilter(1, 0, last, len(page.fields) - 1)
             for j, field in enumerate(page.fields):
@@ -602,6 +573,11 @@ def _write(pages: list[_Page], path: Path, stamp: str, county: str, lang: str) -
             sheet.set_landscape()
             sheet.fit_to_pages(1, 0)
             sheet.repeat_rows(1)
+
+
+def _lines(field: Field) -> int:
+    """Return how many lines a heading takes in its column; a Chinese character is two wide, and one may not fit at the end of a line."""
+    return -(-sum(2 if ord(c) > _WIDE else 1 for c in field.heading) // (_WIDTHS[field.kind] - 1))
 
 
 def _write_cell(sheet, row: int, column: int, value: object, number, text) -> None:  # type: ignore[no-untyped-def]

@@ -12,7 +12,7 @@ ROOMS = [
     ["messages", "compiled"], ["tables"], ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters"], ["elevation_tiles"], ["terrain", "cost_surface_kernels"], ["cost_surface"], ["road_edges", "road_noding"], ["road_graph", "bureau_roads"], ["roads"],
     ["obstacles"], ["county", "data_gaps"], ["location"], ["transport_kernels"], ["transport"], ["kernels", "topology", "relief", "road_edits"], ["hierarchy", "barriers"], ["open_ground"], ["strands"], ["pace"], ["network"], ["joins"], ["search"], ["reach", "roadside", "explain"], ["reach_areas"], ["children", "candidates", "grades", "attendance", "relocation"], ["age_list", "seats"], ["villages"], ["siting"], ["buildings"],
     ["reasons"], ["population", "travel", "catchment", "class_size", "placement"], ["plausibility", "draws", "sensitivity", "buses", "access", "equity", "small_school", "boarding", "site_seats", "choice"], ["in_reach"], ["forecast", "needs"], ["remedy"], ["sample_ground", "sample_schools", "open_schools"], ["sample", "open_data"], ["findings"], ["plan"], ["privacy", "ground"], ["maps"],
-    ["workbook"], ["outputs"], ["cli"], ["__init__", "__main__"],
+    ["pages"], ["finding_sheets"], ["workbook"], ["outputs"], ["cli"], ["__init__", "__main__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}

@@ -140,7 +140,7 @@ def test_every_county_parameter_is_read_and_every_use_is_a_key(request):
     code = "\n".join(p.read_text(encoding="utf-8") for room in ("layout", "examples") for p in sorted((request.config.rootpath / room).glob("*.py")))
     literal = set(
         re.findall(
-            r"[\"']((?:class_size|layout|travel|walk|bus|entry|survival|fertility|floor|cost|site|law|size|boarding|decision|privacy|assume|check|uncertainty|relocation|household|forecast|enrolment|drive|road|fund|staff|lessons)\.[a-z0-9_.]*)[\"']",
+            r"[\"']((?:class_size|layout|travel|walk|bus|entry|survival|fertility|floor|cost|site|law|size|boarding|decision|privacy|assume|check|uncertainty|relocation|household|forecast|enrolment|drive|road|fund|staff|lessons|choice)\.[a-z0-9_.]*)[\"']",
             code,
         )
     )

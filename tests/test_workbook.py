@@ -16,11 +16,13 @@ from openpyxl import load_workbook
 from scipy.optimize import linprog
 
 from conftest import CRS, VILLAGES, at, make_paper
+from layout.choice import fit_error
+from layout.findings import TABLES, Findings
 from layout.plan import Outcome, Plan, make_plan
-from layout.privacy import hidden_counts, hide, published_counts, round_people
+from layout.privacy import PUBLIC_FINDINGS, hidden_counts, hide, parts_in_tens, published_counts, round_people
 from layout.sample import make_sample_county
 from layout.standards import read_standards
-from layout.tables import band_of, check, empty
+from layout.tables import band_of, check, empty, schemas
 from layout.workbook import summary_sentence, write_workbook
 
 SHEETS = [
@@ -265,9 +267,12 @@ def test_guide_standards_and_sources(written):
     assert guide["假定"] == ["“学校”表“教室数”列有 2 行按假定填写：每校6间（依据 assume.rooms.min）"]
     assert any("按平地计算" in s for s in guide["数据说明"])
     rules = read_standards().rules
-    assert len(guide["待核实的标准"]) == sum(r.verified == "U" for r in rules.values())
+    assert len(guide["标准库中待核实（不一定用到）"]) == sum(r.verified == "U" for r in rules.values())
+    assert [line.split("：")[0] for line in guide["工作表"]] == SHEETS[1:], "the guide says of every sheet what it answers"
+    assert guide["没有内容、未列出的表"][0].split("、")[:3] == ["学校覆盖", "服务重叠", "上学时间分档"]
     standards = sheets["依据"].set_index("标准编码")
     assert list(standards.index) == sorted(rules)
+    assert all(key.startswith(section) for key, section in standards["类别编码"].items())
     assert standards.loc["class_size.oversize.min", ["数值", "文号", "核实情况"]].tolist() == [56, "国发〔2016〕40号", "已核"]
     assert standards.loc["travel.limit.week", "核实情况"] == "待核实"
     assert ["输入文件", "county.xlsx", "ab" * 32] in sheets["数据来源"].values.tolist()
@@ -327,6 +332,267 @@ def test_unknown_audience_and_language_are_refused(tmp_path):
     with pytest.raises(ValueError, match="lang must be one of zh, en, not 'fr'"):
         write_workbook(hand_plan(), tmp_path / "x.xlsx", lang="fr")
     assert not list(tmp_path.iterdir())
+
+
+# --- what a plan finds
+
+
+def table_of(table, columns, *rows):
+    """Fill a table of the data dictionary by hand; columns that are not named are 0, false, empty or unknown."""
+    frame = pd.DataFrame(list(rows), columns=columns.split())
+    rest = {"int": 0, "bool": False, "str": "", "float": np.nan}
+    others = {n: 0.0 if c.dtype == "float" and c.filled else rest[c.dtype] for n, c in schemas()[table].columns.items() if n not in frame}
+    return check(table, frame.assign(**others))
+
+
+def hand_findings():
+    """What might be found in the paper county: figures that are easy to tell apart."""
+    shares = "view year level area_id classes oversized super oversized_share above_standard largest_class share_max met"
+    targets = "view year target level due unit value bound met in_force schools_failing clause_zh clause_en unverified"
+    remedy = "school_id year class_group rank action excess neighbour_id pupils rooms minutes_median minutes_longest remaining note clauses"
+    small = "school_id year kind first_grade last_grade pupils classes must_stay review funding_yuan next_school_id next_mode next_minutes"
+    sites = "settlement_id year stage pupils seats_near balance shortage built_for walk_minutes verdict"
+    yzjh, oversize, design = "class_size.yzjh.primary.max", "class_size.oversize.min", "class_size.design.primary"
+    return Findings(
+        coverage=table_of("coverage", "township_id year band pupils none one two more nearest second",
+            ("T1", BASE, "lower", 90, 4, 31, 55, 0, 20.0, 33.0), ("T1", BASE, "junior", 90, 30, 60, 0, 0, 20.0, np.nan),
+            ("T2", BASE, "lower", 7, 0, 7, 0, 0, 15.0, np.nan)),
+        overlap=table_of("overlap", "school_id year band in_reach only_here shared", ("S1", BASE, "lower", 90, 4, 86), ("S2", BASE, "upper", 78, 78, 0)),
+        minute_steps=table_of("minute_steps", "year band upto pupils share", (BASE, "lower", 30, 60, 0.6), (BASE, "lower", 130, 34, 0.34),
+            (BASE, "lower", 999, 6, 0.06), (BASE, "junior", 30, 90, 1.0)),
+        seat_access=table_of("seat_access", "settlement_id band pupils two_step cumulative", ("A", "lower", 30, 1.25, 270.0), ("E", "lower", 18, 0.0, 0.0)),
+        zone_differences=table_of("zone_differences", "settlement_id band zone_id zone_minutes nearest_id nearest_minutes pupils difference",
+            ("A", "lower", "S1", 20.0, "S1", 20.0, 30, "same"), ("B", "lower", "S2", 41.0, "S1", 9.5, 24, "limit")),
+        short_villages=table_of("short_villages", "view year settlement_id band status pupils minutes nearest_id nearest_minutes",
+            ("today", BASE, "E", "lower", "beyond_limit", 18, 37.0, "S2", 36.5), ("today", BASE, "A", "junior", "no_bed", 30, np.nan, "S2", 77.0)),
+        class_shares=table_of("class_shares", shares,
+            ("today", BASE, "county", "", 40, 8, 2, 0.2, 9, 67, 0.05, False), ("today", BASE, "township", "T2", 20, 8, 2, 0.4, 9, 67, 0.05, False),
+            ("today", BASE, "urban_rural", "town", 20, 8, 2, 0.4, 9, 67, 0.05, False), ("today", 2030, "county", "", 39, 5, 0, 0.128, 5, 60, 0.0, False),
+            ("today", LAST, "county", "", 38, 1, 0, 0.026, 3, 56, 0.0, False), ("planned", LAST, "county", "", 41, 0, 0, 0.0, 0, 44, 0.0, True)),
+        class_targets=table_of("class_targets", targets,
+            ("planned", LAST, "primary_max", "national", "", "pupils", 44.0, 45.0, True, True, 0, "教督〔2017〕6号", "JD 2017 6", False),
+            ("today", BASE, "oversized_share", "national", "2020-12-31", "percent", 20.0, 5.0, False, True, 1, "国发〔2016〕40号", "GF 2016 40", True),
+            ("today", BASE, "incomplete_max", "national", "", "pupils", 7.0, 30.0, True, True, 0, "GB 50099", "GB 50099", False)),
+        breaches=table_of("breaches", "school_id grade breach first_year largest_class last_year years peak_largest probability probability_any",
+            ("S2", 7, "oversized", 2027, 57, 2029, 3, 58, 0.625, 0.75), ("S2", 7, "above_standard", 2026, 52, 2035, 10, 58, 1.0, 1.0)),
+        rooms_needed=table_of("rooms_needed", "school_id year standard_key classes_needed rooms rooms_missing rooms_spare seats_spare clauses",
+            ("S1", BASE, "yzjh", 6, 6, 0, 0, 90, yzjh), ("S1", BASE, "oversize", 5, 6, 0, 1, 150, oversize), ("S1", BASE, "design", 7, 6, 1, 0, 0, design),
+            ("S1", 2030, "yzjh", 5, 6, 0, 1, 80, yzjh), ("S1", LAST, "yzjh", 3, 6, 0, 3, 200, yzjh)),
+        school_needs=table_of("school_needs", "school_id year pupils rooms_missing posts teachers teachers_missing unverified beds_missing funding_yuan funding_floor_yuan",
+            ("S1", BASE, 180, 1, 12, 9.0, 3.0, True, 0, 129_600.0, 0.0), ("S1", 2030, 170, 1, 11, 9.0, 2.0, True, 0, 122_400.0, 0.0),
+            ("S1", LAST, 80, 0, 9, np.nan, np.nan, False, 4, 72_000.0, 14_400.0)),
+        remedies=table_of("remedies", remedy,
+            ("S2", BASE, "7", 1, "even_classes", 12, "", 0, 0, np.nan, np.nan, 12, "", yzjh),
+            ("S2", BASE, "7", 2, "neighbour", 12, "S1", 5, 0, 11.5, 19.5, 7, "", f"{yzjh},{oversize},{yzjh}"),
+            ("S2", BASE, "1-2", 1, "extra_rooms", 9, "", 9, 1, np.nan, np.nan, 0, "partly", yzjh)),
+        small_schools=table_of("small_schools", small,
+            ("S1", BASE, "teaching_point", 1, 3, 60, 3, True, False, 72_000.0, "S2", "board", np.nan),
+            ("S1", LAST, "teaching_point", 1, 3, 24, 3, False, True, 72_000.0, "S2", "bus", 24.5)),
+        review_list=table_of("review_list", "school_id year pupils lower_pupils upper_beyond next_school_id next_minutes reason",
+            ("S1", LAST, 24, 21, 2, "S2", 28.5, "others_in_reach"), ("S2", LAST, 11, 10, 1, "", np.nan, "nobody_near")),
+        site_verdicts=table_of("site_verdicts", sites, ("D", LAST, "primary", 120.25, 90.0, -30.25, 31, "S2", 12.5, "short"),
+            ("D", LAST, "junior", 60.0, 90.0, 30.0, 0, "", 12.5, "enough")),
+        boarding_shares=table_of("boarding_shares", "school_id band pupils boarders share source choice_share girls_share",
+            ("S2", "junior", 138.0, 69.0, 0.5, "observed", 0.25, 0.48), ("S2", "upper", 78.0, np.nan, 0.1, "prior", 0.1, 0.48)),
+        boarding_demand=table_of("boarding_demand", "school_id year band pupils no_day_way by_choice girls beds_needed beds beds_missing",
+            ("S2", BASE, "junior", 138, 40, 24, 31, 64, 20, 44), ("", BASE, "junior", 5, 5, 0, 2, 0, 0, 0)),
+        young_boarders=table_of("young_boarders", "school_id grade name boarders clause", ("S2", 3, "S2九年制学校", 12, "layout.g1_3.boarding")),
+        base_year_fit=table_of("base_year_fit", "school_id band rostered modelled without_seat nearest difference",
+            ("S1", "lower", 90.0, 93.5, 90.0, 80.0, 3.5), ("S2", "lower", 78.0, 70.0, 78.0, 90.0, -8.0), ("S2", "junior", 168.0, 168.0, 160.0, 138.0, 0.0)),
+    )  # fmt: skip
+
+
+def found_plan():
+    return dataclasses.replace(hand_plan(), findings=hand_findings())
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    paths = {}
+    for lang in ("zh", "en"):
+        paths[lang] = tmp_path_factory.mktemp("found") / "plan.xlsx"
+        write_workbook(found_plan(), paths[lang], lang=lang)
+    return paths
+
+
+def body(sheet, columns=None):
+    """Return the values of a sheet, empty cells as None."""
+    part = sheet if columns is None else sheet[columns]
+    return part.astype(object).where(part.notna(), None).to_numpy().tolist()
+
+
+# where each table is shown, and the columns that no sheet shows as they are
+HOME = {t: schemas()[t].zh for t in TABLES} | {"short_villages": "超时村寨", "review_list": "小规模学校", "boarding_shares": "寄宿需求"}
+TURNED = {"class_shares", "rooms_needed", "minute_steps"}
+
+
+def test_every_table_has_its_sheet(found):
+    book = load_workbook(found["zh"])
+    assert set(HOME.values()) <= set(book.sheetnames) and len(book.sheetnames) == len(SHEETS) + 16
+    for sheet in book:
+        assert sheet.freeze_panes[-1] == "3" and sheet.auto_filter.ref.startswith("A2:")
+    guide = sheets_of(found["zh"])["说明"].groupby("项目")["内容"].apply(list)
+    assert [line.split("：")[0] for line in guide["工作表"]] == book.sheetnames[1:]
+    assert "没有内容、未列出的表" not in guide and "仅见于内部版的表" not in guide
+    english = sheets_of(found["en"])
+    assert len(english) == len(book.sheetnames) and {"class shares", "minute steps", "site verdicts"} <= set(english)
+    assert not any(re.search("[\u4e00-\u9fff]", str(c)) for sheet in english.values() for c in sheet.columns)
+
+
+@pytest.mark.parametrize("table", [t for t in TABLES if t not in TURNED])
+def test_every_number_of_a_table_stands_on_its_sheet(found, table):
+    frame, plan = getattr(hand_findings(), table), found_plan()
+    if table == "school_needs":
+        frame = frame[frame["year"].isin(plan.years)]
+    shown = sheets_of(found["zh"])[HOME[table]]
+    joined = {"short_villages", "review_list", "boarding_shares"}
+    numbers = [n for n, c in schemas()[table].columns.items() if c.dtype in ("int", "float") and not (table in joined and n in ("year", "pupils"))]
+    assert table in joined or len(shown) == len(frame) + {"small_schools": 1, "boarding_demand": 1}.get(table, 0)
+    for name in numbers if table != "short_villages" else ["nearest_minutes"]:
+        words = schemas()[table].columns[name].zh
+        (column,) = (c for c in shown.columns if c.removeprefix("论证·").split("（")[0] == words.split("（")[0] and (table != "review_list" or "论证" in c)
+                     and ("不计" in c) == ("不计" in words))  # fmt: skip
+        # a school that only the review list has stands on a row of its own
+        extra = LAST if (table, name) == ("small_schools", "year") else 0
+        assert pd.to_numeric(shown[column]).sum() == pytest.approx(frame[name].sum() + extra), (name, column)
+
+
+def test_class_shares_before_and_after_by_hand(found):
+    sheet = sheets_of(found["zh"])["大班额比例"]
+    assert sheet.columns.tolist()[2:5] == ["2025年现状·班数（个）", "2025年现状·大班额班数（个）", "2025年现状·大班额比例"]
+    nothing = [None] * 8
+    assert body(sheet) == [
+        ["全县", "全县", 40, 8, 0.2, 2, 9, 67, 0.05, "否", 38, 1, 0.026, 0, 3, 56, 0, "否", 41, 0, 0, 0, 0, 44, 0, "是"],
+        ["乡镇", "乙镇", 20, 8, 0.4, 2, 9, 67, 0.05, "否", *nothing, *nothing],
+        ["城乡", "镇区", 20, 8, 0.4, 2, 9, 67, 0.05, "否", *nothing, *nothing],
+    ]
+    cell = load_workbook(found["zh"])["大班额比例"]["E3"]
+    assert cell.number_format == "0.0%"
+
+
+def test_class_targets_and_breaches_by_hand(found):
+    sheets = sheets_of(found["zh"])
+    columns = ["方案", "学年", "目标", "层级", "期限", "单位", "数值", "上限", "达到", "依据", "待核实"]
+    assert body(sheets["班额目标"], columns) == [
+        ["现状", BASE, "教学点班班不超标", "国家", None, "人", 7, 30, "是", "GB 50099", None],
+        ["现状", BASE, "基本消除大班额", "国家", "2020-12-31", "%", 20, 5, "否", "国发〔2016〕40号", "待核实"],
+        ["规划", LAST, "小学班班不超标", "国家", None, "人", 44, 45, "是", "教督〔2017〕6号", None],
+    ]
+    assert body(sheets["超标预警"]) == [
+        ["S2", "S2九年制学校", "乙镇", 7, "超过班额标准", 2026, 52, 2035, 10, 58, 1, 1],
+        ["S2", "S2九年制学校", "乙镇", 7, "大班额", 2027, 57, 2029, 3, 58, 0.625, 0.75],
+    ]
+    english = sheets_of(found["en"])["breaches"]
+    assert english["breach"].tolist() == ["above standard", "oversized"] and english["township name"].tolist() == ["乙镇", "乙镇"]
+    assert sheets_of(found["en"])["class targets"]["clause"].tolist() == ["GB 50099", "GF 2016 40", "JD 2017 6"]
+
+
+def test_remedies_needs_and_rooms_by_hand(found):
+    sheets, rules = sheets_of(found["zh"]), read_standards().rules
+    yzjh, oversize, design = (rules[f"class_size.{k}"].cite() for k in ("yzjh.primary.max", "oversize.min", "design.primary"))
+    columns = ["班组", "序号", "办法", "接收学校", "解决人数", "教室间数", "最长分钟", "仍超出人数", "说明", "依据"]
+    assert body(sheets["超标对策"], columns) == [
+        ["1-2", 1, "本校增建教室", None, 9, 1, None, 0, "所需教室未能全部增建", yzjh],
+        [7, 1, "均衡编班", None, 0, 0, None, 12, None, yzjh],
+        [7, 2, "分流到邻近学校", "S1小学", 5, 0, 19.5, 7, None, f"{yzjh}；{oversize}"],
+    ]
+    # the base year and the plan year, not those between
+    assert body(sheets["办学条件需求"], ["学年", "缺教室（间）", "应配教职工（个）", "缺教职工（人）", "待核实", "缺床位（张）", "公用经费（元）"]) == [
+        [BASE, 1, 12, 3, "待核实", 0, 129_600], [LAST, 0, 9, None, None, 4, 72_000]
+    ]  # fmt: skip
+    rooms, gap = sheets["各标准所需教室"], [None] * 4
+    assert [c for c in rooms.columns if c.endswith("应设班数（个）")] == [
+        f"{s}·应设班数（个）" for s in ("现行标准（小学45、初中50）", "设计规范", "农村远期（40、45）", "消除大班额（55）")
+    ]
+    assert body(rooms) == [
+        ["S1", "S1小学", "甲乡", BASE, 6, 6, 0, 0, 90, 7, 1, 0, 0, *gap, 5, 0, 1, 150, f"{yzjh}；{design}；{oversize}"],
+        ["S1", "S1小学", "甲乡", LAST, 6, 3, 0, 3, 200, *gap, *gap, *gap, yzjh],
+    ]
+
+
+def test_small_schools_are_for_study_and_never_for_closing(found):
+    sheet = sheets_of(found["zh"])["小规模学校"]
+    columns = ["学校标识码", "学年", "应留", "可共同论证", "转入学校", "转入后方式", "论证·次近学校", "论证·次近学校分钟", "论证·情形"]
+    assert body(sheet, columns) == [
+        ["S1", BASE, "应留", None, "S2九年制学校", "寄宿", None, None, None],
+        ["S1", LAST, None, "拟论证", "S2九年制学校", "校车", "S2九年制学校", 28.5, "时限内另有保留的学校"],
+        # on the review list alone
+        ["S2", LAST, None, "拟论证", None, None, None, None, "没有以它为最近的学生"],
+    ]
+    # told apart from the law, whose documents may speak of it
+    words = [str(v) for name, s in sheets_of(found["zh"]).items() if name not in ("依据", "说明") for row in s.to_numpy() for v in row]
+    assert not [w for w in words if "撤并" in w or "撤销" in w]
+
+
+def test_sites_boarding_and_villages_by_hand(found):
+    sheets = sheets_of(found["zh"])
+    assert body(sheets["安置点学位"], ["村寨名称", "学段", "学生数（人）", "学位余缺（个）", "缺学位（个）", "配套学校", "结论"]) == [
+        ["D村", "初中", 60, 30, 0, None, "够"], ["D村", "小学", 120.25, -30.25, 31, "S2九年制学校", "缺学位"]
+    ]  # fmt: skip
+    columns = ["学校名称", "学年", "学段", "无走读条件（人）", "自愿寄宿（人）", "缺床位（张）", "寄宿比例", "来源"]
+    assert body(sheets["寄宿需求"], columns) == [
+        ["（没有学校在周末时限内）", BASE, "7—9年级", 5, 0, 0, None, None],
+        ["S2九年制学校", BASE, "7—9年级", 40, 24, 44, 0.5, "寄宿情况表"],
+        ["S2九年制学校", None, "4—6年级", None, None, None, 0.1, "贵州农村2015年比例"],
+    ]
+    assert body(sheets["低年级寄宿"]) == [["S2", "S2九年制学校", "乙镇", 3, 12, read_standards().rules["layout.g1_3.boarding"].cite()]]
+    villages = sheets["超时村寨"][lambda t: (t["方案"] == "现状") & (t["学年"] == BASE)]
+    assert body(villages, ["村寨名称", "状态", "按日可达的最近学校", "最近学校分钟"]) == [
+        ["A村", "无床位", "S2九年制学校", 77], ["E村", "超过时限", "S2九年制学校", 36.5]
+    ]  # fmt: skip
+
+
+def test_reach_by_hand(found):
+    sheets = sheets_of(found["zh"])
+    assert body(sheets["学校覆盖"]) == [
+        ["甲乡", BASE, "1—3年级", 90, 4, 31, 55, 0, 20, 33], ["甲乡", BASE, "7—9年级", 90, 30, 60, 0, 0, 20, None],
+        ["乙镇", BASE, "1—3年级", 7, 0, 7, 0, 0, 15, None],
+    ]  # fmt: skip
+    steps = sheets["上学时间分档"]
+    assert steps.columns.tolist()[2:6] == ["30分钟内·学生数（人）", "超过30分钟·学生数（人）", "按日不可达·学生数（人）", "30分钟内·占比"]
+    assert body(steps) == [[BASE, "1—3年级", 60, 34, 6, 0.6, 0.34, 0.06], [BASE, "7—9年级", 90, 0, 0, 1, 0, 0]]
+    # where zone and nearest school differ comes first
+    assert body(sheets["划片比较"], ["村寨名称", "划片学校", "划片学校分钟", "最近学校", "差异"]) == [
+        ["B村", "S2九年制学校", 41, "S1小学", "划片超时限而另校在时限内"], ["A村", "S1小学", 20, "S1小学", "一致"]
+    ]  # fmt: skip
+    assert body(sheets["学位可达性"], ["村寨名称", "两步移动搜寻", "累计机会（个）"]) == [["A村", 1.25, 270], ["E村", 0, 0]]
+
+
+def test_long_headings_have_room(found):
+    book = load_workbook(found["zh"])
+    # 现行标准（小学45、初中50）·应设班数（个） is 41 wide in a column of 11: five lines of ten
+    assert book["各标准所需教室"].row_dimensions[2].height == 75 and book["乡镇"].row_dimensions[2].height == 45
+
+
+def test_the_base_year_has_its_errors_on_top_and_the_largest_difference_first(found):
+    fit = hand_findings().base_year_fit
+    # 11.5, 8 and 52 of 336 pupils
+    assert [round(fit_error(fit, m), 3) for m in ("modelled", "without_seat", "nearest")] == [0.034, 0.024, 0.155]
+    title = load_workbook(found["zh"])["基年核对"]["A1"].value
+    assert title.startswith("纸上县　基年核对（内部工作用）") and "择校模型 3.4%，不计县城就读 2.4%，划片或就近 15.5%" in title
+    assert body(sheets_of(found["zh"])["基年核对"], ["学校标识码", "学段", "在校人数", "差额（人）"]) == [
+        ["S2", "1—3年级", 78, -8], ["S1", "1—3年级", 90, 3.5], ["S2", "7—9年级", 168, 0]
+    ]  # fmt: skip
+
+
+def test_two_runs_with_findings_give_the_same_bytes(tmp_path, found):
+    write_workbook(found_plan(), tmp_path / "again.xlsx")
+    assert (tmp_path / "again.xlsx").read_bytes() == found["zh"].read_bytes()
+
+
+@pytest.mark.slow
+def test_a_sample_county_is_read_back(tmp_path):
+    plan = make_plan(make_sample_county(seed=0, settlements=60))
+    write_workbook(plan, tmp_path / "plan.xlsx")
+    sheets, findings = sheets_of(tmp_path / "plan.xlsx"), plan.findings
+    assert sheets["上学时间分档"].filter(like="学生数").to_numpy().sum() == findings.minute_steps["pupils"].sum() > 0
+    assert sheets["学校覆盖"]["学生数（人）"].sum() == findings.coverage["pupils"].sum() > 0
+    needs = findings.school_needs[findings.school_needs["year"].isin(plan.years)]
+    assert sheets["办学条件需求"]["公用经费（元）"].sum() == pytest.approx(needs["funding_yuan"].sum()) and len(sheets["办学条件需求"]) == len(needs)
+    short = findings.short_villages
+    assert sheets["超时村寨"]["最近学校分钟"].sum() == pytest.approx(short["nearest_minutes"].sum()) and len(sheets["超时村寨"]) == len(short)
+    for table in ("breaches", "remedies", "overlap", "seat_access", "base_year_fit", "site_verdicts", "small_schools"):
+        assert len(sheets[schemas()[table].zh]) == len(getattr(findings, table)) > 0, table
 
 
 # --- the public edition
@@ -514,3 +780,73 @@ def test_a_public_edition_without_anything_to_hide_is_public_all_the_same(tmp_pa
     sheets = sheets_of(tmp_path / "plan.xlsx")
     assert sheets["敏感性"].iloc[0, 3:5].tolist() == [120, 120] and "最长分钟" not in sheets["上学时间"]
     assert sheets["学生预测"]["乡镇名称"].unique().tolist() == ["全县"]
+
+
+# --- the findings of the public edition
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    path = tmp_path_factory.mktemp("public") / "plan.xlsx"
+    write_workbook(found_plan(), path, audience="public")
+    return sheets_of(path)
+
+
+def test_the_public_edition_has_four_of_the_findings_and_names_the_others(public):
+    shown = [schemas()[t].zh for t in TABLES if schemas()[t].zh in public]
+    assert shown == [schemas()[t].zh for t in TABLES if t in PUBLIC_FINDINGS] == ["学校覆盖", "上学时间分档", "大班额比例", "班额目标"]
+    guide = public["说明"].groupby("项目")["内容"].apply(list)
+    assert guide["仅见于内部版的表"] == [
+        "服务重叠、学位可达性、划片比较、超标预警、各标准所需教室、办学条件需求、超标对策、小规模学校、安置点学位、寄宿需求、低年级寄宿、基年核对"
+    ]
+    assert not any(line.split("：")[0] in guide["仅见于内部版的表"][0].split("、") for line in guide["工作表"])
+
+
+def test_the_public_edition_has_no_small_number_of_children_with_findings(public):
+    seen = 0
+    for title, sheet in public.items():
+        columns = [c for c in sheet.columns if "（人）" in c or c in columns_of_people(sheet)] if title not in ("说明", "依据", "数据来源") else []
+        for value in (v for c in columns for v in sheet[c].dropna()):
+            assert isinstance(value, str) or value == 0 or value >= 10, (title, value)
+            seen += 1
+    assert seen > 100
+
+
+def test_public_findings_by_hand(public):
+    # the 4 without a school hides the 31 beside it; seven children are told of no way; the zeros stay
+    assert body(public["学校覆盖"]) == [
+        ["甲乡", BASE, "1—3年级", 90, "*", "*", 60, 0, 20, 33], ["甲乡", BASE, "7—9年级", 90, 30, 60, 0, 0, 20, None],
+        ["乙镇", BASE, "1—3年级", "<10", 0, "*", 0, 0, None, None],
+    ]  # fmt: skip
+    assert body(public["上学时间分档"]) == [[BASE, "1—3年级", 60, "*", "*"], [BASE, "7—9年级", 90, 0, 0]]
+    assert public["大班额比例"]["层级"].tolist() == ["全县"]
+    assert public["班额目标"]["数值"].tolist() == ["<10", 20, 44], "the largest class of seven is told by nobody"
+
+
+def told(parts, shown):
+    """Return the most that a hidden part may be for a reader who knows the whole and that the others are rounded to tens."""
+    bounds = [(v - 5, v + 5) if v else (0, 0) for v in shown if v != "*"]
+    hidden = sum(v == "*" for v in shown)
+    # the others that are hidden are at least one child each
+    return sum(parts) - sum(low for low, _ in bounds) - (hidden - 1) if hidden else None
+
+
+@given(st.lists(st.integers(0, 60), min_size=2, max_size=8))
+def test_parts_in_tens_keep_their_small_counts(parts):
+    shown = parts_in_tens(parts, 10)
+    assert all(v == "*" or v >= 10 or (v == 0 and n == 0) for v, n in zip(shown, parts, strict=True))
+    assert all(v == "*" or abs(v - n) <= 5 for v, n in zip(shown, parts, strict=True))
+    assert any(v == "*" for v in shown) is any(0 < n < 10 for n in parts)
+    if "*" in shown and sum(parts) >= 10:
+        # a hidden part may be any number from 1 to at least 9, or as many as there are children
+        hidden = [n for n, v in zip(parts, shown, strict=True) if v == "*"]
+        assert len(hidden) >= 2 and sum(hidden) >= min(10, sum(parts))
+        assert told(parts, shown) >= min(9, sum(hidden) - len(hidden) + 1)
+
+
+def test_without_the_second_part_it_could_be_worked_out():
+    # of 57 children 55 to 65 have two schools: at most two have one
+    assert told([2, 55], ["*", 60]) == 2
+    assert parts_in_tens([2, 55], 10) == ["*", "*"]
+    # every small part goes, though four of them are ten children
+    assert parts_in_tens([1, 3, 3, 3, 3, 90], 10) == ["*"] * 5 + [90]
