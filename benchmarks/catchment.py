@@ -37,7 +37,11 @@ def draw_county(settlements, schools, years, seed=0):
     for k, year in enumerate(years):
         drift = 1 + 0.01 * k * rng.normal(0, 1, settlements)
         for grade in range(1, 10):
-            frames.append(pd.DataFrame({"settlement_id": ids, "year": year, "grade": grade, "pupils": np.maximum(size * drift * rng.gamma(9, 1 / 9, settlements), 0)}))
+            frames.append(
+                pd.DataFrame(
+                    {"settlement_id": ids, "year": year, "grade": grade, "pupils": np.maximum(size * drift * rng.gamma(9, 1 / 9, settlements), 0)}
+                )
+            )
     pupils = pd.concat(frames, ignore_index=True)
     # half of the schools are primary, a fifth teaching points, the rest junior or nine-year
     kinds = rng.choice(["primary", "teaching_point", "junior", "nine_year"], schools, p=[0.5, 0.2, 0.2, 0.1])
@@ -58,7 +62,11 @@ def draw_county(settlements, schools, years, seed=0):
             if mode == "week" and band == "lower":
                 continue
             i, j = np.nonzero((minutes <= most) & offered)
-            parts.append(pd.DataFrame({"from_id": ids[i], "to_id": names[j], "mode": mode, "band": band, "minutes": minutes[i, j], "minutes_back": minutes[i, j]}))
+            parts.append(
+                pd.DataFrame(
+                    {"from_id": ids[i], "to_id": names[j], "mode": mode, "band": band, "minutes": minutes[i, j], "minutes_back": minutes[i, j]}
+                )
+            )
     times = pd.concat(parts, ignore_index=True)
     # rooms after the children who live next to a school, some too few, some too many
     rooms = np.zeros(schools, int)
@@ -85,7 +93,11 @@ def peer_seconds(pupils, times, schools, school_years):
     from scipy.optimize import linprog
 
     standards = read_standards()
-    near = times[(times["band"] == "lower") & (times["mode"] != "week")].sort_values(["from_id", "to_id", "minutes"]).drop_duplicates(["from_id", "to_id"])
+    near = (
+        times[(times["band"] == "lower") & (times["mode"] != "week")]
+        .sort_values(["from_id", "to_id", "minutes"])
+        .drop_duplicates(["from_id", "to_id"])
+    )
     children = pupils[pupils["grade"] == 1].set_index("settlement_id")["pupils"].round()
     teaches = schools[schools["first_grade"] == 1].set_index("school_id")
     near = near[near["to_id"].isin(teaches.index)]

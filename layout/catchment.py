@@ -323,9 +323,7 @@ def _as_numbers(ways: pd.DataFrame) -> _Ways:
     return _Ways(pd.Index(settlements[1].astype("str")), pd.Index(schools[1].astype("str")), *(v[order] for v in numbers))
 
 
-def _flows(
-    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules
-) -> _Flows:
+def _flows(children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules) -> _Flows:
     """Lay out the columns: one per child group, school and way that may be used, and one per group for no place."""
     numbers = {s.school_id: k for k, s in enumerate(schools)}
     place = np.array([numbers.get(str(i), -1) for i in ways.schools], int)
@@ -442,9 +440,7 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
     np.add.at(fixed, (flows.school[seated], flows.grade[seated]), values[seated])
     least = {level.name: level.bound for level in levels}
     bound = [0.0 if name == "above_standard" else least.get(name, 0.0) for name in VILLAGE_LEVELS]
-    answer = send_villages(
-        villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed
-    )
+    answer = send_villages(villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed)
     out = np.where((children["attends"] == "home").to_numpy()[flows.demand], 0.0, values)
     for key, school, boarders in zip(keys, answer.school, answer.boarders, strict=True):
         left = boarders

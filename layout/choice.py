@@ -222,8 +222,15 @@ def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
             # who studies in the seat chooses among its schools alone, and lives near all of them
             allowed = [s in set(seat_schools) and k not in INCOMPLETE for s, k in zip(names, mine["kind"], strict=True)]
             closeness[place[""]] = np.array(allowed, float)
-        out[grade] = {"schools": names, "children": children, "origins": origins, "near": closeness,
-                      "minutes": minutes, "mode": mode, "seat": at_seat}
+        out[grade] = {
+            "schools": names,
+            "children": children,
+            "origins": origins,
+            "near": closeness,
+            "minutes": minutes,
+            "mode": mode,
+            "seat": at_seat,
+        }
     return out
 
 

@@ -162,9 +162,7 @@ def solve(
     return at_once if at_once is not None else _level_by_level(program, costs, limits, start)
 
 
-def _linear(
-    program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, guess: np.ndarray | None = None
-) -> tuple[Solution, Program]:
+def _linear(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, guess: np.ndarray | None = None) -> tuple[Solution, Program]:
     """Solve the levels of a linear program; the program returned is cut to the face of all levels but the last."""
     model, current, levels, prices = _highs(program, limits), program, [], []
     if guess is not None:

@@ -546,9 +546,7 @@ def _standing(
     school_years = apply_proposals(county.schools, proposals, years=years)
     there = schools[schools["school_id"].isin(school_years["school_id"]) & schools["township_id"].isin(_seats_of(county))]
     serving = times[times["to_id"].isin(school_years["school_id"])].reset_index(drop=True)
-    assignment = assign(
-        pupils, serving, schools, standards, school_years=school_years, zones=county.zones, seat_schools=sorted(there["school_id"])
-    )
+    assignment = assign(pupils, serving, schools, standards, school_years=school_years, zones=county.zones, seat_schools=sorted(there["school_id"]))
     return _Standing(schools, school_years, serving, assignment)
 
 

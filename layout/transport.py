@@ -87,7 +87,12 @@ class _Ordered:
 
 
 def send(
-    problem: Transport, objectives: Mapping[str, np.ndarray], *, whole: bool = True, weights: Sequence[float] | None = None, in_order: bool = False,
+    problem: Transport,
+    objectives: Mapping[str, np.ndarray],
+    *,
+    whole: bool = True,
+    weights: Sequence[float] | None = None,
+    in_order: bool = False,
     seed: int = 0,
 ) -> Solution:
     """Send every amount so that several objectives are least, each among the optima of those before it.

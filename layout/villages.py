@@ -592,9 +592,7 @@ def _program(
     if model.seats_bind:
         for k in sorted({k for k, _ in loads}):
             _seat_rows(model, k, held.get(k, set()), loads, rows, column)
-    matrix = sparse_rows(
-        len(rows), len(lower), *((np.full(len(c), i), np.array(c, int), np.array(v, float)) for i, (c, v, _, _) in enumerate(rows))
-    )
+    matrix = sparse_rows(len(rows), len(lower), *((np.full(len(c), i), np.array(c, int), np.array(v, float)) for i, (c, v, _, _) in enumerate(rows)))
     program = Program(
         np.array(lower, float), np.array(upper, float), np.ones(len(lower), bool), matrix, np.array([r[2] for r in rows], float),
         np.array([r[3] for r in rows], float),

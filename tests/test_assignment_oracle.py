@@ -86,7 +86,9 @@ def divisible(children, times, schools):
         values = []
         for level in range(2, 7):
             costs = np.array([c[level] for c in columns] + [0] * len(alone), float)
-            answer = milp(costs, constraints=LinearConstraint(np.array(rows), low, high), bounds=(0, np.inf), integrality=np.ones(n), options={"mip_rel_gap": 0})
+            answer = milp(
+                costs, constraints=LinearConstraint(np.array(rows), low, high), bounds=(0, np.inf), integrality=np.ones(n), options={"mip_rel_gap": 0}
+            )
             assert answer.success
             values.append(answer.fun)
             if best is not None and values > [b + 1e-6 for b in best[: len(values)]]:

@@ -289,6 +289,8 @@ def test_rules_of_a_day_keep_order_and_county_figures(tmp_path):
 def test_a_day_that_is_none_is_said(day):
     with pytest.raises(ValueError, match=r"isoformat|month must be"):
         read_standards().on(day)
+
+
 # the dated schedule of class sizes
 
 
