@@ -68,12 +68,14 @@ def draw_county(settlements, schools, years, seed=0):
                 )
             )
     times = pd.concat(parts, ignore_index=True)
-    # rooms after the children who live next to a school, some too few, some too many
+    # rooms after the children who live next to a school: too few in many towns, to spare in the villages
+    in_town = (np.hypot(where[:, None, 0] - towns[:, 0], where[:, None, 1] - towns[:, 1]).min(axis=1)) < 2
     rooms = np.zeros(schools, int)
     for grade in range(1, 10):
         teach = np.flatnonzero((first <= grade) & (last >= grade))
         load = np.bincount(teach[np.argmin(km[:, teach], axis=1)], size, minlength=schools)
-        rooms += np.where((first <= grade) & (last >= grade), np.maximum(np.round(load * rng.uniform(0.7, 1.6, schools) / 45), 1).astype(int), 0)
+        factor = np.where(in_town, rng.uniform(0.8, 1.3, schools), rng.uniform(1.0, 2.0, schools))
+        rooms += np.where((first <= grade) & (last >= grade), np.maximum(np.round(load * factor / 45), 1).astype(int), 0)
     table = pd.DataFrame({
         "school_id": names, "kind": kinds, "status": "open", "first_grade": first, "last_grade": last, "rooms": rooms, "beds": beds,
     })  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -128,6 +128,15 @@ def assign(
     school_years
         None for the view of today: schools that are open, nobody in reach refused, only beds bind. Else the planned view:
         grades, rooms and beds of each year, and seats bind.
+    zones
+        Table ``zones``: today's 划片. In the view of today a child goes to the school of its zone where that teaches its grade and a
+        day way leads there. In the planned view children who go elsewhere are counted last (``change``).
+    adjacency
+        Table ``adjacency`` (each pair once is enough): whole villages whose areas are in one piece, school by school and band by band;
+        places without children of the band join pieces.
+    whole_villages
+        Send each settlement's grade band to one school (划片) that teaches all its grades. Children for whom the classes there have no seat
+        sit in them all the same and are counted (``above_standard``); a child without a bed keeps its seat.
     seat_schools
         Ids of the schools of the county seat; teaching points and small primary schools among them take no children from
         elsewhere.
@@ -214,7 +223,7 @@ def nearest_school(times: pd.DataFrame, schools: pd.DataFrame, standards: Standa
     there = schools[(schools["status"] == "open") & (schools["kind"] != "special")]
     teaches = {band: set(there.loc[(there["first_grade"] <= g[0]) & (there["last_grade"] >= g[-1]), "school_id"]) for band, g in BANDS.items()}
     ways = ways_of(times, standards)
-    kept = [s in teaches[b] and m != "board" for s, b, m in zip(ways["school_id"], ways["band"], ways["mode"], strict=True)]
+    kept = np.array([s in teaches[b] and m != "board" for s, b, m in zip(ways["school_id"], ways["band"], ways["mode"], strict=True)], bool)
     best = ways[kept].sort_values(["settlement_id", "band", "beyond", "minutes", "school_id"], kind="stable")
     best = best.drop_duplicates(["settlement_id", "band"])
     return best[["settlement_id", "band", "school_id", "mode", "minutes"]].reset_index(drop=True)
@@ -354,11 +363,17 @@ def _flows(children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], sta
         columns.append((demand[usable], school[rows][usable], rows[usable]))
     demand, to, rows = (np.concatenate([c[i] for c in columns]) if columns else np.zeros(0, int) for i in range(3))
     mode, minutes, beyond, excess = (v[rows] for v in (ways.mode, ways.minutes, ways.beyond, ways.excess))
-    # zones of today go before every other school, where a way leads to theirs
     zoned = _zone_of(children, rules.zones, numbers)
     if not rules.seats_bind:
-        own = to == zoned[demand]
-        kept = own | ~np.isin(demand, demand[own])
+        # today's zone goes before every other school, but only where a day way leads there: nobody in reach is refused
+        by_zone = np.zeros(len(children), bool)
+        by_zone[demand[(to == zoned[demand]) & (mode != board)]] = True
+        if rules.whole_villages:
+            # a village keeps its zone as a whole: only where that school teaches all its grades
+            keys = [(str(i), band_of(int(g))) for i, g in zip(children["settlement_id"], children["grade"], strict=True)]
+            broken = {key for key, kept, home in zip(keys, by_zone, at_home, strict=True) if home and not kept}
+            by_zone &= np.array([key not in broken for key in keys], bool)
+        kept = ~by_zone[demand] | (to == zoned[demand])
         demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
         kept = np.arange(len(demand)) if rules.whole_villages else _undominated(demand, mode == board, minutes, beyond, excess, to)
         demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
@@ -438,7 +453,11 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
     fixed = np.zeros((len(flows.schools), len(GRADES) + 1))
     seated = np.flatnonzero((flows.mode == MODES.index("seat")) & (values > 0))
     np.add.at(fixed, (flows.school[seated], flows.grade[seated]), values[seated])
-    least = {level.name: level.bound for level in levels}
+    # children of the county seat are placed as before: what they cost is no part of what villages can reach
+    home = (children["attends"] == "home").to_numpy()[flows.demand]
+    costs = _levels(flows)
+    seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in costs.items()}
+    least = {level.name: level.bound - seat_part[level.name] for level in levels}
     bound = [0.0 if name == "above_standard" else least.get(name, 0.0) for name in VILLAGE_LEVELS]
     answer = send_villages(villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed)
     out = np.where((children["attends"] == "home").to_numpy()[flows.demand], 0.0, values)
@@ -453,7 +472,10 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
             left -= beds
             out[board] = beds
             out[day if len(day) else here[flows.school[here] < 0]] = int(counts[d]) - beds
-    return out, as_levels(answer, bound)
+    more = [seat_part.get(name, 0.0) for name in VILLAGE_LEVELS]
+    return out, tuple(
+        replace(level, objective=level.objective + n, bound=level.bound + n) for level, n in zip(as_levels(answer, bound), more, strict=True)
+    )
 
 
 def _undominated(
@@ -515,7 +537,7 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
 
 def _stated(found: Solution, relaxed: Solution) -> tuple[Level, ...]:
     pairs = zip(found.levels, relaxed.levels, strict=True)
-    return tuple(Level(a.name, a.objective, b.bound, max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
+    return tuple(Level(a.name, a.objective, min(b.bound, a.objective), max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
 
 
 def _order(solution: Solution) -> list[float]:

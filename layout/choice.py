@@ -9,7 +9,7 @@ import pandas as pd
 
 from layout.children import INCOMPLETE, ways_of
 from layout.standards import Standards
-from layout.tables import BANDS, band_of, check, empty
+from layout.tables import band_of, check, empty
 
 # rounds of balancing, and the relative change below which they end
 _ROUNDS, _DONE = 200, 1e-6
@@ -42,8 +42,8 @@ def enrolled_pupils(
     -------
     pandas.DataFrame
         Table ``assignment``, all served: what :func:`layout.class_sizes` takes. Totals of a year and grade are those of the children who
-        reach a school, rounded; those of a school, year and grade are exact to a child, those of a settlement nearly so. Children
-        who reach no school have no row. Without rosters there are no rows.
+        reach a school, rounded; those of a school, year and grade are exact to a child, those of a settlement to a child but
+        where no rounding keeps both. Children who reach no school have no row. Without rosters there are no rows.
 
     References
     ----------
@@ -63,24 +63,20 @@ def enrolled_pupils(
     base = int(pupils["year"].min())
     ways = _choices(pupils, times, schools, standards, seat_schools)
     on_roll = rosters.groupby([rosters["school_id"].astype("str"), "grade"])["pupils"].sum().astype(float)
-    frames = []
-    for grade in sorted(set(ways)):
-        choice = ways[grade]
-        draw = _draws(choice, _now(choice, base), _wanted(on_roll, choice, [grade]))
-        frames += [_rows(choice, draw, int(year), grade) for year in sorted(set(choice["children"]["year"]))]
+    draws = _all_draws(ways, on_roll, base)
+    frames = [
+        _rows(choice, draws[grade], int(year), grade) for grade, choice in sorted(ways.items()) for year in sorted(set(choice["children"]["year"]))
+    ]
     out = pd.concat([f for f in frames if len(f)], ignore_index=True) if any(len(f) for f in frames) else None
     return empty("assignment") if out is None else check("assignment", out.assign(status="served"))
 
 
 def _rows(choice: dict, draw: np.ndarray, year: int, grade: int) -> pd.DataFrame:  # type: ignore[type-arg]
-    """Turn expected flows into whole pupils: every school to its rounded total, its settlements by running sums."""
+    """Turn expected flows into whole pupils."""
     children = _now(choice, year)
     pull = choice["near"] * draw
     whole = pull.sum(axis=1)
-    flow = pull * (children / np.where(whole > 0, whole, np.inf))[:, None]
-    expected = flow.sum(axis=0)
-    scale = np.divide(_rounded(expected), expected, out=np.zeros(len(expected)), where=expected > 0)
-    counts = np.diff(np.floor(np.cumsum(flow, axis=0) * scale + 0.5 + 1e-9), axis=0, prepend=0.0).astype(int)
+    counts = _whole_flows(pull * (np.where(whole > 0, children, 0.0) / np.where(whole > 0, whole, 1.0))[:, None])
     names, schools = np.array(choice["origins"], object), np.array(choice["schools"], object)
     i, j = np.nonzero(counts)
     home = names[i] != ""
@@ -141,14 +137,8 @@ def base_year_fit(
     for name, table in (("modelled", now), ("without_seat", stay)):
         ways = _choices(table, times, schools, standards, seat_schools)
         for grade, choice in ways.items():
-            others = [g for g in BANDS[band_of(grade)] if g != grade and g in ways]
-            draw = np.ones(len(choice["schools"]))
-            if others:
-                parts = [_draws(ways[g], _now(ways[g], base), _wanted(on_roll, ways[g], [g])) for g in others]
-                known = [dict(zip(ways[g]["schools"], part, strict=True)) for g, part in zip(others, parts, strict=True)]
-                # a school that starts or ends within the band is known by fewer grades
-                seen = [[k[s] for k in known if s in k] for s in choice["schools"]]
-                draw = np.array([np.mean(v) if v else 1 / _MOST for v in seen])
+            others = {g: c for g, c in ways.items() if g != grade and band_of(g) == band_of(grade)}
+            draw = _filled(choice["schools"], _all_draws(others, on_roll, base), others, on_roll)
             for school, n in zip(choice["schools"], _shares(choice, draw, _now(choice, base)), strict=True):
                 key = school, band_of(grade)
                 sums[name][key] = sums[name].get(key, 0.0) + float(n)
@@ -239,27 +229,48 @@ def _now(choice: dict, year: int) -> np.ndarray:  # type: ignore[type-arg]
     return rows.set_index("origin")["pupils"].reindex(choice["origins"]).fillna(0.0).to_numpy(float)
 
 
-def _wanted(on_roll: pd.Series, choice: dict, grades: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
-    return np.array([sum(float(on_roll.get((s, g), 0.0)) for g in grades) for s in choice["schools"]])
+def _wanted(on_roll: pd.Series, choice: dict, grade: int) -> np.ndarray:  # type: ignore[type-arg]
+    return np.array([float(on_roll.get((s, grade), 0.0)) for s in choice["schools"]])
 
 
-def _draws(choice: dict, children: np.ndarray, wanted: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    """Fit how much each school draws, so that its children are those wanted, in proportion."""
-    reached = choice["near"].sum(axis=1) > 0
-    total = children[reached].sum()
-    if total <= 0 or wanted.sum() <= 0:
-        return np.ones(len(wanted))
-    wanted = np.maximum(wanted / wanted.sum() * total, 0.0)
-    draw = np.where(wanted > 0, 1.0, 0.0)
+def _all_draws(ways: dict, on_roll: pd.Series, base: int) -> dict[int, np.ndarray]:  # type: ignore[type-arg]
+    """Fit the draws of every grade; a school without a roster of a grade draws as in the other grades of its band, else as the median."""
+    first = {g: _draws(c, _now(c, base), _wanted(on_roll, c, g), np.ones(len(c["schools"]))) for g, c in ways.items()}
+    out = {}
+    for grade, choice in ways.items():
+        band = {g: c for g, c in ways.items() if g != grade and band_of(g) == band_of(grade)}
+        others = _filled(choice["schools"], {g: first[g] for g in band}, band, on_roll)
+        out[grade] = _draws(choice, _now(choice, base), _wanted(on_roll, choice, grade), others)
+    return out
+
+
+def _filled(schools: Sequence[str], draws: dict[int, np.ndarray], ways: dict, on_roll: pd.Series) -> np.ndarray:  # type: ignore[type-arg]
+    """Return the mean draw of each school over the grades of which it has a roster; 1, the median, where there is none."""
+    found: dict[str, list[float]] = {}
+    for grade, draw in draws.items():
+        for school, value in zip(ways[grade]["schools"], draw, strict=True):
+            if float(on_roll.get((school, grade), 0.0)) > 0:
+                found.setdefault(school, []).append(float(value))
+    return np.array([np.mean(found[s]) if s in found else 1.0 for s in schools])
+
+
+def _draws(choice: dict, children: np.ndarray, wanted: np.ndarray, unknown: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """Fit how much each school draws, so that those with rosters share their children as these say; the others draw as given."""
+    known = wanted > 0
+    if not known.any():
+        return unknown
+    draw = unknown.astype(float)
     for _ in range(_ROUNDS):
         found = _shares(choice, draw, children)
-        ratio = np.where((found > 0) & (wanted > 0), wanted / np.maximum(found, 1e-12), 1.0)
+        total = found[known].sum()
+        ratio = np.where(known & (found > 0), wanted / wanted.sum() * total / np.maximum(found, 1e-12), 1.0)
         draw = draw * ratio
-        # only proportions count; a school with more pupils than anybody near it explains draws no more than _MOST
-        draw = np.clip(draw / np.median(draw[wanted > 0]), 0.0, _MOST)
+        # only proportions count: together the known draw as expected; a school with more pupils than anybody near it explains draws _MOST
+        level = np.exp(np.mean(np.log(draw[known])) - np.mean(np.log(unknown[known])))
+        draw = np.where(known, np.clip(draw / level, 1 / _MOST, _MOST), unknown)
         if np.abs(ratio - 1).max() < _DONE:
             break
-    return np.where(wanted > 0, np.maximum(draw, 1 / _MOST), 1 / _MOST)
+    return draw
 
 
 def _shares(choice: dict, draw: np.ndarray, children: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
@@ -268,10 +279,25 @@ def _shares(choice: dict, draw: np.ndarray, children: np.ndarray) -> np.ndarray:
     return (children / np.where(whole > 0, whole, np.inf)) @ pull
 
 
-def _rounded(expected: np.ndarray) -> np.ndarray:
-    """Round to whole pupils so that the total is kept: the largest remainders first, of equals the lower school."""
-    low = np.floor(expected + 1e-9).astype(int)
-    left = round(float(expected.sum())) - int(low.sum())
-    order = np.argsort(-(expected - low), kind="stable")
-    low[order[: max(left, 0)]] += 1
-    return low
+def _whole_flows(flow: np.ndarray) -> np.ndarray:
+    """Round flows so that origins and schools keep their rounded totals: the largest parts first, of equals the earlier."""
+    # totals of origins by running sums, as children are rounded elsewhere
+    rows = np.diff(np.floor(np.cumsum(flow.sum(axis=1)) + 0.5 + 1e-9), prepend=0.0).astype(int)
+    columns = flow.sum(axis=0)
+    low = np.floor(columns + 1e-9).astype(int)
+    order = np.argsort(-(columns - low), kind="stable")
+    low[order[: max(int(rows.sum()) - int(low.sum()), 0)]] += 1
+    out = np.floor(flow + 1e-9).astype(int)
+    need_row, need_column = rows - out.sum(axis=1), low - out.sum(axis=0)
+    i, j = np.nonzero(flow > 0)
+    part = flow[i, j] - out[i, j]
+    for strict in (True, False):
+        # what fits both totals; then what is left of the schools goes where the largest parts are
+        for k in np.lexsort((j, i, -part)):
+            if not (need_column > 0).any():
+                return out
+            if need_column[j[k]] > 0 and (need_row[i[k]] > 0 or not strict):
+                out[i[k], j[k]] += 1
+                need_row[i[k]] -= 1
+                need_column[j[k]] -= 1
+    return out

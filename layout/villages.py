@@ -15,9 +15,9 @@ from layout.tables import GRADES
 
 _SAME = 1e-6
 #: Levels in order: of a village that goes as a whole, those for whom no class has a seat sit in it all the same.
-LEVELS = ("without_place", "above_standard", "beyond_limit", "excess_minutes", "boarders", "minutes", "change")
+LEVELS = ("without_place", "beyond_limit", "excess_minutes", "above_standard", "boarders", "minutes", "change")
 # a sum of the levels by which the search compares moves; what it finds is reported level by level
-_WEIGHTS = np.array([1e6, 1e5, 1e4, 50.0, 200.0, 1.0, 1e-3])
+_WEIGHTS = np.array([1e6, 1e5, 500.0, 2e4, 200.0, 1.0, 1e-3])
 # options of a village looked at in the search, villages and options of a neighbourhood solved at once, its branch-and-bound nodes
 _OPTIONS, _NEAR, _FEW, _NODES = 12, 24, 5, 20
 # schools with children above their seats whose neighbourhoods are solved, the fullest first
@@ -121,8 +121,8 @@ def send_villages(
 
     References
     ----------
-    Objective: lexmin (children without a place; above the seats of their grade as the best classes allow; beyond the limit; excess
-    minutes; boarders; minutes, of a boarder a fifth of the weekly way; change) subject to (1) one school a village, (2) boarders
+    Objective: lexmin (children without a place; beyond the limit; excess minutes; above the seats of their grade as the best classes
+    allow; boarders; minutes, of a boarder a fifth of the weekly way; change) subject to (1) one school a village, (2) boarders
     <= beds, (3) classes <= rooms, (4) the villages of a school and band are connected (a cut for every pair of pieces:
     whoever joins them needs a village of the border between).
 
@@ -203,11 +203,11 @@ def _of_school(model: _Model, k: int, mine: Iterable[int]) -> tuple[np.ndarray, 
             # whoever has no bed keeps the seat
             levels[0] += rest
         else:
-            levels[2] += rest if option.excess > 0 else 0
-            levels[3] += rest * option.excess
+            levels[1] += rest if option.excess > 0 else 0
+            levels[2] += rest * option.excess
             levels[5] += rest * option.day
     if model.seats_bind:
-        levels[1] = above_seats(school, load)
+        levels[3] = above_seats(school, load)
     return levels, {u: n for u, n in beds.items() if n}
 
 
@@ -410,7 +410,7 @@ class _State:
         if all(self.quick(u, k) and self.quick(u, self.chosen[u]) and self.chosen[u] >= 0 for u, k in moves):
             gain = sum(self.cost[u][self.chosen[u]] - self.cost[u][k] for u, k in moves)
             if self.model.seats_bind:
-                if gain + _WEIGHTS[1] * sum(self.over[k] for k in touched) <= _SAME:
+                if gain + _WEIGHTS[3] * sum(self.over[k] for k in touched) <= _SAME:
                     return 0.0
                 for s in touched:
                     row = self.load[s].copy()
@@ -419,7 +419,7 @@ class _State:
                             row += self.model.pupils[u]
                         elif self.chosen[u] == s:
                             row -= self.model.pupils[u]
-                    gain += _WEIGHTS[1] * (self.over[s] - above_seats(self.model.schools[s], row))
+                    gain += _WEIGHTS[3] * (self.over[s] - above_seats(self.model.schools[s], row))
         else:
             sets = {s: set(self.members.get(s, set())) for s in touched}
             for u, k in moves:
@@ -477,7 +477,7 @@ class _State:
                 continue
             self.tried[u] = stamp
             # no move gains more than the strain of the school that is left and the way that is saved
-            relief = 0.0 if here < 0 else _WEIGHTS[1] * self.over[here] + self.cost[u][here]
+            relief = 0.0 if here < 0 else _WEIGHTS[3] * self.over[here] + self.cost[u][here]
             worth = [k for k in tries if here < 0 or not self.quick(u, here) or relief > self.cost[u][k] + _SAME]
             top = max(((self.gain([(u, k)]), -i, k) for i, k in enumerate(worth)), default=(0.0, 0, -1))
             if top[0] > _SAME:
@@ -502,7 +502,7 @@ class _State:
 def _alone(option: Option, total: int) -> float:
     late = np.isfinite(option.day) and option.excess > 0
     minutes = option.day if np.isfinite(option.day) else option.week
-    return float(total * (_WEIGHTS[2] * late + _WEIGHTS[3] * (option.excess if late else 0.0) + minutes + _WEIGHTS[6] * option.change))
+    return float(total * (_WEIGHTS[1] * late + _WEIGHTS[2] * (option.excess if late else 0.0) + minutes + _WEIGHTS[6] * option.change))
 
 
 def _score(model: _Model, k: int, mine: Iterable[int]) -> float:
@@ -683,7 +683,7 @@ def as_levels(answer: Answer, bound: Sequence[float]) -> tuple[Level, ...]:
 
     Examples
     --------
-    >>> as_levels(Answer((0,), (0,), (0.0, 2.0, 0.0, 0.0, 0.0, 30.0, 0.0), False), [0.0] * 7)[1].gap
+    >>> as_levels(Answer((0,), (0,), (0.0, 0.0, 0.0, 2.0, 0.0, 30.0, 0.0), False), [0.0] * 7)[3].gap
     2.0
     """
     out = []

@@ -409,3 +409,45 @@ def test_the_hash_seed_does_not_matter():
 def test_nothing_to_assign():
     out = assign(pupils_of([]), times_of([]), schools_of([]), STANDARDS)
     assert not len(out) and list(out.columns)[:3] == ["settlement_id", "year", "grade"]
+
+
+# ---- zones of today
+
+
+def zones_of(rows):
+    return pd.DataFrame(rows, columns=["settlement_id", "band", "school_id"])
+
+
+def test_a_zone_goes_before_the_nearest_school_where_a_day_way_leads_there():
+    """S is 25 minutes away and the zone, T 10: today S; grade 4 is not taught at S, so T; under a plan T, and the change is counted."""
+    times = times_of([("A", "S", "walk", b, 25.0) for b in ("lower", "upper")] + [("A", "T", "walk", b, 10.0) for b in ("lower", "upper")])
+    schools = schools_of([("S", "small_primary", 1, 3, 3, 0), ("T", "primary", 1, 6, 6, 0)])
+    zones = zones_of([("A", "lower", "S"), ("A", "upper", "S")])
+    children = pupils_of([("A", 1, "home", 9), ("A", 4, "home", 8)])
+    assert found(assign(children, times, schools, STANDARDS, zones=zones), "grade", "school_id") == [[1, "S"], [4, "T"]]
+    planned = assign(children, times, schools, STANDARDS, school_years=years_of(schools), zones=zones)
+    assert found(planned, "grade", "school_id") == [[1, "T"], [4, "T"]]
+    levels = {level["name"]: level["objective"] for level in planned.attrs["gap"][2030]}
+    assert list(levels)[-1] == "change" and levels["change"] == 17
+
+
+def test_nobody_in_reach_is_refused_for_a_zone_of_beds():
+    """The zone's school is reached by its one bed alone: one boards nowhere, all twenty walk to T."""
+    times = times_of([("A", "S", "week", "upper", 60.0), ("A", "T", "walk", "upper", 10.0)])
+    schools = schools_of([("S", "primary", 1, 6, 6, 1), ("T", "primary", 1, 6, 6, 0)])
+    out = assign(pupils_of([("A", 5, "home", 20)]), times, schools, STANDARDS, zones=zones_of([("A", "upper", "S")]))
+    assert found(out, "school_id", "mode", "pupils") == [["T", "walk", 20]]
+
+
+def test_a_whole_village_leaves_a_zone_that_teaches_only_some_of_its_grades():
+    times = times_of([("A", s, "walk", "upper", t) for s, t in (("S", 5.0), ("T", 10.0))])
+    for first, last in ((1, 4), (5, 6)):
+        schools = schools_of([("S", "small_primary", first, last, 4, 0), ("T", "primary", 1, 6, 6, 0)])
+        children, zones = pupils_of([("A", 4, "home", 6), ("A", 5, "home", 8)]), zones_of([("A", "upper", "S")])
+        out = assign(children, times, schools, STANDARDS, zones=zones, whole_villages=True)
+        assert found(out, "grade", "school_id", "pupils") == [[4, "T", 6], [5, "T", 8]]
+        assert {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}["minutes"] == 140
+
+
+def test_nearest_school_without_times():
+    assert not len(nearest_school(times_of([]), schools_of([("S", "primary", 1, 6, 6, 0)]), STANDARDS))
