@@ -17,7 +17,7 @@ _SAME = 1e-6
 #: Levels in order: of a village that goes as a whole, those for whom no class has a seat sit in it all the same.
 LEVELS = ("without_place", "beyond_limit", "excess_minutes", "above_standard", "boarders", "minutes", "change")
 # a sum of the levels by which the search compares moves; what it finds is reported level by level
-_WEIGHTS = np.array([1e6, 1e5, 500.0, 2e4, 200.0, 1.0, 1e-3])
+_WEIGHTS = np.array([1e6, 4e4, 200.0, 4e4, 200.0, 1.0, 1e-3])
 # options of a village looked at in the search, villages and options of a neighbourhood solved at once, its branch-and-bound nodes
 _OPTIONS, _NEAR, _FEW, _NODES = 12, 24, 5, 20
 # schools with children above their seats whose neighbourhoods are solved, the fullest first
