@@ -19,9 +19,9 @@ LEVELS = ("without_place", "beyond_limit", "excess_minutes", "above_standard", "
 # a sum of the levels by which the search compares moves; what it finds is reported level by level
 _WEIGHTS = np.array([1e6, 4e4, 200.0, 4e4, 200.0, 1.0, 1e-3])
 # options of a village looked at in the search, villages and options of a neighbourhood solved at once, its branch-and-bound nodes
-_OPTIONS, _NEAR, _FEW, _NODES = 12, 24, 5, 20
+_OPTIONS, _NEAR, _FEW, _NODES = 12, 24, 5, 5
 # schools with children above their seats whose neighbourhoods are solved, the fullest first
-_NEIGHBOURHOODS = 10
+_NEIGHBOURHOODS = 4
 # a program of so many options at most is solved to proof
 _PROOF = 400
 

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "README.zh.md", "CONTRIBUTING.md", "CHANGELOG.md", "maps/README.md", "docs/population.md", "docs/minutes.md", "docs/catchment.md"]
+PAGES = [
+    "README.md",
+    "README.zh.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "maps/README.md",
+    "docs/population.md",
+    "docs/minutes.md",
+    "docs/catchment.md",
+]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 
 

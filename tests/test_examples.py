@@ -28,7 +28,11 @@ def test_every_example_has_an_answer_to_check():
     assert [p.stem for p in EXAMPLES] == sorted(ANSWERS)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+# a whole plan of the sample county takes most of a minute
+RUNS = [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] if p.stem[:2] in ("05", "06", "07") else []) for p in EXAMPLES]
+
+
+@pytest.mark.parametrize("path", RUNS)
 def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
     if path.stem.startswith(("07", "08", "10")) and not os.environ.get("LAYOUT_REAL_DATA"):
         pytest.skip("needs the real data named by LAYOUT_REAL_DATA")
