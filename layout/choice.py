@@ -12,7 +12,7 @@ from layout.standards import Standards
 from layout.tables import band_of, check, empty
 
 # rounds of balancing, and the relative change below which they end
-_ROUNDS, _DONE = 200, 1e-6
+_ROUNDS, _DONE = 60, 1e-4
 # the draw of a school lies between the median's so many times and its reciprocal
 _MOST = 1e4
 
@@ -289,15 +289,18 @@ def _whole_flows(flow: np.ndarray) -> np.ndarray:
     low[order[: max(int(rows.sum()) - int(low.sum()), 0)]] += 1
     out = np.floor(flow + 1e-9).astype(int)
     need_row, need_column = rows - out.sum(axis=1), low - out.sum(axis=0)
-    i, j = np.nonzero(flow > 0)
-    part = flow[i, j] - out[i, j]
+    missing = int(np.maximum(need_column, 0).sum())
     for strict in (True, False):
         # what fits both totals; then what is left of the schools goes where the largest parts are
-        for k in np.lexsort((j, i, -part)):
-            if not (need_column > 0).any():
+        i, j = np.nonzero((flow > 0) & (need_column > 0)[None, :] & ((need_row > 0)[:, None] | (not strict)))
+        part = flow[i, j] - np.floor(flow[i, j] + 1e-9)
+        order = np.lexsort((j, i, -part))
+        for a, b in zip(i[order].tolist(), j[order].tolist(), strict=True):
+            if not missing:
                 return out
-            if need_column[j[k]] > 0 and (need_row[i[k]] > 0 or not strict):
-                out[i[k], j[k]] += 1
-                need_row[i[k]] -= 1
-                need_column[j[k]] -= 1
+            if need_column[b] > 0 and (need_row[a] > 0 or not strict):
+                out[a, b] += 1
+                need_row[a] -= 1
+                need_column[b] -= 1
+                missing -= 1
     return out
