@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from layout import messages
+from layout.children import INCOMPLETE
 from layout.standards import STAGES, Rule, Standards, size_bins
 from layout.tables import GRADES, check, empty
 
-INCOMPLETE = ("teaching_point", "small_primary")
 # a school of unknown kind that ends before this grade is an incomplete primary school
 LAST_PRIMARY_GRADE = 6
 # columns of the table classes in the order in which rows are written

@@ -26,7 +26,7 @@ from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.rosters import disagreements, roster_notes, rosters_from_totals
 from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
 from layout.standards import read_standards
-from layout.tables import CountyDataError, Problem, check, empty, inspect, schemas
+from layout.tables import BANDS, CountyDataError, Problem, check, empty, inspect, schemas
 from layout.terrain import Terrain, elevation_at, in_void, read_terrain, void_notes, write_terrain
 
 FORMAT = 1
@@ -193,6 +193,7 @@ def read_county(folder: str | Path) -> County:
     if not len(tables["rosters"]):
         notes.append(("note.no_rosters", {}))
     notes += _boarder_notes(tables["boarding"], tables["schools"])
+    notes += _zone_notes(tables["zones"], tables["settlements"], tables["schools"])
     # what a written folder says already is not said twice
     notes = [note for i, note in enumerate(notes) if note not in notes[:i]]
     used = sorted({p for group in paths.values() for p in group} | {folder / s.file for s in sheets.values()} | {folder / "county.toml"})
@@ -353,6 +354,27 @@ def _boarder_notes(boarding: pd.DataFrame, schools: pd.DataFrame) -> list[tuple[
         return []
     named = [f"{r['name']} {r['listed']:.0f}/{r['boarders']:.0f}" for r in both.head(5).to_dict("records")]
     return [("note.boarders_differ", {"count": len(both), "schools": "、".join(named)})]
+
+
+def _zone_notes(zones: pd.DataFrame, settlements: pd.DataFrame, schools: pd.DataFrame) -> list[tuple[str, dict[str, object]]]:
+    """Say which villages the zones leave out, and which zones lead to a school that is not open or teaches no grade of the band."""
+    if not len(zones):
+        return []
+    notes: list[tuple[str, dict[str, object]]] = []
+    given = zones.groupby("settlement_id")["band"].nunique()
+    out = settlements[settlements["settlement_id"].map(given).fillna(0) < len(BANDS)]
+    if len(out):
+        notes.append(("note.zones_left_out", {"count": len(out), "all": len(settlements), "places": "、".join(out["name"].head(5))}))
+    there = schools[schools["status"] == "open"].set_index("school_id")[["first_grade", "last_grade"]]
+    span = zones.join(there, on="school_id")
+    low, high = (zones["band"].map({b: g[i] for b, g in BANDS.items()}) for i in (0, -1))
+    idle = span["first_grade"].isna() | (span["first_grade"] > high) | (span["last_grade"] < low)
+    if idle.any():
+        names = settlements.set_index("settlement_id")["name"].to_dict()
+        rows = zones[idle].head(5)
+        named = [f"{names[i]} {b} {s}" for i, b, s in zip(rows["settlement_id"], rows["band"], rows["school_id"], strict=True)]
+        notes.append(("note.zones_idle", {"count": int(idle.sum()), "zones": "、".join(named)}))
+    return notes
 
 
 def _kept_notes(settings: Mapping[str, object]) -> list[tuple[str, dict[str, object]]]:

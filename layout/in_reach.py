@@ -51,7 +51,8 @@ def coverage(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
     many = pairs.loc[~pairs["beyond"], "child"].value_counts().reindex(home.index).fillna(0).astype(int)
     first, second = (pairs[rank == k].set_index("child")["minutes"].reindex(home.index) for k in (0, 1))
     rows = home.assign(
-        township_id=home["settlement_id"].map(settlements.set_index("settlement_id")["township_id"]).fillna("").astype("str"), many=many,
+        township_id=home["settlement_id"].map(settlements.set_index("settlement_id")["township_id"].to_dict()).astype(object).fillna("").astype("str"),
+        many=many,
         first=first * home["pupils"], second=second * home["pupils"], has=home["pupils"].where(first.notna(), 0),
         has_two=home["pupils"].where(second.notna(), 0),
     )  # fmt: skip
@@ -246,7 +247,8 @@ def seat_access(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame
     -------
     pandas.DataFrame
         Table ``seat_access`` by settlement and grade band: pupils and a score a method, on day ways within the limit of mode and
-        band. 1 means a seat a child; 0 where no school is within the limit.
+        band; a way by bus counts by the share of its own limit that it takes. 1 means a seat a child; 0 where no school is within
+        the limit.
 
     References
     ----------

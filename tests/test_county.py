@@ -458,3 +458,23 @@ def test_words_of_official_forms_are_understood(folder):
     rewrite(folder, sheets)
     school = read_county(folder).schools.iloc[0]
     assert (school["kind"], school["urban_rural"], school["owner"]) == ("primary", "village", "public")
+
+
+def test_zones_that_leave_villages_out_or_lead_nowhere_are_said(paper, tmp_path, change):
+    zones = [(v, b, "S2") for v in "ABCDE" for b in ("lower", "upper", "junior") if (v, b) != ("E", "junior")]
+    zones = [(v, b, "S1" if (v, b) == ("A", "junior") else s) for v, b, s in zones]
+    county = change(paper, zones=check("zones", pd.DataFrame(zones, columns=["settlement_id", "band", "school_id"])))
+    write_county(county, tmp_path / "c")
+    notes = dict(read_county(tmp_path / "c").notes)
+    # E has no zone for grades 7-9; S1 ends with grade 6
+    assert notes["note.zones_left_out"] == {"count": 1, "all": 5, "places": "E村"}
+    assert notes["note.zones_idle"] == {"count": 1, "zones": "A村 junior S1"}
+    whole = change(
+        paper,
+        zones=check(
+            "zones",
+            pd.DataFrame([(v, b, "S2") for v in "ABCDE" for b in ("lower", "upper", "junior")], columns=["settlement_id", "band", "school_id"]),
+        ),
+    )
+    write_county(whole, tmp_path / "w")
+    assert not {key for key, _ in read_county(tmp_path / "w").notes if "zones" in key}
