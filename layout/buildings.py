@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from layout.location import Level, Program, Solution, solve, sparse_rows
+from layout.programs import Level, Program, Solution, solve, sparse_rows
 from layout.siting import BOARDING, Form, Model, least_pupils
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of
@@ -68,7 +68,7 @@ def search(model: Model, standards: Standards, *, gap: float, work_limit: int | 
     standards
         Class sizes, least pupils, largest schools, costs.
     gap, work_limit, time_limit
-        As in :func:`layout.location.solve`.
+        As in :func:`layout.programs.solve`.
 
     Returns
     -------

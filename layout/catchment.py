@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from layout.children import spread, ways_of, whole_children
-from layout.location import Level, Solution
+from layout.programs import Level, Solution
 from layout.seats import School, Seats, pooled, school_of, search_classes, whole_classes
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole

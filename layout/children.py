@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from layout.location import choose_way
+from layout.programs import choose_way
 from layout.standards import Standards, judged_minutes
 from layout.tables import BANDS, check
 

@@ -359,7 +359,7 @@ def _solves() -> tuple[str, bool]:
     import numpy as np
     from scipy import sparse
 
-    from layout.location import Program, solve
+    from layout.programs import Program, solve
 
     # the least of x + y with 2x + 3y >= 7 in whole numbers: 3, as x = 2 and y = 1
     program = Program(np.zeros(2), np.full(2, 9.0), np.ones(2, bool), sparse.csr_matrix([[2.0, 3.0]]), np.array([7.0]), np.array([np.inf]))
@@ -424,7 +424,7 @@ def _shown(text: str) -> str:
 @contextlib.contextmanager
 def _exits(lang: str, *, stream: object = None) -> Iterator[None]:
     """Turn what can go wrong for reasons outside the program into words and exit codes."""
-    from layout.location import NoSolutionError
+    from layout.programs import NoSolutionError
     from layout.tables import CountyDataError
 
     try:

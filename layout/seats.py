@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layout.children import INCOMPLETE, best_runs
-from layout.location import Program, Solution, solve, sparse_rows
+from layout.programs import Program, Solution, solve, sparse_rows
 from layout.standards import Standards
 from layout.tables import GRADES
 from layout.transport import Transport
@@ -181,7 +181,7 @@ def search_classes(
     whole
         Whether children too must be whole; classes always are.
     gaps, work_limit, seed
-        As in :func:`layout.location.solve`.
+        As in :func:`layout.programs.solve`.
 
     Returns
     -------

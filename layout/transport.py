@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from layout.location import Block, Level, Program, Solution, solve, solve_growing, sparse_rows
+from layout.programs import Block, Level, Program, Solution, solve, solve_growing, sparse_rows
 
 # a use this near a capacity fills it
 _FULL = 1e-7

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from layout.location import Level, NoSolutionError, Program, solve, sparse_rows
+from layout.programs import Level, NoSolutionError, Program, solve, sparse_rows
 from layout.seats import School
 from layout.tables import GRADES
 

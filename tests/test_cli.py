@@ -16,7 +16,7 @@ from conftest import make_paper
 from layout import messages
 from layout.cli import app
 from layout.county import read_county, write_county
-from layout.location import NoSolutionError
+from layout.programs import NoSolutionError
 from layout.roads import read_roads
 from layout.sample import make_sample_county
 

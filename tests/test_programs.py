@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import LinearConstraint, milp
 
-from layout.location import NoSolutionError, Program, choose_way, solve, sparse_rows
+from layout.programs import NoSolutionError, Program, choose_way, solve, sparse_rows
 
 
 def program(matrix, low, high, *, lower=0.0, upper=np.inf, integer=False):
