@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 ANSWERS = {
-    "01_is_my_data_complete": r"^\S+: 30\d settlements, \d+ schools, \d+ classes, no faults, 1 notes, 0 assumed columns\.$",
+    "01_is_my_data_complete": r"^\S+: 30\d settlements, \d+ schools, \d+ classes, no faults, 2 notes, 0 assumed columns\.$",
     "02_how_many_pupils_in_2035": r"^\S+: \d+ pupils in 2025, \d+ in 2035 \([+-]\d+%\), between \d+ and \d+ eight times in ten\.$",
     "03_how_long_is_the_way_to_school": r"^\d+ of \d+ pupils \(lower\) in \d+ settlements walk longer than 30 minutes; \d+ in \d+ settlements reach no school on foot\.$",
     "04_which_classes_are_too_big": r"^\d+ of \d+ classes are oversized in 2025 \(\d+ of them super-oversized\); if nothing is done, \d+ of \d+ in 2030\.$",
