@@ -10,6 +10,7 @@ import pandas as pd
 from layout import messages
 from layout.choice import fit_error
 from layout.findings import TABLES
+from layout.in_reach import STEPS
 from layout.pages import Field, Page, heading, in_tens, school_names, sheet_title, township_heading, township_names, view_prefix
 from layout.plan import Plan
 from layout.privacy import PUBLIC_FINDINGS, Edition, parts_in_tens, records
@@ -27,8 +28,8 @@ _BEFORE_AND_AFTER = ("classes", "oversized", "oversized_share", "super", "above_
 _STANDARDS = ("yzjh", "design", "rural_far", "oversize")
 _ROOMS = ("classes_needed", "rooms_missing", "rooms_spare", "seats_spare")
 _FIRST_DIFFERENCES = ("limit", "no_way", "not_taught", "nearer", "same")
-# steps of minutes that are no minutes: beyond the last step, and no way by day
-_NO_STEPS = {130: "beyond", 999: "no_way"}
+# in the order of minutes
+_STEPS = (*(f"upto_{m:03d}" for m in STEPS), f"over_{STEPS[-1]}", "no_way")
 
 
 def finding_pages(plan: Plan, lang: str, edition: Edition) -> dict[str, Page]:
@@ -299,19 +300,20 @@ def _coverage(plan: Plan, lang: str, edition: Edition) -> Page:
 def _steps(plan: Plan, lang: str, edition: Edition) -> Page:
     """Stand the steps side by side, one row a year and band."""
     table, least = plan.findings.minute_steps, int(plan.standards["privacy.small_count"])
-    table = _in_order(table, ["year", "band", "upto"], {"band": tuple(BANDS)})
-    steps = sorted({int(step) for step in table["upto"]})
-    last = max((s for s in steps if s not in _NO_STEPS), default=0)
+    table = _in_order(table, ["year", "band", "step"], {"band": tuple(BANDS), "step": _STEPS})
+    there = set(table["step"])
+    steps = [step for step in _STEPS if step in there]
     fields = [Field("year", heading(plan, lang, "minute_steps", "year"), "year"), Field("band", heading(plan, lang, "minute_steps", "band"))]
     for column, kind in (("pupils", "int"), *(() if edition.public else (("share", "percent"),))):
         for step in steps:
-            words = messages.text(f"workbook.step.{_NO_STEPS.get(step, 'upto')}", lang, minutes=step if step not in _NO_STEPS else last)
+            kind_of, _, minutes = step.partition("_")
+            words = messages.text(f"workbook.step.{step if step == 'no_way' else kind_of}", lang, minutes=minutes.lstrip("0"))
             gap = " " if lang == "en" else "·"
             fields.append(Field(f"{column}.{step}", words + gap + heading(plan, lang, "minute_steps", column), kind))
     rows = []
     for (year, band), group in table.groupby(["year", "band"], sort=False):
         # a step that is not in the table has nobody
-        found = group.set_index("upto")[["pupils", "share"]].reindex(steps, fill_value=0)
+        found = group.set_index("step")[["pupils", "share"]].reindex(steps, fill_value=0)
         counts = found["pupils"].tolist()
         shown = {"pupils": parts_in_tens(counts, least) if edition.public else counts, "share": found["share"].tolist()}
         row = {"year": year, "band": messages.text(f"band.{band}", lang)}

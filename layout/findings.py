@@ -64,13 +64,14 @@ TABLES = tuple(f.name for f in fields(Findings))
 
 @dataclass(frozen=True)
 class View:
-    """A set of schools: who goes where, in which classes."""
+    """A set of schools: who goes where, in which classes; ``school_years`` where they change over the years."""
 
     name: str
     times: pd.DataFrame
     schools: pd.DataFrame
     assignment: pd.DataFrame
     classes: pd.DataFrame
+    school_years: pd.DataFrame | None = None
 
 
 def find(
@@ -126,7 +127,9 @@ def find(
         overlap=overlap(pupils, today.times, schools, standards), minute_steps=minute_steps(pupils, today.times, schools, standards),
         seat_access=seat_access(pupils, today.times, schools, standards),
         zone_differences=zone_differences(county.zones, pupils, today.times, schools, standards),
-        short_villages=_joined("short_villages", [short_villages(v.assignment, v.times, v.schools, standards, view=v.name) for v in both]),
+        short_villages=_joined("short_villages", [
+            short_villages(v.assignment, v.times, v.schools, standards, view=v.name, school_years=v.school_years) for v in both
+        ]),
         class_shares=_joined("class_shares", [class_shares(v.classes, v.schools, county.townships, standards, view=v.name) for v in both]),
         class_targets=_joined("class_targets", [class_targets(v.classes, v.schools, standards, view=v.name) for v in both]),
         breaches=breaches(today.classes, standards, base_year=base, **drawn),  # type: ignore[arg-type]

@@ -96,7 +96,10 @@ def overlap(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, st
     return check("overlap", rows.groupby(["school_id", "year", "band"])[["in_reach", "only_here", "shared"]].sum().reset_index())
 
 
-def short_villages(assignment: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards, *, view: str) -> pd.DataFrame:
+def short_villages(
+    assignment: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, standards: Standards, *, view: str,
+    school_years: pd.DataFrame | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Name the villages behind the headline: whose children are beyond the limit, or without a seat, a bed or a way.
 
     Parameters
@@ -107,6 +110,8 @@ def short_villages(assignment: pd.DataFrame, times: pd.DataFrame, schools: pd.Da
         As in :func:`coverage`: which school of their grade is nearest.
     view
         ``today`` or ``planned``.
+    school_years
+        Table ``school_years``: which schools stand in which year; None: all in every year.
 
     Returns
     -------
@@ -131,11 +136,15 @@ def short_villages(assignment: pd.DataFrame, times: pd.DataFrame, schools: pd.Da
     key = ["year", "settlement_id", "band", "status"]
     out = rows.groupby(key, as_index=False, sort=True).agg(pupils=("pupils", "sum"), minutes=("minutes", "max"), grade=("grade", "min"))
     day = _day_ways(times, schools, standards)
-    best = out[["settlement_id", "band", "grade"]].drop_duplicates().merge(day, on=["settlement_id", "band"])
+    child = ["year", "settlement_id", "band", "grade"]
+    best = out[child].drop_duplicates().merge(day, on=["settlement_id", "band"])
+    if school_years is not None:
+        standing = school_years.loc[school_years["status"] == "open", ["school_id", "year", "first_grade", "last_grade"]]
+        best = best.drop(columns=["first_grade", "last_grade"]).merge(standing.astype({"school_id": "str"}), on=["school_id", "year"])
     best = best[(best["grade"] >= best["first_grade"]) & (best["grade"] <= best["last_grade"])]
-    best = best.sort_values(["settlement_id", "band", "grade", "beyond", "minutes", "school_id"], kind="stable")
-    best = best.drop_duplicates(["settlement_id", "band", "grade"]).rename(columns={"school_id": "nearest_id", "minutes": "nearest_minutes"})
-    out = out.merge(best[["settlement_id", "band", "grade", "nearest_id", "nearest_minutes"]], on=["settlement_id", "band", "grade"], how="left")
+    best = best.sort_values([*child, "beyond", "minutes", "school_id"], kind="stable")
+    best = best.drop_duplicates(child).rename(columns={"school_id": "nearest_id", "minutes": "nearest_minutes"})
+    out = out.merge(best[[*child, "nearest_id", "nearest_minutes"]], on=child, how="left")
     return check("short_villages", out.assign(view=view, nearest_id=out["nearest_id"].fillna("")).drop(columns="grade"))
 
 
@@ -150,23 +159,24 @@ def minute_steps(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        Table ``minute_steps`` by year, grade band and step: pupils and their share of the band. Step 130 is farther than the last of
-        :data:`STEPS`, 999 those who reach no school by day. The steps of a band add up to its children.
+        Table ``minute_steps`` by year, grade band and step: pupils and their share of the band. ``upto_030`` ends at 30 minutes and
+        begins after the step before (:data:`STEPS`), ``over_120`` is farther than the last, ``no_way`` are those who reach no school by
+        day. The steps of a band add up to its children.
 
     Examples
     --------
     >>> pupils = pd.DataFrame({"settlement_id": ["A", "B"], "year": 2026, "grade": 1, "pupils": [9.0, 3.0]})
     >>> times = pd.DataFrame({"from_id": ["A"], "to_id": ["S1"], "mode": ["walk"], "band": ["lower"], "minutes": [28.0], "minutes_back": [22.0]})
-    >>> minute_steps(pupils, times, paper.schools, layout.read_standards())[["upto", "pupils", "share"]].values.tolist()
-    [[30.0, 9.0, 0.75], [999.0, 3.0, 0.25]]
+    >>> minute_steps(pupils, times, paper.schools, layout.read_standards())[["step", "pupils", "share"]].values.tolist()
+    [['no_way', 3, 0.25], ['upto_030', 9, 0.75]]
     """
     home, pairs = _pairs(pupils, times, schools, standards)
     if not len(home):
         return empty("minute_steps")
     least = pairs.groupby("child")["minutes"].min().reindex(home.index)
-    ends = np.append(np.array(STEPS), STEPS[-1] + 10)
-    upto = np.where(least.isna(), 999, ends[np.searchsorted(np.array(STEPS, float), least.fillna(0.0) - 1e-9)])
-    sums = home.assign(upto=upto).groupby(["year", "band", "upto"])["pupils"].sum().reset_index()
+    names = np.array([*(f"upto_{m:03d}" for m in STEPS), f"over_{STEPS[-1]}", "no_way"])
+    number = np.where(least.isna(), len(STEPS) + 1, np.searchsorted(np.array(STEPS, float), least.fillna(0.0) - 1e-9))
+    sums = home.assign(step=names[number]).groupby(["year", "band", "step"])["pupils"].sum().reset_index()
     sums["share"] = sums["pupils"] / sums.groupby(["year", "band"])["pupils"].transform("sum")
     return check("minute_steps", sums)
 

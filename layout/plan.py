@@ -267,7 +267,7 @@ def make_plan(
     course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn, whole_county=True) for a in sent)], ignore_index=True))
     findings = find(
         county, pupils, View("today", now, county.schools, assignment, classes),
-        View("planned", planned.times, _as_open(schools), planned.assignment, planned.classes),
+        View("planned", planned.times, _as_open(schools), planned.assignment, planned.classes, planned.school_years),
         enrolled, standards, years=all_years, stay=stay, site_pupils=sites_checked, seat_schools=seats, draws=drawn,
     )  # fmt: skip
     return Plan(

@@ -25,6 +25,19 @@ def day_ways(times, band, place):
     return out
 
 
+def test_the_nearest_school_is_one_that_stands_in_the_year(paper):
+    rows = pd.DataFrame({
+        "settlement_id": "A", "year": [2026, 2030], "grade": 1, "attends": "home", "school_id": "", "mode": "", "status": "no_route", "pupils": 9,
+        "minutes": float("nan"),
+    })  # fmt: skip
+    times = pd.DataFrame({"from_id": "A", "to_id": ["S1", "S2"], "mode": "walk", "band": "lower", "minutes": [28.0, 102.0], "minutes_back": 1.0})
+    standing = pd.DataFrame({
+        "school_id": ["S1", "S2", "S2"], "year": [2030, 2026, 2030], "status": "open", "first_grade": 1, "last_grade": [6, 9, 9], "rooms": 6, "beds": 0,
+    })  # fmt: skip
+    found = short_villages(rows, times, paper.schools, STANDARDS, view="planned", school_years=standing)
+    assert found[["year", "nearest_id", "nearest_minutes"]].values.tolist() == [[2026, "S2", 102.0], [2030, "S1", 28.0]]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_counts_against_a_naive_second_account(seed):
     pupils, times, schools, _ = random_county(seed)
@@ -45,7 +58,7 @@ def test_counts_against_a_naive_second_account(seed):
         near = [s for s, (_, beyond) in ways.items() if not beyond]
         many[band, min(len(near), 3)] = many.get((band, min(len(near), 3)), 0) + n
         least = min((m for m, _ in ways.values()), default=None)
-        step = 999 if least is None else next((s for s in (10, 20, 30, 40, 60, 90, 120) if least <= s), 130)
+        step = "no_way" if least is None else next((f"upto_{s:03d}" for s in (10, 20, 30, 40, 60, 90, 120) if least <= s), "over_120")
         upto[band, step] = upto.get((band, step), 0) + n
         for s in near:
             a, b = here.get((s, band), (0, 0))
@@ -54,7 +67,7 @@ def test_counts_against_a_naive_second_account(seed):
     for row in covered.itertuples():
         assert [getattr(row, names[k]) for k in range(4)] == [many.get((row.band, k), 0) for k in range(4)]
         assert row.none + row.one + row.two + row.more == row.pupils
-    assert {(r.band, r.upto): r.pupils for r in steps.itertuples()} == {k: n for k, n in upto.items() if n}
+    assert {(r.band, r.step): r.pupils for r in steps.itertuples()} == {k: n for k, n in upto.items() if n}
     assert {(r.school_id, r.band): (r.in_reach, r.shared) for r in shared.itertuples()} == here
     assert (shared["only_here"] + shared["shared"] == shared["in_reach"]).all()
 

@@ -358,8 +358,8 @@ def hand_findings():
             ("T1", BASE, "lower", 90, 4, 31, 55, 0, 20.0, 33.0), ("T1", BASE, "junior", 90, 30, 60, 0, 0, 20.0, np.nan),
             ("T2", BASE, "lower", 7, 0, 7, 0, 0, 15.0, np.nan)),
         overlap=table_of("overlap", "school_id year band in_reach only_here shared", ("S1", BASE, "lower", 90, 4, 86), ("S2", BASE, "upper", 78, 78, 0)),
-        minute_steps=table_of("minute_steps", "year band upto pupils share", (BASE, "lower", 30, 60, 0.6), (BASE, "lower", 130, 34, 0.34),
-            (BASE, "lower", 999, 6, 0.06), (BASE, "junior", 30, 90, 1.0)),
+        minute_steps=table_of("minute_steps", "year band step pupils share", (BASE, "lower", "upto_030", 60, 0.6), (BASE, "lower", "over_120", 34, 0.34),
+            (BASE, "lower", "no_way", 6, 0.06), (BASE, "junior", "upto_030", 90, 1.0)),
         seat_access=table_of("seat_access", "settlement_id band pupils two_step cumulative", ("A", "lower", 30, 1.25, 270.0), ("E", "lower", 18, 0.0, 0.0)),
         zone_differences=table_of("zone_differences", "settlement_id band zone_id zone_minutes nearest_id nearest_minutes pupils difference",
             ("A", "lower", "S1", 20.0, "S1", 20.0, 30, "same"), ("B", "lower", "S2", 41.0, "S1", 9.5, 24, "limit")),
@@ -549,7 +549,7 @@ def test_reach_by_hand(found):
         ["乙镇", BASE, "1—3年级", 7, 0, 7, 0, 0, 15, None],
     ]  # fmt: skip
     steps = sheets["上学时间分档"]
-    assert steps.columns.tolist()[2:6] == ["30分钟内·学生数（人）", "超过30分钟·学生数（人）", "按日不可达·学生数（人）", "30分钟内·占比"]
+    assert steps.columns.tolist()[2:6] == ["30分钟内·学生数（人）", "超过120分钟·学生数（人）", "按日不可达·学生数（人）", "30分钟内·占比"]
     assert body(steps) == [[BASE, "1—3年级", 60, 34, 6, 0.6, 0.34, 0.06], [BASE, "7—9年级", 90, 0, 0, 1, 0, 0]]
     # where zone and nearest school differ comes first
     assert body(sheets["划片比较"], ["村寨名称", "划片学校", "划片学校分钟", "最近学校", "差异"]) == [
