@@ -26,8 +26,8 @@ MODES = ("walk", "bus", "drive", "week")
 HILL = tilted(0.1, -0.06, cells=450)
 # the zone of the roads from another origin
 AWAY = "+proj=tmerc +lat_0=20 +lon_0=108 +k=1 +x_0=1000 +y_0=7 +ellps=GRS80 +units=m"
-# two hundred networks in twenty parts
-PARTS = [range(start, 200, 20) for start in range(20)]
+# two hundred networks in twenty parts, four of them run each time and all among the slow tests
+PARTS = [pytest.param(range(start, 200, 20), marks=[pytest.mark.slow] if start % 5 else []) for start in range(20)]
 RIVER = gpd.GeoDataFrame(geometry=[LineString([(EAST + 5000, NORTH + 1000), (EAST + 5200, NORTH + 5000), (EAST + 4900, NORTH + 9500)])], crs=CRS)
 
 

@@ -1,6 +1,7 @@
 """The workbook: every sheet read back, texts that stay texts, the same bytes twice, and a public edition that keeps its secrets."""
 
 import dataclasses
+import functools
 import math
 import re
 import stat
@@ -161,12 +162,12 @@ def hand_plan(name="S1小学"):
 
 def sheets_of(path):
     """Read a workbook back as one frame a sheet, headings in the second row."""
-    book = load_workbook(path)
-    out = {}
-    for sheet in book:
-        rows = list(sheet.values)
-        out[sheet.title] = pd.DataFrame(rows[2:], columns=rows[1])
-    return out
+    return {title: pd.DataFrame(rows[2:], columns=rows[1]) for title, rows in _rows_of(path, path.stat().st_mtime_ns).items()}
+
+
+@functools.cache
+def _rows_of(path, written_ns):
+    return {sheet.title: list(sheet.values) for sheet in load_workbook(path, read_only=True)}
 
 
 @pytest.fixture(scope="module")
