@@ -227,7 +227,8 @@ def download_roads(polygon: BaseGeometry, *, crs: str | None = None, cache: str 
     import osmnx._errors
     import requests
 
-    wanted: dict[str, object] = {"useful_tags_way": list(TAGS), "useful_tags_node": list(NODE_TAGS)}
+    # asked for a free slot without a network, osmnx waits a minute before it says so; a busy server makes it wait all the same
+    wanted: dict[str, object] = {"useful_tags_way": list(TAGS), "useful_tags_node": list(NODE_TAGS), "overpass_rate_limit": False}
     if cache is not None:
         wanted |= {"use_cache": True, "cache_folder": str(cache)}
     try:

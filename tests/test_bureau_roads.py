@@ -246,6 +246,7 @@ def test_a_street_drawn_once_in_each_direction_is_open_both_ways(tmp_path):
     assert edges.oneway.tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_fifty_thousand_lines_are_read_soon(tmp_path):
     # 158 x 158 crossings, drawn as single stretches: 49,612 lines; 90 s is ten times what it took when this was written
     n = 158

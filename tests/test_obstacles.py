@@ -186,6 +186,7 @@ def test_nobody_crosses_a_river_but_over_its_bridge():
     assert barred == pytest.approx(2 * np.hypot(400, 600) / 60 + 10, rel=1e-5)
 
 
+@pytest.mark.slow
 @needs_real
 def test_grande_comore_ends_at_its_coast():
     folder = Path(REAL) / "comoros"

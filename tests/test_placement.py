@@ -389,6 +389,7 @@ def test_a_further_site_never_harms_the_first_two_levels(seed):
     assert both <= one <= none
 
 
+@pytest.mark.slow
 def test_same_input_same_proposals_whatever_the_hash_seed():
     code = (
         "import sys; sys.path.insert(0, 'tests'); from test_placement import *; import json; p, c, t, s = paper_case(); "

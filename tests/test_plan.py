@@ -177,6 +177,7 @@ def assert_same(a, b, name):
         assert_frame_equal(a, b, check_like=False, obj=name)
 
 
+@pytest.mark.slow
 def test_two_runs_are_equal_byte_for_byte_whatever_the_hash_seed(tmp_path):
     code = (
         "import sys; sys.path.insert(0, 'tests'); from conftest import make_paper; from layout import make_plan, write_plan; "
@@ -296,6 +297,7 @@ def test_the_roll_is_held_against_the_residents(plan):
     assert (note["roll"], note["residents"], note["difference"]) == ("504", "504", "+0")
 
 
+@pytest.mark.slow
 def test_obstacles_scenario_and_sensitivity_come_back(tmp_path, paper, change):
     from layout.scenario import Scenario
 

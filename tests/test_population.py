@@ -481,6 +481,7 @@ def random_county(seed):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_plain_loops_give_the_same_people(seed):

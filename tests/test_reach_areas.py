@@ -231,6 +231,7 @@ def test_no_places_no_ground(paper):
     assert list(bands) == ["place_id", "from_minutes", "minutes", "mode", "band", "area_m2", "geometry"]
 
 
+@pytest.mark.slow
 @needs_real
 def test_ground_of_grande_comore():
     folder = Path(REAL) / "comoros"

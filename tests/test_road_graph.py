@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 from pathlib import Path
 
 import networkx as nx
@@ -202,9 +203,14 @@ def test_offline_is_told_in_words_and_leaves_osmnx_as_it_was(monkeypatch, tmp_pa
     def fail(*_, **__):
         raise requests.ConnectionError("no route")
 
+    def nobody(*_):
+        raise socket.gaierror("no name service")
+
     # below osmnx, so that its own handling is tried too
     monkeypatch.setattr("requests.get", fail)
     monkeypatch.setattr("requests.post", fail)
+    # where names are not answered at all the look-up alone takes a minute
+    monkeypatch.setattr("socket.gethostbyname", nobody)
     with pytest.raises(CountyDataError, match="roads cannot be downloaded") as error:
         download_roads(shapely.box(43.2, -11.8, 43.4, -11.6), cache=tmp_path)
     assert [p.key for p in error.value.problems] == ["no_network"]
