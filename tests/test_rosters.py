@@ -59,7 +59,7 @@ def test_with_bins_every_class_lies_in_its_bin_and_the_pupils_add_up():
     assert mixed["pupils"].tolist() == [40, 30, 35, 35]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=12))
 def test_the_form_of_real_classes_is_met_in_every_bin(real):
     made = sizes(len(real), sum(real), *official(real))

@@ -178,10 +178,11 @@ def naive(pupils, times, schools, site, grades):
     return out
 
 
-def test_against_a_naive_second_reckoning():
+@pytest.mark.parametrize("counties", [10, pytest.param(40, marks=pytest.mark.slow)])
+def test_against_a_naive_second_reckoning(counties):
     rng = np.random.default_rng(2)
     seen = set()
-    for _ in range(40):
+    for _ in range(counties):
         places, pupils, times, schools = random_case(rng)
         out = site_verdicts(places, pupils, times, schools, STANDARDS)
         assert len(out) == 6
