@@ -326,20 +326,11 @@ def test_demo_without_a_sample_folder_makes_the_county(here, monkeypatch):
 
 @pytest.mark.slow
 def test_demo_of_a_checkout_plans_data_sample(here):
-    sample = ROOT / "data" / "sample"
-    seconds = []
-    for out in (here / "out", here / "again"):
-        started = time.perf_counter()
-        result = subprocess.run(
-            [sys.executable, "-m", "layout", "demo", "--out", str(out)], capture_output=True, encoding="utf-8", check=False, env=ENV
-        )
-        seconds.append(time.perf_counter() - started)
-        assert result.returncode == 0, result.stderr
-        assert str(sample) in result.stdout and sorted(p.name for p in out.iterdir()) == FILES
-        if seconds[-1] < 60:
-            break
-    # another program may have had the processor: the better of two runs counts, as in the benchmark
-    assert min(seconds) < 60
+    out = here / "out"
+    result = subprocess.run([sys.executable, "-m", "layout", "demo", "--out", str(out)], capture_output=True, encoding="utf-8", check=False, env=ENV)
+    assert result.returncode == 0, result.stderr
+    # how long it takes is judged by benchmarks/straight_line.py, with nothing running beside it
+    assert str(ROOT / "data" / "sample") in result.stdout and sorted(p.name for p in out.iterdir()) == FILES
 
 
 def test_every_sentence_of_the_command_line_is_used():
