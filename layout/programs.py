@@ -328,6 +328,58 @@ def solve_growing(
     return Solution(values, tuple(levels), "optimal", tuple(duals))
 
 
+def round_stepwise(
+    program: Program, cost: np.ndarray, fix: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray] | None], *, steps: int,
+    time_limit: float = 300.0, seed: int = 0,
+) -> np.ndarray:  # fmt: skip
+    """Solve a linear relaxation again and again while columns are bound step by step, each time from the basis at hand.
+
+    Parameters
+    ----------
+    program
+        Rows and columns; whole columns count as divisible.
+    cost
+        Cost of each column.
+    fix
+        Called with the values; returns columns with their new lower and upper bounds, or None where nothing is left to bind.
+    steps
+        Most steps.
+    time_limit, seed
+        As in :func:`solve`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Values of the last relaxation.
+
+    Raises
+    ------
+    NoSolutionError
+        If the rows contradict each other once columns are bound, or the time is over.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(2), np.full(2, 9.0), np.ones(2, bool), sparse.csr_matrix([[2.0, 2.0]]), np.array([3.0]), np.array([np.inf]))
+    >>> first = iter([(np.array([0]), np.array([1.0]), np.array([1.0])), None])
+    >>> round_stepwise(program, np.array([1.0, 2.0]), lambda values: next(first), steps=5).tolist()
+    [1.0, 0.5]
+    """
+    limits = _Limits(0.0, {}, None, time.monotonic() + time_limit, seed)
+    model, current = _highs(_as_linear(program), limits), program
+    for step in range(steps + 1):
+        values, level, _, _ = _linear_level(model, "rounding", np.asarray(cost, float))
+        if level.status != "optimal":
+            raise NoSolutionError(f"level rounding: stopped by the {level.status}")
+        bound = fix(values) if step < steps else None
+        if bound is None:
+            break
+        lower, upper = current.lower.copy(), current.upper.copy()
+        lower[bound[0]], upper[bound[0]] = bound[1], bound[2]
+        current = replace(current, lower=lower, upper=upper)
+        _tighten(model, current)
+    return values
+
+
 def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Choose one way for each group: the first by rank that keeps its limit, else the quickest.
 
