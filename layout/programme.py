@@ -102,28 +102,28 @@ class Model:
         return max(cap, float(held))
 
 
+@dataclass(frozen=True)
 class _Rows:
     """Rows in the making: entries one by one, and blocks of them."""
 
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.columns: list[int] = []
-        self.values: list[float] = []
-        self.blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray | float]] = []
-        self.low: list[float] = []
-        self.high: list[float] = []
+    rows: list[int] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray | float]] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
 
     def block(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray | float, low: np.ndarray, high: np.ndarray) -> None:
         self.blocks.append((np.asarray(rows, int) + len(self.low), columns, values))
-        self.low += low.tolist()
-        self.high += high.tolist()
+        self.low.extend(low.tolist())
+        self.high.extend(high.tolist())
 
     def row(self, entries: Sequence[tuple[int, float]], low: float, high: float) -> None:
         if entries:
             columns, values = zip(*entries, strict=True)
-            self.rows += [len(self.low)] * len(columns)
-            self.columns += columns
-            self.values += values
+            self.rows.extend([len(self.low)] * len(columns))
+            self.columns.extend(columns)
+            self.values.extend(values)
             self.low.append(low)
             self.high.append(high)
 
