@@ -11,7 +11,7 @@ from layout.built import Built, formed_at
 from layout.classrooms import Classes
 from layout.programme import Model, grade_sums
 from layout.siting import Site
-from layout.tables import BANDS, GRADES, check, empty
+from layout.tables import BANDS, check, empty
 
 #: Gates of a merger in the order of the table; those with a clause of the standards.
 GATES = {
@@ -38,19 +38,18 @@ class Fading:
     onward: pd.DataFrame
 
 
-def fading_schools(
-    model: Model, loads: Mapping[tuple[int, int, int], int], homes: pd.DataFrame, ways: pd.DataFrame, stays: Collection[str]
-) -> list[Fading]:
+def fading_schools(model: Model, people: pd.DataFrame, homes: pd.DataFrame, ways: pd.DataFrame, stays: Collection[str]) -> list[Fading]:
     """Find the schools of today with very few pupils to the end of the plan, all of whom reach another school within the limit by day.
 
     Parameters
     ----------
     model
         Sites, years and figures.
-    loads
-        Whole pupils by site, plan year and grade.
+    people
+        Children of the plan by site, plan year and band: :func:`layout.whereabouts.whereabouts`.
     homes
-        The same by home: site, at, settlement_id, grade, pupils.
+        Children to whom a school is the nearest: :func:`nearest_homes`. Both must be few: a plan that sends children elsewhere makes no
+        school fade, and neither do boarders.
     ways
         settlement_id, grade, school_id, mode, minutes within the limit by day to schools of today, the nearest first.
     stays
@@ -68,14 +67,16 @@ def fading_schools(
     国办发〔2018〕27号: 学校撤并原则上只针对生源极少的小规模学校; 应留必留、先建后撤.
     """
     few = model.standards["layout.min_pupils.teaching_point"]
+    loads = homes.groupby(["site", "at", "grade"])["pupils"].sum().to_dict()
+    there = people.groupby(["site", "at", "band"])["pupils"].sum().to_dict()
     years = range(len(model.horizon.years))
     asked: list[tuple[int, int, int, str, tuple[int, ...]]] = []
     for k, site in enumerate(model.sites):
         if not site.existing or site.school_id in stays or site.grades[-1] > _PRIMARY[-1]:
             continue
         upper = tuple(g for g in site.grades if g in BANDS["upper"])
-        total = [sum(loads.get((k, t, g), 0) for g in site.grades) for t in years]
-        high = [sum(loads.get((k, t, g), 0) for g in upper) for t in years]
+        total = [max(sum(loads.get((k, t, g), 0) for g in site.grades), sum(there.get((k, t, b), 0) for b in BANDS)) for t in years]
+        high = [max(sum(loads.get((k, t, g), 0) for g in upper), there.get((k, t, "upper"), 0)) for t in years]
         if total[-1] < few:
             asked.append((total[-1], k, _since(total, few), "review_for_merger", site.grades))
         elif upper and site.grades[0] == 1 and high[-1] < few:
@@ -181,33 +182,28 @@ def _modes(each: Fading) -> str:
     return "; ".join(f"{mode}: {int(n)}" for mode, n in counts.items())
 
 
-def homes_of(model: Model, built: Built, assignment: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the children of schools of today by home and grade.
+def nearest_homes(model: Model, children: pd.DataFrame, ways: pd.DataFrame) -> pd.DataFrame:
+    """Return the children to whom each school of today is the nearest.
 
     Parameters
     ----------
-    model, built
-        The plan.
-    assignment
-        Whole children; None rounds the shares of the search, up for each home and grade.
+    model
+        Sites and plan years.
+    children
+        Whole pupils by settlement, year, grade and ``attends``; only those who study at home count.
+    ways
+        Table of :func:`layout.staying.day_ways`, the nearest first.
 
     Returns
     -------
     pandas.DataFrame
-        site, at, settlement_id, grade, pupils.
+        site, at (position of the plan year), settlement_id, grade, pupils.
     """
     sites = {s.school_id: k for k, s in enumerate(model.sites)}
     at = {year: t for t, year in enumerate(model.horizon.years)}
-    names = ["site", "at", "settlement_id", "grade", "pupils"]
-    if assignment is not None:
-        table = assignment[assignment["school_id"].isin(sites) & assignment["year"].isin(at)]
-        table = table.assign(site=table["school_id"].map(sites), at=table["year"].map(at)).astype({"settlement_id": "str"})
-        return table.groupby(names[:4], as_index=False, observed=True)["pupils"].sum()
-    flows, demands = model.journeys.flows, model.journeys.demands
-    taken = flows[built.shares > 1e-6]
-    demand = taken["demand"].to_numpy(int)
-    wide = demands[list(GRADES)].iloc[demand].mul(built.shares[taken.index.to_numpy()], axis=0)
-    wide = wide.assign(site=taken["site"].to_numpy(), at=demands["at"].to_numpy()[demand], settlement_id=demands["settlement_id"].to_numpy()[demand])
-    long = wide.melt(names[:3], list(GRADES), "grade", "pupils")
-    long = long[long["pupils"] > 1e-6].groupby(names[:4], as_index=False)["pupils"].sum()
-    return long.assign(pupils=(long["pupils"] - 1e-6).apply(lambda n: int(n) + 1))
+    nearest = ways.drop_duplicates(["settlement_id", "grade"])[["settlement_id", "grade", "school_id"]]
+    home = children[(children["attends"] == "home") & children["year"].isin(at)]
+    table = home.merge(nearest, on=["settlement_id", "grade"])
+    table = table[table["school_id"].isin(sites)]
+    table = table.assign(site=table["school_id"].map(sites), at=table["year"].map(at))
+    return table.groupby(["site", "at", "settlement_id", "grade"], as_index=False, observed=True)["pupils"].sum()

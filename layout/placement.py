@@ -12,7 +12,7 @@ from layout.built import without_idle_beds
 from layout.candidates import Candidates, candidate_sites
 from layout.children import ways_of, whole_children
 from layout.county import County
-from layout.gates import Fading, fading_schools, homes_of, merger_gates
+from layout.gates import Fading, fading_schools, merger_gates, nearest_homes
 from layout.horizon import horizon_of
 from layout.marginal import last_child
 from layout.programme import Model
@@ -135,14 +135,15 @@ def propose(
         pairs = pd.MultiIndex.from_frame(must_stay[["school_id", "year"]])
         needed = needed[pd.MultiIndex.from_frame(needed[["school_id", "year"]]).isin(pairs)]
     stays = frozenset(needed["school_id"])
+    homes = nearest_homes(model, children, open_ways)
     served = Served(model, answer.built, whereabouts(model, answer.built))
-    proposals, fading = _written(county, found, served, needed, None, open_ways, stays, standards)
+    proposals, fading = _written(county, found, served, needed, homes, open_ways, stays, standards)
     if assign is not None and len(proposals):
         assignment = assign(check("proposals", proposals))
         # the same children fit the beds that are left, so who goes where stands
         built = without_idle_beds(model, answer.built, _boarders(assignment))
         served = Served(model, built, whereabouts(model, built, assignment))
-        proposals, fading = _written(county, found, served, needed, assignment, open_ways, stays, standards)
+        proposals, fading = _written(county, found, served, needed, homes, open_ways, stays, standards)
     out = check("proposals", proposals) if len(proposals) else empty("proposals", county.crs)
     out.attrs["solve"] = _recorded(model, answer)
     out.attrs["merger_gates"] = merger_gates(model, served.built, fading).to_dict("records")
@@ -202,13 +203,11 @@ def apply_proposals(schools: pd.DataFrame, proposals: pd.DataFrame, *, years: Se
 
 
 def _written(
-    county: County, candidates: Candidates, served: Served, needed: pd.DataFrame, assignment: pd.DataFrame | None, ways: pd.DataFrame,
+    county: County, candidates: Candidates, served: Served, needed: pd.DataFrame, homes: pd.DataFrame, ways: pd.DataFrame,
     stays: frozenset[str], standards: Standards,
 ) -> tuple[gpd.GeoDataFrame, list[Fading]]:  # fmt: skip
-    homes = homes_of(served.model, served.built, assignment)
-    loads = homes.groupby(["site", "at", "grade"])["pupils"].sum().to_dict()
     within = ways[~ways["beyond"]]
-    fading = fading_schools(served.model, loads, homes, within, stays)
+    fading = fading_schools(served.model, served.people, homes, within, stays)
     return reason_rows(county, candidates.sites, served, needed, fading, standards), fading
 
 

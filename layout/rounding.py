@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,9 +20,14 @@ _SAME = 1e-6
 _BATCH, _STEPS, _ROUNDS = 4, 80, 5
 # ten thousand yuan that a child-year above the standard weighs against money while classes are rounded: more than the rooms that a class takes
 _ABOVE = 200.0
+# ten thousand yuan that a minute of a child's way, and a school other than the usual, weigh in a year while classes are rounded
+_NEARER, _USUAL = 3e-4, 3e-3
 # branch-and-bound nodes of the last search of a year: counted work, so the answer does not depend on the machine
 _NODES = 30
 _CHILD = 0.999
+# children above the standard that a further room weighs in that search
+_ROOM = 1.0
+_Key = TypeVar("_Key", bound=tuple)  # type: ignore[type-arg]
 
 
 def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: float) -> tuple[Built, set[int]]:
@@ -103,6 +109,11 @@ def _rounding(model: Model, finer: Programme, held: Program, exact: set[int], ti
         return _bounds(model, columns, chosen)
 
     cost = finer.objectives["above_standard"] * _ABOVE + finer.objectives["money"]
+    # of equals the nearer and the usual school, so that classes are formed where children would go anyway
+    flows, demands = model.journeys.flows, model.journeys.demands
+    demand = flows["demand"].to_numpy(int)
+    child = (demands["total"].to_numpy(float) * np.array(model.horizon.weights, float)[demands["at"].to_numpy(int)])[demand]
+    cost[: columns.flows] += child * (_NEARER * flows["minutes"].to_numpy(float) + _USUAL * ~flows["usual"].to_numpy(bool))
     return round_stepwise(held, cost, fix, steps=_STEPS, time_limit=time_limit)
 
 
@@ -154,7 +165,7 @@ def _bounds(model: Model, columns: Columns, chosen: Mapping[int, Mapping[int, Cl
 
 
 def searched_again(model: Model, built: Built, exact: set[int], *, time_limit: float) -> Built:
-    """Search each year in which children are above the standard again for fewer of them, in the rooms that stand.
+    """Search each year in which children are above the standard again for fewer of them, with further rooms at schools of today.
 
     Parameters
     ----------
@@ -168,11 +179,11 @@ def searched_again(model: Model, built: Built, exact: set[int], *, time_limit: f
     Returns
     -------
     Built
-        With the same buildings, and no more children above the standard in any year.
+        With no more children above the standard in any year; rooms and beds that it adds stay.
     """
     demands, flows = model.journeys.demands, model.journeys.flows
     demand = flows["demand"].to_numpy(int)
-    shares, classes = built.shares.copy(), dict(built.classes)
+    shares, classes, rooms, beds = built.shares.copy(), dict(built.classes), dict(built.rooms), dict(built.beds)
     for t in range(len(model.horizon.years)):
         over = sum(c.over for key, c in built.classes.items() if key[2] == t)
         if over <= _CHILD:
@@ -185,17 +196,20 @@ def searched_again(model: Model, built: Built, exact: set[int], *, time_limit: f
         part = replace(model, journeys=some, only=(t,))
         year = write_programme(part, exact=exact)
         program = _standing(part, year, built, t, shares[flow], built.none[rows])
+        cost = year.objectives["above_standard"].copy()
+        for column in year.columns.rooms.values():
+            cost[column] += _ROOM * model.horizon.weights[t]
         try:
-            found = solve(
-                program, {"above": year.objectives["above_standard"]}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit
-            )
+            found = solve(program, {"above": cost}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
         except NoSolutionError:
             continue
-        again, _ = whole_plan(part, year, found, standing=built)
+        again, _ = whole_plan(part, year, found)
         if sum(c.over for c in again.classes.values()) < over - _SAME:
             shares[flow] = again.shares
             classes.update(again.classes)
-    return replace(built, shares=shares, classes=classes)
+            _stays(rooms, again.rooms, t, len(model.horizon.years))
+            _stays(beds, again.beds, t, len(model.horizon.years))
+    return replace(built, shares=shares, classes=classes, rooms=rooms, beds=beds)
 
 
 def _standing(model: Model, year: Programme, built: Built, t: int, shares: np.ndarray, none: np.ndarray) -> Program:
@@ -213,5 +227,16 @@ def _standing(model: Model, year: Programme, built: Built, t: int, shares: np.nd
         lower[column] = upper[column] = float(part in built.parts.get((k, t), ()))
     for kind, table in (("rooms", built.rooms), ("beds", built.beds)):
         for key, column in getattr(year.columns, kind).items():
-            lower[column] = upper[column] = float(table.get(key, 0))
+            lower[column] = float(table.get(key, 0))
+            if not model.sites[key[0]].existing:
+                upper[column] = lower[column]
     return replace(year.program, lower=lower, upper=upper)
+
+
+def _stays(standing: dict[_Key, int], again: Mapping[_Key, int], t: int, years: int) -> None:
+    """Let what a year adds stand in the years after it, too."""
+    for key, count in again.items():
+        for later in range(t, years):
+            other = (*key[:-1], later)
+            if other in standing:
+                standing[other] = max(standing[other], count)  # type: ignore[index]
