@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from layout.county import County
-from layout.cover_sites import cover_sites
+from layout.site_cover import cover_sites
 from layout.site_rules import bars_near, layer_clause, site_bars
 from layout.standards import Standards
 from layout.tables import GRADES, check, empty
@@ -50,7 +50,7 @@ def candidate_sites(
     standards
         That number, years before a site can open, and the rules ``site.*``.
     times
-        Table ``times``, for :func:`layout.cover_sites.cover_sites`; None: straight lines.
+        Table ``times``, for :func:`layout.cover_sites`; None: straight lines.
     cover
         Whether to add settlements and road junctions from which most children without a school within the limit would have one.
     existing
@@ -155,8 +155,8 @@ def _frame(parts: Sequence[pd.DataFrame], county: County) -> gpd.GeoDataFrame:
 def _listed(county: County) -> pd.DataFrame:
     schools = county.schools[county.schools["status"].isin(["candidate", "closed"])]
     origin = schools["status"].map({"candidate": "county_list", "closed": "closed_school"})
-    year = schools["earliest_year"] if "earliest_year" in schools else np.nan
-    return pd.DataFrame(schools[["school_id", "name", "township_id", "geometry"]]).assign(origin=origin, year=year)
+    rows = pd.DataFrame(schools).reindex(columns=["school_id", "name", "township_id", "geometry", "earliest_year"])
+    return rows.rename(columns={"earliest_year": "year"}).assign(origin=origin)
 
 
 def _settled(county: County, pupils: pd.DataFrame, standards: Standards) -> pd.DataFrame:
@@ -208,12 +208,12 @@ def _screened(found: gpd.GeoDataFrame, county: County, standards: Standards) -> 
     binds = hard[near["bar"]] & ~(new_only[near["bar"]] & standing[near["point"]])
     broken = near[binds]
     # the first bar is named: areas by their ids, then the one that is broken most
-    broken = broken.assign(
-        area=areas[broken["bar"]] != "area", short=np.where(areas[broken["bar"]] == "area", 0.0, broken["distance_m"] - bars["least_m"].to_numpy()[broken["bar"]]),
-    ).sort_values(["point", "area", "short", "bar"], kind="stable")  # fmt: skip
+    off = areas[broken["bar"]] != "area"
+    short = np.where(off, broken["distance_m"] - bars["least_m"].to_numpy()[broken["bar"]], 0.0)
+    broken = broken.assign(off=off, short=short).sort_values(["point", "off", "short", "bar"], kind="stable")
     first = broken.drop_duplicates("point").set_index("point")
     far = np.where(standing, 0.0, np.where(found["origin"] == "county_list", _GROUND_M, NEAR_M))
-    in_area = set(broken.loc[~broken["area"], "point"])
+    in_area = set(broken.loc[~broken["off"], "point"])
     wanted = {int(i): float(far[i]) for i in first.index if i not in in_area}
     moved = _moved(found.geometry.to_numpy(), wanted, bars[hard], county)
     out = np.array([i in first.index and i not in moved for i in range(len(found))], bool)

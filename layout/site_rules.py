@@ -164,7 +164,7 @@ def site_bars(county: County, standards: Standards) -> gpd.GeoDataFrame:
     table = pd.DataFrame([row[:-1] for row in rows], columns=list(_COLUMNS)).astype({"least_m": float, "hard": bool, "new_only": bool})
     shapes = gpd.GeoSeries([row[-1] for row in rows], crs=county.crs)
     # areas first, by their ids, then what is kept at a distance: the first one is named where several bar a site
-    order = pd.DataFrame({"kind": table["kind"] != "area", "id": table["bar_id"], "m": table["least_m"]}).sort_values(["kind", "id", "m"], kind="stable").index
+    order = table.assign(off=table["kind"] != "area").sort_values(["off", "bar_id", "least_m"], kind="stable").index
     return gpd.GeoDataFrame(table, geometry=shapes, crs=county.crs).loc[order].reset_index(drop=True)
 
 

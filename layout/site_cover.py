@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 from scipy import sparse
 
+from layout import messages
 from layout.children import ways_of
 from layout.county import County
 from layout.roads import Roads
@@ -198,14 +199,13 @@ def _reached(
 
 def _worth(reach: pd.DataFrame, standards: Standards) -> pd.DataFrame:
     """Keep the bands of a site whose children within reach would fill the smallest school that teaches them."""
-    sums = reach.pivot_table(index="school_id", columns="band", values="pupils", aggfunc="sum", fill_value=0.0).reindex(columns=list(BANDS), fill_value=0.0)
+    sums = reach.groupby(["school_id", "band"])["pupils"].sum().unstack(fill_value=0).reindex(columns=list(BANDS), fill_value=0.0)
     filled = pd.DataFrame({
         "lower": sums["lower"] >= standards["layout.min_pupils.teaching_point"],
         "upper": sums["lower"] + sums["upper"] >= standards["layout.min_pupils.small_primary"],
         "junior": sums["junior"] >= standards["layout.min_pupils.junior"],
     })  # fmt: skip
-    pairs = filled.stack()
-    kept = pairs[pairs].index
+    kept = [(school, band) for band in BANDS for school in filled.index[filled[band]]]
     return reach[pd.MultiIndex.from_frame(reach[["school_id", "band"]]).isin(kept)]
 
 
@@ -234,5 +234,5 @@ def _junctions(roads: Roads | None, places: gpd.GeoDataFrame) -> pd.DataFrame:
     points = gpd.GeoSeries(gpd.points_from_xy(nodes["x"], nodes["y"]), crs=roads.crs).to_crs(places.crs).to_numpy()
     near = shapely.STRtree(places.geometry.to_numpy()).nearest(points) if len(points) else np.zeros(0, int)
     names, homes = (places[c].astype("str").to_numpy()[near] for c in ("name", "township_id"))
-    numbers = nodes["node_id"].astype("str")
-    return pd.DataFrame({"school_id": "J-" + numbers, "name": [f"{n}路口" for n in names], "township_id": homes, "place_id": numbers, "geometry": points})
+    ids, named = nodes["node_id"].astype("str"), [messages.text("candidate.junction", "zh", name=n) for n in names]
+    return pd.DataFrame({"school_id": "J-" + ids, "name": named, "township_id": homes, "place_id": ids, "geometry": points})
