@@ -207,10 +207,11 @@ def _screened(found: gpd.GeoDataFrame, county: County, standards: Standards) -> 
     near = bars_near(found.geometry.to_numpy(), bars)
     binds = hard[near["bar"]] & ~(new_only[near["bar"]] & standing[near["point"]])
     broken = near[binds]
-    # the first bar is named: areas by their ids, then the one that is broken most
+    # the first bar is named: areas by their ids, then the nearest, and of its rules the one that asks for least
     off = areas[broken["bar"]] != "area"
-    short = np.where(off, broken["distance_m"] - bars["least_m"].to_numpy()[broken["bar"]], 0.0)
-    broken = broken.assign(off=off, short=short).sort_values(["point", "off", "short", "bar"], kind="stable")
+    least = bars["least_m"].to_numpy()[broken["bar"]]
+    broken = broken.assign(off=off, near=np.where(off, broken["distance_m"], 0.0), least=np.where(off, least, 0.0))
+    broken = broken.sort_values(["point", "off", "near", "least", "bar"], kind="stable")
     first = broken.drop_duplicates("point").set_index("point")
     far = np.where(standing, 0.0, np.where(found["origin"] == "county_list", _GROUND_M, NEAR_M))
     in_area = set(broken.loc[~broken["off"], "point"])
