@@ -33,15 +33,20 @@ _WORDS = (
 _REACHES = r"保护区|控制区|走廊|通道|管理范围|保护范围|危险区|易发区|corridor|zone|protected"
 # most kilovolts of each class of lines
 _VOLTAGES = ((10, "1_10"), (110, "35_110"), (330, "154_330"))
-# administrative class by OSM class, the higher one where both are usual: for want of a number in the name
+# administrative class by OSM class, as files of transport bureaus are read too: for want of a number in the name
 _BY_HIGHWAY = {"motorway": "motorway", "trunk": "national", "primary": "provincial", "secondary": "county", "tertiary": "township"}
 # road numbers: G and S with one, two or four figures are motorways
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])([GSXYC])\s?(\d{1,4})(?![0-9])")
 _NUMBERED = {"G": "national", "S": "provincial", "X": "county", "Y": "township", "C": "village"}
-_NAMED = (("国道", "national"), ("省道", "provincial"), ("县道", "county"), ("乡道", "township"), ("村道", "village"))
+# 320国道 or 国道320, but no 县道口小学路
+_NAMED = re.compile(r"(国道|省道|县道|乡道|村道)(?:\d+)?$")
+_NAMES = {"国道": "national", "省道": "provincial", "县道": "county", "乡道": "township", "村道": "village"}
+# a street of a town; its traffic is heard where it is one of the great ones
+_STREET = re.compile(r"(?:(?<!公)路|街|大道|巷)(?:[东南西北中]?段)?$")
+_ARTERIAL = ("trunk", "primary")
 _SCHOOL_DISTANCE = {"motorway": "national_provincial", "national": "national_provincial", "provincial": "national_provincial",
                     "county": "county_township", "township": "county_township"}  # fmt: skip
-# a railway this near to the middle of a town runs through it
+# a railway or road this near to the middle of a town runs through it
 _IN_TOWN_M = 1000.0
 _COLUMNS = ("bar_id", "kind", "clause", "layer", "least_m", "hard", "new_only")
 _Row = tuple[str, str, str, str, float, bool, bool, Any]
@@ -82,7 +87,7 @@ def layer_clause(layer: str, standards: Standards) -> str:
     return key or next((r.key for r in of_sites if layer in r.zh), "")
 
 
-def road_class(highway: str, name: str) -> str:
+def road_class(highway: str, name: str, *, in_town: bool = True) -> str:
     """Return the administrative class of a road, on which the distances of schools rest.
 
     Parameters
@@ -90,7 +95,10 @@ def road_class(highway: str, name: str) -> str:
     highway
         OSM class.
     name
-        Name or number of the road: G, S, X, Y and C with figures, or 国道, 省道, 县道, 乡道, 村道, go before the OSM class.
+        Name or number of the road: G, S, X, Y and C with figures, or 国道, 省道, 县道, 乡道, 村道, go before the OSM class; a name that ends
+        as those of streets do (路 but not 公路, 街, 大道, 巷) is one of a town.
+    in_town
+        Whether it runs where a street may be.
 
     Returns
     -------
@@ -115,9 +123,32 @@ def road_class(highway: str, name: str) -> str:
     if found is not None:
         expressway = found[1] in "GS" and len(found[2]) != 3
         told = "motorway" if expressway else _NUMBERED[found[1]]
+    elif (named := _NAMED.search(name)) is not None:
+        told = _NAMES[named[1]]
     else:
-        told = next((c for word, c in _NAMED if word in name), _BY_HIGHWAY.get(plain, ""))
+        told = "" if in_town and is_street(name) else _BY_HIGHWAY.get(plain, "")
     return "" if told == "village" else told
+
+
+def is_street(name: str) -> bool:
+    """Say whether a name is that of a street in a town.
+
+    Parameters
+    ----------
+    name
+        Of a road.
+
+    Returns
+    -------
+    bool
+        Whether it ends as such names do.
+
+    Examples
+    --------
+    >>> is_street("人民路"), is_street("迎宾大道"), is_street("贵黄公路"), is_street("")
+    (True, True, False, False)
+    """
+    return _STREET.search(name) is not None
 
 
 def site_bars(county: County, standards: Standards) -> gpd.GeoDataFrame:
@@ -160,7 +191,7 @@ def site_bars(county: County, standards: Standards) -> gpd.GeoDataFrame:
             (str(o["obstacle_id"]), "water", "site.forbidden.hazard", str(o["name"]) or str(o["kind"]), 0.0, True, False, o["geometry"])
             for o in wet.to_dict("records")
         ]  # fmt: skip
-    rows += _road_rows(county.roads, standards) if county.roads is not None else []
+    rows += _road_rows(county.roads, np.concatenate(list(towns.values())), standards) if county.roads is not None else []
     table = pd.DataFrame([row[:-1] for row in rows], columns=list(_COLUMNS)).astype({"least_m": float, "hard": bool, "new_only": bool})
     shapes = gpd.GeoSeries([row[-1] for row in rows], crs=county.crs)
     # areas first, by their ids, then what is kept at a distance: the first one is named where several bar a site
@@ -235,20 +266,22 @@ def _voltage(layer: str) -> str:
     return "" if found is None else next((name for most, name in _VOLTAGES if int(found[1]) <= most), "500")
 
 
-def _road_rows(roads: Roads, standards: Standards) -> list[_Row]:
+def _road_rows(roads: Roads, towns: np.ndarray, standards: Standards) -> list[_Row]:
     edges = roads.edges[~roads.edges["tunnel"].to_numpy(bool)]
     rows: list[_Row] = []
+    in_town = np.zeros(len(edges), bool)
+    if len(towns) and len(edges):
+        in_town[shapely.STRtree(edges.geometry.to_numpy()).query(towns, predicate="dwithin", distance=_IN_TOWN_M)[1]] = True
     columns = (edges[c] for c in ("edge_id", "highway", "name", "width_m"))
-    for number, highway, name, width, shape in zip(*columns, edges.geometry, strict=True):
-        told = road_class(str(highway), str(name))
+    for number, highway, name, width, shape, town in zip(*columns, edges.geometry, in_town, strict=True):
+        told, wall = road_class(str(highway), str(name), in_town=bool(town)), "site.expressway.window_wall"
+        half = float(width) / 2 if np.isfinite(width) else 0.0
+        if told == "motorway" or (not told and town and is_street(str(name)) and str(highway).removesuffix("_link") in _ARTERIAL):
+            rows.append((str(number), "road", wall, str(name) or str(highway), half + standards[wall], False, False, shape))
         if not told:
             continue
-        half = float(width) / 2 if np.isfinite(width) else 0.0
         zone, more = f"site.road.control_zone.{told}", f"site.road.school_distance.{_SCHOOL_DISTANCE[told]}"
         layer, least = str(name) or str(highway), half + standards[zone]
         rows.append((str(number), "road", zone, layer, least, True, True, shape))
         rows.append((str(number), "road", more, layer, least + standards[more], True, True, shape))
-        if told == "motorway":
-            wall = "site.expressway.window_wall"
-            rows.append((str(number), "road", wall, layer, half + standards[wall], False, False, shape))
     return rows

@@ -60,6 +60,8 @@ def place(points, kind="village", pupils=100.0):
         ("motorway", "", "motorway"), ("motorway_link", "X1", "motorway"), ("trunk", "G76厦蓉高速", "motorway"), ("primary", "S30", "motorway"),
         ("trunk", "G210", "national"), ("primary", "S999", "provincial"), ("secondary", "320国道", "national"), ("tertiary", "X983", "county"),
         ("unclassified", "Y005 乡道", "township"), ("tertiary", "C012", ""), ("tertiary", "某村道", ""), ("secondary_link", "", "county"),
+        ("trunk", "人民路", ""), ("primary", "迎宾大道", ""), ("primary", "贵黄公路", "provincial"), ("secondary", "县道口小学路", ""),
+        ("tertiary", "国道320", "national"), ("primary", "文化路北段", ""),
         ("unclassified", "", ""), ("residential", "", ""), ("path", "BG210", ""), ("trunk", "", "national"),
     ],
 )  # fmt: skip
@@ -109,6 +111,18 @@ def test_tunnels_village_roads_and_streets_ask_for_nothing():
     )  # fmt: skip
     county, _ = place([spot(0, 3)])
     assert not len(site_bars(dataclasses.replace(county, roads=roads), STANDARDS))
+
+
+def test_a_great_street_is_heard_and_a_small_one_not():
+    roads = roads_of(("primary", "人民路", 20.0, False, [(-500, 0), (500, 0)]), ("secondary", "文化街", 20.0, False, [(-500, 9), (500, 9)]))
+    county, pupils = place([spot(0, 60)], kind="town")
+    (site,) = candidate_sites(dataclasses.replace(county, roads=roads), pupils, STANDARDS, cover=False).sites.itertuples()
+    assert site.moved_m == 0 and site.flag_clauses == "site.expressway.window_wall"
+    assert clause_of(site.flags, STANDARDS) == "site.expressway.window_wall"
+    # far from any town such a name is that of a highway
+    county, pupils = place([spot(0, 60)])
+    (site,) = candidate_sites(dataclasses.replace(county, roads=roads), pupils, STANDARDS, cover=False).sites.itertuples()
+    assert site.moved_m > 0 and site.geometry.y - NORTH >= 75
 
 
 def test_lines_of_power_rail_and_pipes_by_hand():
