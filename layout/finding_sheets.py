@@ -19,7 +19,7 @@ from layout.tables import BANDS, Column, label, schemas
 _ELSEWHERE = {"short_villages": "villages", "review_list": "small_schools", "boarding_shares": "boarding_demand"}
 _PAGES = tuple(table for table in TABLES if table not in _ELSEWHERE)
 # columns that hold the id of a school other than the row's own
-_OTHER_SCHOOLS = {"neighbour_id", "nearest_id", "next_school_id", "zone_id", "built_for"}
+_OTHER_SCHOOLS = {"neighbour_id", "nearest_id", "next_school_id", "zone_id", "built_for", "hub_id"}
 _KINDS = {"year": "year", "minutes": "minutes", "yuan/year": "money", "share": "percent", "share 0-1": "percent", "seats/pupil": "share"}
 _WORDS = {"must_stay": "stays", "review": "under_review", "unverified": "unverified"}
 _LEVELS = ("county", "township", "urban_rural", "school_kind")

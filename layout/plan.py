@@ -28,7 +28,7 @@ from layout.equity import time_distribution
 from layout.findings import TABLES as FINDINGS
 from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
-from layout.network import prepare_network
+from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
 from layout.plausibility import population_notes
@@ -274,6 +274,7 @@ def make_plan(
         county, pupils, View("today", now, county.schools, assignment, classes),
         View("planned", planned.times, _as_open(schools), planned.assignment, planned.classes),
         enrolled, standards, years=all_years, stay=stay, site_pupils=sites_checked, seat_schools=seats, draws=drawn,
+        between=_between(roads.homes.network, there, standards),
     )  # fmt: skip
     return Plan(
         county=county, standards=standards, years=all_years, scenario=scenario, findings=findings,
@@ -509,6 +510,15 @@ def _all_times(roads: _CountyRoads, standards: Standards) -> pd.DataFrame:
             if len(to.ids) and not (mode == "week" and not any(standards.may_board(g) for g in BANDS[band])):
                 parts.append(travel_times(roads.homes.network, roads.homes, to, mode=mode, band=band, level_kph=roads.kph[band]))
     return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
+
+
+def _between(network: Network, schools: gpd.GeoDataFrame, standards: Standards) -> pd.DataFrame:
+    """Return the minutes between schools in which teachers come on rounds: on foot and by car, as grown-ups walk."""
+    places, most = join_places(network, schools), standards["staff.round.travel_day"]
+    if not len(places.ids):
+        return empty("times")
+    parts = [travel_times(network, places, places, mode=mode, band="junior", limit=most) for mode in ("walk", "drive")]
+    return check("times", pd.concat(parts, ignore_index=True))
 
 
 def _teaching(county: County, school_years: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:

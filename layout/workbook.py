@@ -38,7 +38,8 @@ from layout.tables import BANDS, label, schemas
 _ORDER = (
     "townships", "forecast", "base_year_fit", "schools", "classes", "class_shares", "class_targets", "breaches", "remedies", "rooms_needed",
     "school_needs", "villages", "coverage", "overlap", "minute_steps", "zone_differences", "seat_access", "proposals", "must_stay",
-    "small_schools", "sites", "site_verdicts", "boarding_demand", "young_boarders", "times", "sensitivity", "buses", "standards", "sources",
+    "small_schools", "clusters", "rounds", "sites", "site_verdicts", "boarding_demand", "young_boarders", "times", "sensitivity", "buses",
+    "standards", "sources",
 )  # fmt: skip
 # Excel takes no longer text in a cell
 _LONGEST_TEXT = 32_000

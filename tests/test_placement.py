@@ -113,9 +113,13 @@ def test_exclusions_reject_or_flag():
     )  # fmt: skip
     county = dataclasses.replace(paper, exclusions=check("exclusions", zones))
     sites = candidate_sites(county, children, STANDARDS)
-    assert sites.rejected[["school_id", "exclusion_id", "clause"]].values.tolist() == [["C-A", "1", "site.geohazard.danger_zone"], ["C-B", "2", ""]]
-    assert sites.sites.set_index("school_id").loc["C-C", "flags"] == "地质灾害易发区;永久基本农田"
-    assert sites.sites["school_id"].tolist() == ["C-C", "C-D", "C-E"]
+    assert sites.rejected[["school_id", "exclusion_id", "clause"]].values.tolist() == [
+        ["C-A", "1", "site.geohazard.danger_zone"], ["C-B", "2", "site.county_area"], ["C-C", "4", "site.farmland"]
+    ]  # fmt: skip
+    assert sites.sites["school_id"].tolist() == ["C-D", "C-E"]
+    county = dataclasses.replace(county, exclusions=county.exclusions.iloc[:3])
+    there = candidate_sites(county, children, STANDARDS).sites.set_index("school_id").loc["C-C"]
+    assert (there["flags"], there["flag_clauses"]) == ("地质灾害易发区", "site.geohazard.prone_zone")
 
 
 def test_no_candidates_without_children():

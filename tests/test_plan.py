@@ -255,7 +255,8 @@ def altered(paper, **columns):
 @pytest.mark.parametrize("columns", [{"status": "candidate"}, {"kind": "teaching_point", "last_grade": 4, "rooms": 2}])
 def test_who_goes_where_is_as_good_as_the_search_for_proposals(paper, columns):
     """Grades taught together are cut as the proposals cut them: nobody is late whom the search could serve."""
-    plan = make_plan(altered(paper, **columns), to=2026)
+    # a new site can open two years after the base year
+    plan = make_plan(altered(paper, **columns), to=2027)
     levels = {level["name"]: level["objective"] for level in plan.manifest["solve"]["levels"]}
     planned = plan.summary.query("view == 'planned'").iloc[0]
     assert planned[["no_seat", "no_bed", "no_route"]].sum() == levels["without_place"]
@@ -266,7 +267,7 @@ def test_a_site_never_takes_the_id_of_a_school(paper):
     other = paper.schools.iloc[[0]].assign(school_id="C-E", kind="teaching_point", last_grade=3, rooms=1)
     other = other.set_geometry(gpd.GeoSeries([at(3.5)], index=other.index, crs=paper.crs))
     schools = check("schools", gpd.GeoDataFrame(pd.concat([paper.schools, other], ignore_index=True), geometry="geometry", crs=paper.crs))
-    plan = make_plan(dataclasses.replace(paper, schools=schools), to=2026)
+    plan = make_plan(dataclasses.replace(paper, schools=schools), to=2027)
     assert "CC-E" in plan.candidates["school_id"].tolist() and "C-E" not in plan.candidates["school_id"].tolist()
     assert plan.summary.query("view == 'planned'")["lower_out_of_limit"].iloc[0] == 0
 
