@@ -59,6 +59,14 @@ _PLAN_TABLES = (
     "must_stay",
     "proposals",
     "merger_gates",
+    "alternatives",
+    "alternative_proposals",
+    "frontier",
+    "evaluations",
+    "regrets",
+    "plan_regrets",
+    "common_proposals",
+    "future_proposals",
     "summary",
     "sensitivity",
     "bus_services",
@@ -104,6 +112,10 @@ class Plan:
     pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, merger_gates, summary, sensitivity, bus_services, time_distribution
         Tables of the data dictionary; ``forecast`` has every year up to the last, ``bus_services`` the base year today and the
         others with the proposals.
+    alternatives, alternative_proposals, frontier
+        Other plans; empty until :func:`layout.with_alternatives` adds them.
+    evaluations, regrets, plan_regrets, common_proposals, future_proposals
+        The plan in other futures; empty until :func:`layout.with_futures` adds them.
     findings
         What follows from it all: schools in reach, classes by target, needs, remedies, small schools, sites, the base year.
     schools
@@ -132,6 +144,14 @@ class Plan:
     site_pupils: pd.DataFrame = field(default_factory=lambda: empty("site_pupils"))
     sensitivity: pd.DataFrame = field(default_factory=lambda: empty("sensitivity"))
     merger_gates: pd.DataFrame = field(default_factory=lambda: empty("merger_gates"))
+    alternatives: pd.DataFrame = field(default_factory=lambda: empty("alternatives"))
+    alternative_proposals: pd.DataFrame = field(default_factory=lambda: empty("alternative_proposals"))
+    frontier: pd.DataFrame = field(default_factory=lambda: empty("frontier"))
+    evaluations: pd.DataFrame = field(default_factory=lambda: empty("evaluations"))
+    regrets: pd.DataFrame = field(default_factory=lambda: empty("regrets"))
+    plan_regrets: pd.DataFrame = field(default_factory=lambda: empty("plan_regrets"))
+    common_proposals: pd.DataFrame = field(default_factory=lambda: empty("common_proposals"))
+    future_proposals: pd.DataFrame = field(default_factory=lambda: empty("future_proposals"))
     bus_services: pd.DataFrame = field(default_factory=lambda: empty("bus_services"))
     time_distribution: pd.DataFrame = field(default_factory=lambda: empty("time_distribution"))
     findings: Findings = field(default_factory=Findings)
