@@ -64,9 +64,9 @@ def future_of(
 
     Examples
     --------
-    >>> future = future_of(paper, layout.read_standards(), None, years=[2026])
+    >>> future = future_of(paper, layout.read_standards(), None, years=[2030])
     >>> future.years, len(future.candidates.sites) > 0
-    ((2026,), True)
+    ((2030,), True)
     """
     scenario = check_scenario(scenario)
     wanted = tuple(sorted({int(year) for year in years}))
