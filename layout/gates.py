@@ -10,7 +10,7 @@ import pandas as pd
 from layout.built import Built, formed_at
 from layout.classrooms import Classes
 from layout.programme import Model, grade_sums
-from layout.siting import Site
+from layout.siting import Site, largest_size
 from layout.tables import BANDS, check, empty
 
 #: Gates of a merger in the order of the table; those with a clause of the standards.
@@ -163,7 +163,7 @@ def _receiving(model: Model, built: Built, each: Fading, loads: pd.DataFrame) ->
         site: Site = model.sites[int(k)]
         formed: Classes = formed_at(model, built.parts, moved, int(k), "", int(at), site.rooms + built.rooms.get((int(k), "", int(at)), 0))
         before = built.classes[int(k), "", int(at)].over
-        worst = max(worst, formed.over - before, float(moved[k, at].sum() - model.largest(int(k))))
+        worst = max(worst, formed.over - before, float(moved[k, at].sum() - largest_size(site, model.standards)))
         said.append(f"{site.school_id} {model.horizon.years[int(at)]}: +{int(rows['pupils'].sum())}")
     return ("met" if worst <= 1e-6 else "not_met"), "; ".join(said)
 

@@ -10,7 +10,7 @@ import numpy as np
 from layout.costs import bed_cost, building_share, class_staff, rider_cost, room_cost
 from layout.horizon import Horizon
 from layout.programs import Program, sparse_rows
-from layout.siting import Journeys, Site, least_pupils, part_grades
+from layout.siting import Journeys, Site, largest_size, least_pupils, part_grades
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of
 
@@ -92,14 +92,6 @@ class Model:
         if there.existing:
             return there.grades
         return part_grades([p for p in there.parts if p in (("small", "village") if group == "small" else (group,))])
-
-    def largest(self, site: int) -> float:
-        """Return the largest size of a school of today: what stands above it already stays as it is."""
-        there = self.sites[site]
-        both = there.grades[0] <= _PRIMARY[-1] and there.grades[-1] > _PRIMARY[-1]
-        cap = self.standards["size.max.nine_year" if both else "size.max.primary_junior"]
-        held = there.rooms * max(self.standards.class_size(g, incomplete=there.incomplete) for g in there.grades)
-        return max(cap, float(held))
 
 
 @dataclass(frozen=True)
@@ -519,7 +511,7 @@ def _sizes(model: Model, columns: Columns, rows: _Rows) -> None:
         seen.add((k, t))
         load = list(zip(mine.tolist(), total[mine].tolist(), strict=True))
         if model.sites[k].existing:
-            rows.below(load, model.largest(k))
+            rows.below(load, largest_size(model.sites[k], model.standards))
             continue
         state = {p: columns.state[k, p, t] for p in model.sites[k].parts}
         # primary children who board do not make a school

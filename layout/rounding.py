@@ -23,7 +23,7 @@ _ABOVE = 200.0
 # ten thousand yuan that a minute of a child's way, and a school other than the usual, weigh in a year while classes are rounded
 _NEARER, _USUAL = 3e-4, 3e-3
 # branch-and-bound nodes of the last search of a year: counted work, so the answer does not depend on the machine
-_NODES = 30
+_NODES = 5
 _CHILD = 0.999
 # children above the standard that a further room weighs in that search
 _ROOM = 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from layout.built import Built, groups_at, trimmed
 from layout.programme import DAYS_A_WEEK, LEVELS, MONEY, Model, floor_money, flow_money
 from layout.programs import Level, Program, solve, sparse_rows
-from layout.siting import least_pupils, part_grades
+from layout.siting import largest_size, least_pupils, part_grades
 from layout.tables import GRADES
 
 _LATER = ("minutes", "change")
@@ -122,7 +122,7 @@ def _settling(model: Model, built: Built, t: int, rows: np.ndarray) -> _Settling
 
 def _size_rows(model: Model, built: Built, k: int, t: int, mine: np.ndarray, child: np.ndarray, mode: np.ndarray, band: np.ndarray, row) -> None:  # type: ignore[no-untyped-def]
     if model.sites[k].existing:
-        row(mine, child[mine], -np.inf, model.largest(k))
+        row(mine, child[mine], -np.inf, largest_size(model.sites[k], model.standards))
         return
     parts, least = built.parts[k, t], least_pupils(model.standards)
     primary = mine[(band[mine] != "junior") & (mode[mine] != "board")]

@@ -156,12 +156,13 @@ def journeys_of(
     Kept of the ways of a settlement and run of grades: the eight nearest schools of today and the eight nearest new sites within the
     limit; where no school of today is within it the two nearest of each beyond it; by boarding the four nearest of each, for
     grades 4 to 6 only where no school of today is within the limit by day. A child with a school within the limit never needs one
-    beyond it, since classes may be exceeded; only the largest size of a school could ask for one.
+    beyond it, since classes may be exceeded; where all schools within the limit could reach their largest size those beyond it
+    are kept.
     """
     kept_sites = _useful(sites, children, ways, horizon, standards)
     demands = _demands(children, kept_sites, horizon)
     places = demands[["settlement_id", "band", "first"]].drop_duplicates(ignore_index=True)
-    static = _ways_kept(places, ways, kept_sites)
+    static = _ways_kept(places, ways, kept_sites, _roomy(kept_sites, children, ways, horizon, standards))
     flows = static.merge(
         demands.assign(demand=demands.index)[["settlement_id", "band", "first", "demand", "at"]], on=["settlement_id", "band", "first"]
     )
@@ -258,6 +259,38 @@ def _number(value: object, default: int) -> int:
     return default if value is None or pd.isna(value) else int(value)  # type: ignore[call-overload]
 
 
+def largest_size(site: Site, standards: Standards) -> float:
+    """Return the largest size of a school of today: what its rooms hold already stays as it is.
+
+    Parameters
+    ----------
+    site
+        A school that is open.
+    standards
+        ``size.max.primary_junior`` and ``size.max.nine_year``; class sizes.
+
+    Returns
+    -------
+    float
+        Pupils.
+    """
+    both = site.grades[0] <= _PRIMARY[-1] and site.grades[-1] > _PRIMARY[-1]
+    cap = standards["size.max.nine_year" if both else "size.max.primary_junior"]
+    return max(cap, float(site.rooms * max(standards.class_size(g, incomplete=site.incomplete) for g in site.grades)))
+
+
+def _roomy(sites: Sequence[Site], children: pd.DataFrame, ways: pd.DataFrame, horizon: Horizon, standards: Standards) -> np.ndarray:
+    """Say which schools of today cannot reach their largest size, whoever comes that can."""
+    kept = children[children["year"].isin(horizon.years)]
+    kept = kept.assign(band=[band_of(g) for g in kept["grade"]])
+    home = kept[kept["attends"] == "home"].groupby(["settlement_id", "band", "year"], as_index=False)["pupils"].sum()
+    pairs = ways[["settlement_id", "school_id", "band"]].drop_duplicates()
+    most = pairs.merge(home, on=["settlement_id", "band"]).groupby(["school_id", "year"])["pupils"].sum().groupby("school_id").max().to_dict()
+    seat = kept[kept["attends"] == "county_seat"].groupby("year")["pupils"].sum().max()
+    seat = 0.0 if pd.isna(seat) else float(seat)
+    return np.array([s.existing and most.get(s.school_id, 0) + seat * s.at_seat <= largest_size(s, standards) for s in sites] or [False])
+
+
 def _useful(sites: Sequence[Site], children: pd.DataFrame, ways: pd.DataFrame, horizon: Horizon, standards: Standards) -> tuple[Site, ...]:
     """Drop the parts of candidates for which too few children of the last year can come at all: what opens stays to the end."""
     last = children[children["year"] == horizon.years[-1]]
@@ -307,7 +340,7 @@ def _demands(children: pd.DataFrame, sites: Sequence[Site], horizon: Horizon) ->
     return out.assign(first=[int(np.flatnonzero(run == r)[0]) + 1 for r in out["run"]], total=out[list(GRADES)].sum(axis=1))
 
 
-def _ways_kept(places: pd.DataFrame, ways: pd.DataFrame, sites: Sequence[Site]) -> pd.DataFrame:
+def _ways_kept(places: pd.DataFrame, ways: pd.DataFrame, sites: Sequence[Site], roomy: np.ndarray) -> pd.DataFrame:
     """Return the ways of each settlement and run that are kept: settlement_id, band, first, site, mode, minutes, beyond, excess, usual."""
     numbers = {s.school_id: k for k, s in enumerate(sites)}
     taught = np.array([[teaches(s, g) for g in GRADES] for s in sites] or [[False] * len(GRADES)], bool)
@@ -319,9 +352,9 @@ def _ways_kept(places: pd.DataFrame, ways: pd.DataFrame, sites: Sequence[Site]) 
     k, first = table["site"].to_numpy(), table["first"].to_numpy() - 1
     boards = (table["mode"] == "board").to_numpy()
     table = table.assign(existing=existing[k], boards=boards)[taught[k, first] & (~boards | ((beds[k] > 0) & full[k, first]))]
-    near_school = set(table.loc[table["existing"] & ~table["boards"] & ~table["beyond"], "place"])
-    near = table["place"].isin(near_school)
-    table = table[~(near & (table["beyond"] | (table["boards"] & (table["band"] == "upper"))))]
+    day = table["existing"] & ~table["boards"] & ~table["beyond"]
+    near, safe = (table["place"].isin(set(table.loc[some, "place"])) for some in (day, day & roomy[table["site"].to_numpy()]))
+    table = table[~((safe & table["beyond"]) | (near & table["boards"] & (table["band"] == "upper")))]
     kind = np.where(table["boards"], "board", np.where(table["beyond"], "far", "near"))
     table = table.assign(kind=kind).sort_values(["place", "kind", "existing", "excess", "minutes", "site"], kind="stable")
     rank = table.groupby(["place", "kind", "existing"]).cumcount()
