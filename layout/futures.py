@@ -19,7 +19,7 @@ from layout.population import project_pupils
 from layout.regret import MEASURES
 from layout.scenario import Scenario, check_scenario
 from layout.standards import Standards
-from layout.tables import band_of
+from layout.tables import BANDS, band_of
 
 # a boarder goes once a week what a day pupil goes every day
 _DAYS_A_WEEK = 5
@@ -169,7 +169,8 @@ def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
     dict
         The measures of :data:`layout.regret.MEASURES`: children without a way or a bed, beyond the limit, minutes beyond it, children without a
         seat in a class at the standard, yuan that the proposals add, minutes one way (of a boarder a fifth). Children and minutes count
-        once for each school year that a plan year speaks for; so does money, by ``yuan_a_year`` from the year of the proposal on.
+        once for each school year that a plan year speaks for; so does money, by ``yuan_a_year`` from the year of the proposal on. And
+        ``too_small``: new schools that in some year have fewer children than ``layout.min_pupils`` asks of a school of their kind.
 
     Examples
     --------
@@ -194,7 +195,26 @@ def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
         "excess_minutes": (count * np.maximum(minutes - limits, 0.0))[late].sum(), "above_standard": count[status == "no_seat"].sum(),
         "cost_yuan": sum(money), "pupil_minutes": (count * minutes * part).sum(),
     }  # fmt: skip
-    return {name: float(found[name]) for name in MEASURES}
+    return {name: float(found[name]) for name in MEASURES} | {"too_small": float(_too_small(rows, proposals, future))}
+
+
+def _too_small(rows: pd.DataFrame, proposals: pd.DataFrame, future: Future) -> int:
+    new = proposals[proposals["action"].isin(["open", "reopen"])].drop_duplicates("school_id")
+    there = rows[rows["school_id"].isin(new["school_id"])]
+    junior = there["grade"] >= min(BANDS["junior"])
+    sums = there.groupby([there["school_id"].astype("str"), "year", junior])["pupils"].sum().to_dict()
+    count = 0
+    for school, role, since in zip(new["school_id"], new["role"], new["year"], strict=True):
+        parts = _least(str(role), future.standards)
+        years = [y for y in future.years if y >= since]
+        count += any(sums.get((str(school), y, part == "junior"), 0) < least for y in years for part, least in parts.items())
+    return count
+
+
+def _least(role: str, standards: Standards) -> dict[str, float]:
+    # a nine-year school needs the children of a primary and of a junior school
+    roles = {"nine_year": ("primary", "junior")}.get(role, (role,))
+    return {"junior" if r == "junior" else "primary": standards[f"layout.min_pupils.{r}"] for r in roles}
 
 
 def _yearly(proposals: pd.DataFrame) -> list[tuple[float, int]]:
