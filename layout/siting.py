@@ -118,7 +118,7 @@ def sites_of(county: County, candidates: gpd.GeoDataFrame, horizon: Horizon, sta
         parts = [part for part in PARTS if not taught & set(_PART_GRADES[part])]
         # further primary grades open only above first ones
         parts = [part for part in parts if part != "village" or "small" in parts]
-        village = row["origin"] == "populous_village"
+        village = row["origin"] in ("populous_village", "cover_point")
         school = str(row["school_id"])
         if parts:
             first = max(horizon.schools, _number(earliest.get(school), 0))
