@@ -15,6 +15,8 @@ from scipy import sparse
 _DUAL_TOLERANCE = 1e-6
 # how far a level may slip, relative to its value, when a later one is solved: rounding error only
 _SLIP = 1e-6
+# how many times as far where a search would find nothing otherwise
+_LOOSE = 10.0
 # number of the primal simplex among the strategies of HiGHS
 _PRIMAL = 4
 # the solver is given this long at least, so that it can say that it was stopped
@@ -210,19 +212,30 @@ def _leap(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) ->
 def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, start: np.ndarray | None) -> Solution:
     current, levels, values = program, [], start
     model = _highs(_as_linear(program), replace(limits, nodes=None))
+    # should rounding errors leave nothing on a face or below a row, the level before is held less tightly
+    loose: Program | None = None
     for i, (name, cost) in enumerate(costs.items()):
         try:
-            relaxed, level, reduced, duals = _linear_level(model, name, cost)
+            try:
+                relaxed, level, reduced, duals = _linear_level(model, name, cost)
+                values, level = _whole_level(current, cost, values, relaxed, level, limits)
+            except NoSolutionError:
+                if loose is None or time.monotonic() >= limits.until:
+                    raise
+                current = loose
+                model = _highs(_as_linear(current), replace(limits, nodes=None))
+                relaxed, level, reduced, duals = _linear_level(model, name, cost)
+                values, level = _whole_level(current, cost, values, relaxed, level, limits)
         except NoSolutionError:
             if i == 0 or values is None or time.monotonic() < limits.until:
                 raise
             # out of time: the values of the levels before stand, with nothing proven about this one
             levels.append(Level(name, _value(values, cost), -np.inf, np.inf, "time_limit"))
             continue
-        values, level = _whole_level(current, cost, values, relaxed, level, limits)
         levels.append(level)
         logger.debug("level %s: %s", name, level)
         face = _on_face(current, relaxed, reduced, duals)
+        loose = _held(current, cost, level.objective + _LOOSE * _slip(level.objective))
         # values on the face prove that whole columns lose nothing on this level
         if _fits(face, values):
             current = face
