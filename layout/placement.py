@@ -123,11 +123,11 @@ def propose(
     chosen = pupils[pupils["year"].isin(horizon.years)]
     found = candidates if candidates is not None else candidate_sites(county, chosen, standards)
     children = whole_children(chosen)
+    if not children["attends"].isin(["home", "county_seat"]).any():
+        return _empty(county)
     ways = ways_of(times, standards)
     journeys, sites = journeys_of(children, ways, sites_of(county, found.sites, horizon, standards), horizon, standards)
     model = Model(journeys, sites, horizon, standards, dict(budget or {}))
-    if not len(journeys.demands):
-        return _empty(county)
     answer = search(model, gap=gap, work_limit=_NODES if work_limit is None else work_limit, time_limit=time_limit)
     open_ways = day_ways(times, county.schools, standards)
     needed = dependents(chosen, times, county.schools, standards)

@@ -313,7 +313,7 @@ def _expanded(words: _Words, place: _Place, t: int, group: str, rooms: int) -> _
     parts.append(("money.year", {"money": f"{rooms * year / 1e4:.1f}", "detail": small}))
     parts += [("assumed.rooms", {})] if "rooms" in words.assumed else []
     gates = ["site_survey", *(["borrow_first"] if borrow else [])]
-    clauses = ["law.school_plan", *_sizes(role, grades, small), *_unit_costs(small)] + (["rooms.borrow.years"] if borrow else [])
+    clauses = ["law.school_plan", *_sizes(role, grades, small), *_unit_costs(small)] + (["lead.borrow"] if borrow else [])
     return _Found("expand", t, parts, clauses, gates, rooms, 0, rooms * build, rooms * year, until)
 
 
@@ -340,9 +340,7 @@ def _boarding(words: _Words, place: _Place, t: int, beds: int) -> _Found:
     parts += [("assumed.beds", {})] if "beds" in words.assumed else []
     bands = set(board["band"])
     clauses = ["law.boarding", *(["layout.g4_6.boarding"] if "upper" in bands else []), *(["layout.g7_9.boarding"] if "junior" in bands else [])]
-    clauses += ["boarding.bed", "travel.limit.week", "cost.build.boarding", "cost.rate", "cost.life.building"] + (
-        ["rooms.borrow.years"] if borrow else []
-    )
+    clauses += ["boarding.bed", "travel.limit.week", "cost.build.boarding", "cost.rate", "cost.life.building"] + (["lead.borrow"] if borrow else [])
     gates = ["hear_parents", "boarding_check", *(["borrow_first"] if borrow else [])]
     return _Found("add_boarding", t, parts, clauses, gates, 0, beds, beds * build, beds * year, until)
 
@@ -354,7 +352,7 @@ def _needed(words: _Words, t: int, used: Sequence[bool]) -> tuple[list[_Part], i
     if years[-1] == len(used) - 1:
         # what comes after the plan is not known
         return [("needed.end", {"since": words.year(t)})], until, False
-    least = round(words.standards["rooms.borrow.years"])
+    least = round(words.standards["lead.borrow"])
     parts: list[_Part] = [("needed.span", {"since": words.year(years[0]), "until": until, "years": span})]
     borrow = span < least
     return parts + ([("needed.borrow", {"least": least})] if borrow else []), until, borrow
