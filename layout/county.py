@@ -33,6 +33,8 @@ FORMAT = 1
 _TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note", "sources"}
 #: Where a county's ages and births come from; each has its bias (``source.*`` in the messages).
 SOURCES = ("census", "hukou", "roll", "immunisation", "township_roster", "relocation_roster", "birth_register", "raster")
+# a line among the exclusions becomes a strip so wide on either side
+_STRIP_M = 0.5
 _FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "obstacles", "standards"}
 # a place this far outside the county's own ground cannot belong to it
 _MARGIN_DEG = 0.3
@@ -452,26 +454,44 @@ def read_area(path: Path) -> gpd.GeoDataFrame:
     --------
     >>> read_area(Path("boundary.geojson"))  # doctest: +SKIP
     """
+    areas = _layer(path)
+    if not len(areas) or not areas.geom_type.isin(["Polygon", "MultiPolygon"]).all():
+        raise CountyDataError([Problem("no_polygons", path.name)])
+    return areas
+
+
+def _layer(path: Path) -> gpd.GeoDataFrame:
     # pyogrio gives the errors of GDAL as these two
     import pyogrio.errors
 
     try:
-        areas = gpd.read_file(path)
+        layer = gpd.read_file(path)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:
         raise CountyDataError([Problem("unreadable", path.name, fields={"error": str(error)})]) from error
-    if areas.crs is None:
-        raise CountyDataError([Problem("no_crs", path.name)])
-    if not len(areas) or not areas.geom_type.isin(["Polygon", "MultiPolygon"]).all():
+    if not isinstance(layer, gpd.GeoDataFrame):
         raise CountyDataError([Problem("no_polygons", path.name)])
-    return areas
+    if layer.crs is None:
+        raise CountyDataError([Problem("no_crs", path.name)])
+    return layer
 
 
 def _read_boundary(path: Path, crs: str) -> BaseGeometry:
     return read_area(path).to_crs(crs).geometry.make_valid().union_all()
 
 
+def _strips(path: Path) -> gpd.GeoDataFrame:
+    """Read a layer of areas and lines: power lines, railways and pipelines are lines."""
+    layer = _layer(path)
+    kinds = ["Polygon", "MultiPolygon", "LineString", "MultiLineString"]
+    if not len(layer) or not layer.geom_type.isin(kinds).all():
+        raise CountyDataError([Problem("no_polygons", path.name)])
+    return layer
+
+
 def _read_exclusions(path: Path, crs: str) -> gpd.GeoDataFrame:
-    areas = read_area(path).to_crs(crs)
+    areas = _strips(path).to_crs(crs)
+    lines = areas.geom_type.isin(["LineString", "MultiLineString"])
+    areas["geometry"] = areas.geometry.where(~lines, areas.geometry.buffer(_STRIP_M))
     columns = {h: c.name for c in schemas()["exclusions"].columns.values() for h in (c.zh, c.en, c.name) if h and c.dtype != "polygon"}
     areas = areas.rename(columns={h: columns[h] for h in areas.columns if h in columns})
     if "exclusion_id" not in areas:

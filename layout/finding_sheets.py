@@ -20,7 +20,7 @@ from layout.tables import BANDS, Column, label, schemas
 _ELSEWHERE = {"short_villages": "villages", "review_list": "small_schools", "boarding_shares": "boarding_demand"}
 _PAGES = tuple(table for table in TABLES if table not in _ELSEWHERE)
 # columns that hold the id of a school other than the row's own
-_OTHER_SCHOOLS = {"neighbour_id", "nearest_id", "next_school_id", "zone_id", "built_for"}
+_OTHER_SCHOOLS = {"neighbour_id", "nearest_id", "next_school_id", "zone_id", "built_for", "hub_id"}
 _KINDS = {"year": "year", "minutes": "minutes", "yuan/year": "money", "share": "percent", "share 0-1": "percent", "seats/pupil": "share"}
 _WORDS = {"must_stay": "stays", "review": "under_review", "unverified": "unverified"}
 _LEVELS = ("county", "township", "urban_rural", "school_kind")
@@ -59,7 +59,7 @@ def finding_pages(plan: Plan, lang: str, edition: Edition) -> dict[str, Page]:
         "boarding_demand": _boarding, "coverage": _coverage, "minute_steps": _steps, "zone_differences": _zones, "base_year_fit": _fit,
     }  # fmt: skip
     shown = [t for t in _PAGES if _filled(plan, t) and (t in PUBLIC_FINDINGS or not edition.public)]
-    return {t: special[t](plan, lang, edition) if t in special else _page(plan, lang, t, _shown_years(plan, t)) for t in shown}
+    return {t: special[t](plan, lang, edition) if t in special else table_page(plan, lang, t, _shown_years(plan, t)) for t in shown}
 
 
 def internal_only(plan: Plan, lang: str) -> list[str]:
@@ -117,8 +117,31 @@ def _shown_years(plan: Plan, table: str) -> pd.DataFrame:
     return frame[frame["year"].isin([plan.county.base_year, max(plan.years)])] if table == "school_needs" else frame
 
 
-def _page(plan: Plan, lang: str, table: str, frame: pd.DataFrame, extra: Mapping[str, tuple[Field, list[Any]]] | None = None) -> Page:
-    """Show the columns of a table in their order, then others."""
+def table_page(plan: Plan, lang: str, table: str, frame: pd.DataFrame, extra: Mapping[str, tuple[Field, list[Any]]] | None = None) -> Page:
+    """Show the columns of a table in their order, then others.
+
+    Parameters
+    ----------
+    plan
+        For names of places and schools.
+    lang
+        ``zh`` or ``en``.
+    table
+        Name of the table.
+    frame
+        Its rows.
+    extra
+        Further columns.
+
+    Returns
+    -------
+    Page
+        Ids with the names they stand for, codes in words, keys of standards as documents.
+
+    Examples
+    --------
+    >>> table_page(plan, "zh", "overlap", plan.findings.overlap)  # doctest: +SKIP
+    """
     fields: list[Field] = []
     shown: dict[str, list[Any]] = {}
     for name, column in schemas()[table].columns.items():
@@ -223,7 +246,7 @@ def _class_shares(plan: Plan, lang: str, edition: Edition) -> Page:
 def _class_targets(plan: Plan, lang: str, edition: Edition) -> Page:
     frame, least = plan.findings.class_targets, int(plan.standards["privacy.small_count"])
     frame = frame.assign(scheme=frame["view"] != "today").sort_values(["scheme", "year"], kind="stable", ignore_index=True)
-    page = _page(plan, lang, "class_targets", frame)
+    page = table_page(plan, lang, "class_targets", frame)
     if edition.public:
         few = (frame["unit"] == "pupils") & frame["value"].between(0, least, inclusive="neither")
         page.frame["value"] = page.frame["value"].mask(few, messages.text("privacy.small", lang, least=least))
@@ -236,7 +259,7 @@ def _rooms(plan: Plan, lang: str, edition: Edition) -> Page:
     table = plan.findings.rooms_needed
     table = table[table["year"].isin([plan.county.base_year, max(plan.years)])]
     first = table.drop_duplicates(["school_id", "year"]).reset_index(drop=True)
-    page = _page(plan, lang, "rooms_needed", first[["school_id", "year", "rooms"]])
+    page = table_page(plan, lang, "rooms_needed", first[["school_id", "year", "rooms"]])
     fields, frame = list(page.fields), page.frame
     found = {(r["school_id"], r["year"], r["standard_key"]): r for r in records(table)}
     keys = list(zip(first["school_id"], first["year"], strict=True))
@@ -263,7 +286,7 @@ def _small_schools(plan: Plan, lang: str, edition: Edition) -> Page:
     for name in ("lower_pupils", "upper_beyond", "next_school_id", "next_minutes", "reason"):
         ((field, values),) = _column(plan, lang, "review_list", schemas()["review_list"].columns[name], joined[name].tolist())
         extra[name] = (Field(f"review.{name}", prefix + field.heading, field.kind), values)
-    return _page(plan, lang, "small_schools", both, extra)
+    return table_page(plan, lang, "small_schools", both, extra)
 
 
 def _boarding(plan: Plan, lang: str, edition: Edition) -> Page:
@@ -275,7 +298,7 @@ def _boarding(plan: Plan, lang: str, edition: Edition) -> Page:
     for name in ("boarders", "share", "source", "choice_share", "girls_share"):
         ((field, values),) = _column(plan, lang, "boarding_shares", schemas()["boarding_shares"].columns[name], both[name].tolist())
         extra[name] = (field, values)
-    page = _page(plan, lang, "boarding_demand", both, extra)
+    page = table_page(plan, lang, "boarding_demand", both, extra)
     page.frame["name"] = page.frame["name"].replace("", messages.text("workbook.no_school_in_week", lang))
     return page
 
@@ -283,7 +306,7 @@ def _boarding(plan: Plan, lang: str, edition: Edition) -> Page:
 def _coverage(plan: Plan, lang: str, edition: Edition) -> Page:
     frame, least = plan.findings.coverage, int(plan.standards["privacy.small_count"])
     frame = _in_order(frame, ["township_id", "year", "band"], {"band": tuple(BANDS)})
-    page = _page(plan, lang, "coverage", frame)
+    page = table_page(plan, lang, "coverage", frame)
     if edition.public:
         parts = ["none", "one", "two", "more"]
         for i, row in enumerate(records(frame)):
@@ -324,13 +347,13 @@ def _steps(plan: Plan, lang: str, edition: Edition) -> Page:
 def _zones(plan: Plan, lang: str, edition: Edition) -> Page:
     frame = plan.findings.zone_differences
     orders = {"difference": _FIRST_DIFFERENCES, "band": tuple(BANDS)}
-    return _page(plan, lang, "zone_differences", _in_order(frame, ["difference", "settlement_id", "band"], orders))
+    return table_page(plan, lang, "zone_differences", _in_order(frame, ["difference", "settlement_id", "band"], orders))
 
 
 def _fit(plan: Plan, lang: str, edition: Edition) -> Page:
     """Put the largest differences first, and the errors of the models over all."""
     frame = plan.findings.base_year_fit
     order = frame.assign(size=frame["difference"].abs()).sort_values(["size", "school_id", "band"], ascending=[False, True, True]).index
-    page = _page(plan, lang, "base_year_fit", frame.loc[order].reset_index(drop=True))
+    page = table_page(plan, lang, "base_year_fit", frame.loc[order].reset_index(drop=True))
     errors = {model: f"{fit_error(frame, model):.1%}" for model in ("modelled", "without_seat", "nearest")}
     return Page(page.key, page.fields, page.frame, page.frozen, messages.text("workbook.fit", lang, **errors))

@@ -10,11 +10,13 @@ import pandas as pd
 from layout.boarding import boarding_demand, boarding_shares, young_boarders
 from layout.choice import base_year_fit
 from layout.class_size import class_shares, class_targets
+from layout.clusters import school_clusters
 from layout.county import County
 from layout.draws import PupilDraws
 from layout.in_reach import coverage, minute_steps, overlap, seat_access, short_villages, zone_differences
 from layout.needs import breaches, rooms_needed, school_needs
 from layout.remedy import remedies
+from layout.rounds import teaching_rounds
 from layout.site_seats import site_verdicts
 from layout.small_school import review_list, small_schools
 from layout.standards import Standards
@@ -29,7 +31,7 @@ class Findings:
     ----------
     coverage, overlap, minute_steps, seat_access, zone_differences
         Schools in reach of today's children, in the base year and the plan year.
-    short_villages, class_shares, class_targets
+    short_villages, class_shares, class_targets, clusters, rounds
         Both views.
     breaches, rooms_needed, school_needs, remedies
         Do-nothing years: every year up to the plan year; remedies for the base year and the plan year.
@@ -51,6 +53,8 @@ class Findings:
     remedies: pd.DataFrame = field(default_factory=lambda: empty("remedies"))
     small_schools: pd.DataFrame = field(default_factory=lambda: empty("small_schools"))
     review_list: pd.DataFrame = field(default_factory=lambda: empty("review_list"))
+    clusters: pd.DataFrame = field(default_factory=lambda: empty("clusters"))
+    rounds: pd.DataFrame = field(default_factory=lambda: empty("rounds"))
     site_verdicts: pd.DataFrame = field(default_factory=lambda: empty("site_verdicts"))
     boarding_shares: pd.DataFrame = field(default_factory=lambda: empty("boarding_shares"))
     boarding_demand: pd.DataFrame = field(default_factory=lambda: empty("boarding_demand"))
@@ -76,7 +80,7 @@ class View:
 
 def find(
     county: County, pupils: pd.DataFrame, today: View, planned: View, enrolled: pd.DataFrame, standards: Standards, *, years: Sequence[int],
-    stay: pd.DataFrame, site_pupils: pd.DataFrame, seat_schools: Sequence[str], draws: PupilDraws | None = None,
+    stay: pd.DataFrame, site_pupils: pd.DataFrame, seat_schools: Sequence[str], draws: PupilDraws | None = None, between: pd.DataFrame | None = None,
 ) -> Findings:  # fmt: skip
     """Reckon every table of :class:`Findings`.
 
@@ -102,6 +106,8 @@ def find(
         Schools of the county seat.
     draws
         For the probability of a breach.
+    between
+        Table ``times`` between schools, for the clusters of schools; None leaves every small school without a hub.
 
     Returns
     -------
@@ -122,6 +128,9 @@ def find(
     classes_now = today.classes[today.classes["year"].isin(years)].reset_index(drop=True)
     shares = boarding_shares(today.assignment, county.rosters, county.boarding, schools, standards, year=base)
     drawn = {"draws": draws, "assignment": enrolled, "whole_county": True} if draws is not None else {}
+    between = empty("times") if between is None else between
+    in_year = {"today": classes_now, "planned": planned.classes}
+    clusters = _joined("clusters", [school_clusters(in_year[v.name], between, v.schools, standards, view=v.name) for v in both])
     return Findings(
         coverage=coverage(pupils, today.times, schools, county.settlements, standards),
         overlap=overlap(pupils, today.times, schools, standards), minute_steps=minute_steps(pupils, today.times, schools, standards),
@@ -136,7 +145,7 @@ def find(
         rooms_needed=rooms_needed(today.classes, schools, standards), school_needs=school_needs(today.classes, enrolled, schools, standards),
         remedies=remedies(classes_now, in_years, today.times, schools, standards),
         small_schools=small_schools(pupils, today.times, today.assignment, classes_now, schools, standards, stay=stay, reviewed=reviewed),
-        review_list=reviewed,
+        review_list=reviewed, clusters=clusters, rounds=teaching_rounds(clusters, between, standards),
         site_verdicts=site_verdicts(county.settlements, pupils, today.times, schools, standards, site_pupils=site_pupils, moves=county.moves),
         boarding_shares=shares, boarding_demand=boarding_demand(today.assignment, shares, today.times, standards, schools=schools),
         young_boarders=young_boarders(county.boarding, schools),

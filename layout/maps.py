@@ -489,7 +489,7 @@ def _sites(plan: Plan) -> dict[str, list[dict[str, Any]]]:
     ]
     layers = dict(zip(plan.county.exclusions["exclusion_id"], plan.county.exclusions["layer"], strict=True))
     rejected = [
-        {"name": r.name, "exclusion": layers.get(r.exclusion_id, r.exclusion_id), "clause": _cited(plan.standards, r.clause), "at": at}
+        {"name": r.name, "exclusion": _turned_down(r, layers), "clause": _cited(plan.standards, r.clause), "at": at}
         for r, at in zip(_rows(plan.rejected), degrees(plan.rejected.geometry).tolist(), strict=True)
     ]
     shapes = plan.county.exclusions.geometry.simplify(TOLERANCE_M)
@@ -498,6 +498,13 @@ def _sites(plan: Plan) -> dict[str, list[dict[str, Any]]]:
         for r, shape in zip(_rows(plan.county.exclusions), shapes.to_crs(4326), strict=True)
     ]
     return {"candidates": candidates, "rejected": rejected, "exclusions": areas}
+
+
+def _turned_down(row: Any, layers: Mapping[str, str]) -> str:
+    """Name what turns a site down: the layer of the area, or the road or water with the metres there are and those asked for."""
+    named = str(layers.get(row.exclusion_id, "") or getattr(row, "layer", "") or row.exclusion_id)
+    least = getattr(row, "least_m", 0.0)
+    return f"{named}: {row.distance_m:.0f} m < {least:.0f} m" if least > 0 else named
 
 
 def _rings(polygon: Any) -> list[list[int]]:

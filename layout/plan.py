@@ -28,7 +28,7 @@ from layout.equity import time_distribution
 from layout.findings import TABLES as FINDINGS
 from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
-from layout.network import prepare_network
+from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
 from layout.plausibility import population_notes
@@ -46,6 +46,8 @@ from layout.terrain import Terrain
 from layout.travel import travel_times, unjoined
 
 FORMAT = 1
+# end of the near term (近期) of a layout plan
+_NEAR_TERM = 2030
 STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
 # tables of the plan itself, beside those of the county and of the two outcomes
 _PLAN_TABLES = (
@@ -56,6 +58,15 @@ _PLAN_TABLES = (
     "rejected",
     "must_stay",
     "proposals",
+    "merger_gates",
+    "alternatives",
+    "alternative_proposals",
+    "frontier",
+    "evaluations",
+    "regrets",
+    "plan_regrets",
+    "common_proposals",
+    "future_proposals",
     "summary",
     "sensitivity",
     "bus_services",
@@ -95,18 +106,22 @@ class Plan:
     county, standards
         What the plan was made from.
     years
-        Base year and plan year.
+        Base year and plan years.
     scenario
         What was supposed beyond the data.
-    pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, summary, sensitivity, bus_services, time_distribution
+    pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, merger_gates, summary, sensitivity, bus_services, time_distribution
         Tables of the data dictionary; ``forecast`` has every year up to the last, ``bus_services`` the base year today and the
         others with the proposals.
+    alternatives, alternative_proposals, frontier
+        Other plans; empty until :func:`layout.with_alternatives` adds them.
+    evaluations, regrets, plan_regrets, common_proposals, future_proposals
+        The plan in other futures; empty until :func:`layout.with_futures` adds them.
     findings
         What follows from it all: schools in reach, classes by target, needs, remedies, small schools, sites, the base year.
     schools
         Table ``schools`` with the sites that the plan opens added, their kind, grades and rooms as opened.
     today, planned
-        Both years under today's schools, and the plan year with the proposals.
+        All years under today's schools, and the plan years with the proposals.
     manifest
         Inputs, versions, seeds, solver levels with bounds and status: what a reader needs to run it again.
     """
@@ -128,6 +143,15 @@ class Plan:
     forecast: pd.DataFrame = field(default_factory=lambda: empty("forecast"))
     site_pupils: pd.DataFrame = field(default_factory=lambda: empty("site_pupils"))
     sensitivity: pd.DataFrame = field(default_factory=lambda: empty("sensitivity"))
+    merger_gates: pd.DataFrame = field(default_factory=lambda: empty("merger_gates"))
+    alternatives: pd.DataFrame = field(default_factory=lambda: empty("alternatives"))
+    alternative_proposals: pd.DataFrame = field(default_factory=lambda: empty("alternative_proposals"))
+    frontier: pd.DataFrame = field(default_factory=lambda: empty("frontier"))
+    evaluations: pd.DataFrame = field(default_factory=lambda: empty("evaluations"))
+    regrets: pd.DataFrame = field(default_factory=lambda: empty("regrets"))
+    plan_regrets: pd.DataFrame = field(default_factory=lambda: empty("plan_regrets"))
+    common_proposals: pd.DataFrame = field(default_factory=lambda: empty("common_proposals"))
+    future_proposals: pd.DataFrame = field(default_factory=lambda: empty("future_proposals"))
     bus_services: pd.DataFrame = field(default_factory=lambda: empty("bus_services"))
     time_distribution: pd.DataFrame = field(default_factory=lambda: empty("time_distribution"))
     findings: Findings = field(default_factory=Findings)
@@ -160,9 +184,10 @@ def make_plan(
     standards
         Figures in force; None reads the standards and the county's own file.
     to
-        The plan year: the school year that starts in it.
+        The last plan year: the school year that starts in it. The others are the year after the base year and 2030, where they are
+        earlier.
     years
-        Instead of ``to``: exactly one year after the base year; this version plans one year beside the base year.
+        Plan years instead of these.
     scenario
         What is supposed beyond the data; None: residents, shares of attendance as they are, middle path.
     draws, seed
@@ -182,7 +207,7 @@ def make_plan(
     CountyDataError
         If the county's tables contradict each other in ways that only a stage can see, such as a move larger than its village.
     ValueError
-        If the plan year is not after the base year.
+        If a plan year is not after the base year.
 
     Examples
     --------
@@ -191,9 +216,9 @@ def make_plan(
     ((2025, 2026), ['planned', 'today', 'today'])
     """
     standards = read_standards(county.standards_path) if standards is None else standards
-    planned_years = tuple(int(year) for year in (years if years is not None else (to,)))
-    if len(planned_years) != 1 or planned_years[0] <= county.base_year:
-        raise ValueError(f"give one plan year after the base year {county.base_year}, not {planned_years}")
+    planned_years = plan_years(county.base_year, to) if years is None else tuple(sorted({int(year) for year in years}))
+    if not planned_years or planned_years[0] <= county.base_year:
+        raise ValueError(f"give plan years after the base year {county.base_year}, not {planned_years if years is not None else to}")
     all_years = (county.base_year, *planned_years)
     step = _steps(progress)
     step("pupils")
@@ -269,17 +294,41 @@ def make_plan(
         county, pupils, View("today", now, county.schools, assignment, classes),
         View("planned", planned.times, _as_open(schools), planned.assignment, planned.classes, planned.school_years),
         enrolled, standards, years=all_years, stay=stay, site_pupils=sites_checked, seat_schools=seats, draws=drawn,
+        between=_between(roads.homes.network, there, standards),
     )  # fmt: skip
     return Plan(
         county=county, standards=standards, years=all_years, scenario=scenario, findings=findings,
         pupils=pupils, forecast=course, site_pupils=sites_checked,
         schools=schools, candidates=sites.sites, rejected=sites.rejected,
-        must_stay=stay, proposals=proposals, today=today, planned=planned, summary=_summary((today, planned)),
+        must_stay=stay, proposals=proposals, merger_gates=_gates(proposals), today=today, planned=planned, summary=_summary((today, planned)),
         sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),
         time_distribution=check("time_distribution", pd.concat([
             time_distribution(o.assignment, view=o.view) for o in (today, planned)], ignore_index=True)),
         manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {}), (today, planned), scenario, drawn),
     )  # fmt: skip
+
+
+def plan_years(base_year: int, to: int) -> tuple[int, ...]:
+    """Return the plan years of a plan that nobody gave years for: the first one, the end of the near term, the last one.
+
+    Parameters
+    ----------
+    base_year
+        Base year of the county.
+    to
+        Last plan year.
+
+    Returns
+    -------
+    tuple of int
+        Rising years; none where ``to`` is not after the base year.
+
+    Examples
+    --------
+    >>> plan_years(2025, 2035), plan_years(2025, 2028)
+    ((2026, 2030, 2035), (2026, 2028))
+    """
+    return tuple(sorted({year for year in (base_year + 1, _NEAR_TERM, to) if base_year < year <= to}))
 
 
 def county_times(
@@ -384,7 +433,7 @@ def opened_schools(schools: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, proposals
     >>> len(opened_schools(paper.schools, empty("candidates", paper.crs), empty("proposals", paper.crs)))
     2
     """
-    opened = proposals[proposals["action"] == "open"]
+    opened = proposals[proposals["action"].isin(["open", "reopen"])]
     if not len(opened):
         return schools
     new = opened[["school_id", "role", "first_grade", "last_grade", "rooms", "beds"]].rename(columns={"role": "kind"})
@@ -483,6 +532,15 @@ def _all_times(roads: _CountyRoads, standards: Standards) -> pd.DataFrame:
     return check("times", pd.concat(parts, ignore_index=True)) if parts else empty("times")
 
 
+def _between(network: Network, schools: gpd.GeoDataFrame, standards: Standards) -> pd.DataFrame:
+    """Return the minutes between schools in which teachers come on rounds: on foot and by car, as grown-ups walk."""
+    places, most = join_places(network, schools), standards["staff.round.travel_day"]
+    if not len(places.ids):
+        return empty("times")
+    parts = [travel_times(network, places, places, mode=mode, band="junior", limit=most) for mode in ("walk", "drive")]
+    return check("times", pd.concat(parts, ignore_index=True))
+
+
 def _teaching(county: County, school_years: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     """Return the open schools of every view and year with their grades."""
     columns = ["view", "year", "school_id", "first_grade", "last_grade"]
@@ -499,6 +557,11 @@ def _steps(progress: Progress | None) -> Callable[[str], None]:
             progress(stage, order.index(stage), len(order))
 
     return step
+
+
+def _gates(proposals: pd.DataFrame) -> pd.DataFrame:
+    rows = proposals.attrs.get("merger_gates", [])
+    return check("merger_gates", pd.DataFrame(rows)) if rows else empty("merger_gates")
 
 
 def _seats_of(county: County) -> set[str]:

@@ -15,10 +15,14 @@ from scipy import sparse
 _DUAL_TOLERANCE = 1e-6
 # how far a level may slip, relative to its value, when a later one is solved: rounding error only
 _SLIP = 1e-6
+# how many times as far where a search would find nothing otherwise
+_LOOSE = 10.0
 # number of the primal simplex among the strategies of HiGHS
 _PRIMAL = 4
 # the solver is given this long at least, so that it can say that it was stopped
 _LEAST_SECONDS = 0.01
+# with so many levels to come at most, values good on all of them are looked for at once
+_SOON = 2
 # a value this near a whole number is that number
 _WHOLE = 1e-6
 
@@ -210,29 +214,54 @@ def _leap(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) ->
 def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, start: np.ndarray | None) -> Solution:
     current, levels, values = program, [], start
     model = _highs(_as_linear(program), replace(limits, nodes=None))
+    # should rounding errors leave nothing on a face or below a row, the level before is held less tightly
+    loose: Program | None = None
     for i, (name, cost) in enumerate(costs.items()):
         try:
-            relaxed, level, reduced, duals = _linear_level(model, name, cost)
+            try:
+                relaxed, level, reduced, duals = _linear_level(model, name, cost)
+                values, level = _whole_level(current, cost, values, relaxed, level, limits)
+            except NoSolutionError:
+                if loose is None or time.monotonic() >= limits.until:
+                    raise
+                current = loose
+                model = _highs(_as_linear(current), replace(limits, nodes=None))
+                relaxed, level, reduced, duals = _linear_level(model, name, cost)
+                values, level = _whole_level(current, cost, values, relaxed, level, limits)
         except NoSolutionError:
             if i == 0 or values is None or time.monotonic() < limits.until:
                 raise
             # out of time: the values of the levels before stand, with nothing proven about this one
             levels.append(Level(name, _value(values, cost), -np.inf, np.inf, "time_limit"))
             continue
-        values, level = _whole_level(current, cost, values, relaxed, level, limits)
         levels.append(level)
         logger.debug("level %s: %s", name, level)
         face = _on_face(current, relaxed, reduced, duals)
+        loose = _held(current, cost, level.objective + _LOOSE * _slip(level.objective))
         # values on the face prove that whole columns lose nothing on this level
         if _fits(face, values):
             current = face
             _tighten(model, current)
-        else:
-            current = _held(current, cost, level.objective + _slip(level.objective))
-            model = _highs(_as_linear(current), replace(limits, nodes=None))
+            continue
+        values = _pinned(current, values, cost, dict(list(costs.items())[i + 1 :]), limits)
+        current = _held(current, cost, level.objective + _slip(level.objective))
+        model = _highs(_as_linear(current), replace(limits, nodes=None))
     statuses = [level.status for level in levels]
     status = next((s for s in ("time_limit", "work_limit") if s in statuses), "optimal")
     return Solution(_rounded(program, np.asarray(values)), tuple(levels), status)
+
+
+def _pinned(program: Program, values: np.ndarray, cost: np.ndarray, later: Mapping[str, np.ndarray], limits: _Limits) -> np.ndarray:
+    """Look for values that are good on the later levels too, where no column costs more on this one than it does now.
+
+    That is a sparse program, found soon; it gives the later levels something to begin from and proves nothing.
+    """
+    if not 0 < len(later) <= _SOON:
+        return values
+    upper = np.where(cost > 0, np.minimum(program.upper, values), program.upper)
+    lower = np.where(cost < 0, np.maximum(program.lower, values), program.lower)
+    found = _leap(replace(program, lower=np.minimum(lower, upper), upper=upper), later, limits)
+    return values if found is None else found.values
 
 
 @dataclass(frozen=True)
@@ -326,6 +355,58 @@ def solve_growing(
                 break
             add(block)
     return Solution(values, tuple(levels), "optimal", tuple(duals))
+
+
+def round_stepwise(
+    program: Program, cost: np.ndarray, fix: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray] | None], *, steps: int,
+    time_limit: float = 300.0, seed: int = 0,
+) -> np.ndarray:  # fmt: skip
+    """Solve a linear relaxation again and again while columns are bound step by step, each time from the basis at hand.
+
+    Parameters
+    ----------
+    program
+        Rows and columns; whole columns count as divisible.
+    cost
+        Cost of each column.
+    fix
+        Called with the values; returns columns with their new lower and upper bounds, or None where nothing is left to bind.
+    steps
+        Most steps.
+    time_limit, seed
+        As in :func:`solve`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Values of the last relaxation.
+
+    Raises
+    ------
+    NoSolutionError
+        If the rows contradict each other once columns are bound, or the time is over.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(2), np.full(2, 9.0), np.ones(2, bool), sparse.csr_matrix([[2.0, 2.0]]), np.array([3.0]), np.array([np.inf]))
+    >>> first = iter([(np.array([0]), np.array([1.0]), np.array([1.0])), None])
+    >>> round_stepwise(program, np.array([1.0, 2.0]), lambda values: next(first), steps=5).tolist()
+    [1.0, 0.5]
+    """
+    limits = _Limits(0.0, {}, None, time.monotonic() + time_limit, seed)
+    model, current = _highs(_as_linear(program), limits), program
+    for step in range(steps + 1):
+        values, level, _, _ = _linear_level(model, "rounding", np.asarray(cost, float))
+        if level.status != "optimal":
+            raise NoSolutionError(f"level rounding: stopped by the {level.status}")
+        bound = fix(values) if step < steps else None
+        if bound is None:
+            break
+        lower, upper = current.lower.copy(), current.upper.copy()
+        lower[bound[0]], upper[bound[0]] = bound[1], bound[2]
+        current = replace(current, lower=lower, upper=upper)
+        _tighten(model, current)
+    return values
 
 
 def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:
@@ -471,16 +552,34 @@ def _whole_level(
     model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
     model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
     model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
+    ready = start if start is not None and _fits(program, start) else None
+    cutoff = np.inf
+    if ready is not None:
+        # only what is better by more than the gap is looked for: where there is nothing, that is the proof
+        cutoff = _value(ready, costs) - max(absolute if absolute is not None else limits.relative * abs(_value(ready, costs)), _slip(level.objective))
+        model.setOptionValue("objective_bound", cutoff)
     model.run()
-    status, info = _status(model, level.name), model.getInfo()
+    try:
+        status, info = _status(model, level.name), model.getInfo()
+    except NoSolutionError:
+        if ready is None:
+            raise
+        return _kept(program, ready, costs, level, cutoff, "optimal")
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        if start is None or not _fits(program, start):
+        if ready is None:
             raise NoSolutionError(f"level {level.name}: stopped by the {status} before any solution was found")
-        return start, replace(level, objective=_value(start, costs), gap=_value(start, costs) - level.bound, status=status)
+        return _kept(program, ready, costs, level, min(float(info.mip_dual_bound), cutoff), status)
     values = _rounded(program, np.array(model.getSolution().col_value))
     objective = _value(values, costs)
-    bound = min(max(float(info.mip_dual_bound), level.bound), objective)
+    bound = min(max(float(info.mip_dual_bound), level.bound), objective, cutoff)
     return values, Level(level.name, objective, bound, objective - bound, status)
+
+
+def _kept(program: Program, values: np.ndarray, costs: np.ndarray, level: Level, bound: float, status: str) -> tuple[np.ndarray, Level]:
+    values = _rounded(program, values)
+    objective = _value(values, costs)
+    bound = min(max(bound, level.bound), objective)
+    return values, replace(level, objective=objective, bound=bound, gap=objective - bound, status=status)
 
 
 def _rounded(program: Program, values: np.ndarray) -> np.ndarray:

@@ -10,66 +10,72 @@ import numpy as np
 import pandas as pd
 
 from layout import messages
-from layout.buildings import bed_cost, room_cost
+from layout.built import Built, formed_at, role_at
 from layout.candidates import clause_of
 from layout.county import County
-from layout.siting import Form, Model, Site
+from layout.gates import Fading
+from layout.marginal import loss_without, next_best, yearly_money
+from layout.programme import Model, bed_year, grade_sums, room_year, site_year
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, label
+from layout.whereabouts import mean_minutes
 
 # villages that a reason names; the others are counted
 _NAMED = 5
-# a share of a demand below this is rounding error
-_SHARE = 1e-6
-_OPENING = 0.5
+# a change of fewer minutes is not named
+_MINUTE = 0.5
 
 
 @dataclass(frozen=True)
 class Served:
-    """The answer of the search for a year: the model, columns of buildings, columns of who goes where, pupils by site and grade."""
+    """The plan that reasons speak of: the model, what is built, where the children are (:func:`layout.whereabouts.whereabouts`)."""
 
     model: Model
-    built: np.ndarray
-    settled: np.ndarray
-    loads: pd.DataFrame
-    year: int
+    built: Built
+    people: pd.DataFrame
 
 
 @dataclass(frozen=True)
-class _Site:
-    """What became of one site."""
+class _Place:
+    """A site in words."""
 
     number: int
-    site: Site
-    form: Form
+    school_id: str
     name: str
     township: str
-    flows: pd.DataFrame
-    rooms: int
-    beds: int
     flags: str
+    origin: str
+    position: object
 
     @property
-    def place(self) -> str:
+    def title(self) -> str:
         """Name of the school with its township, unless it says so itself."""
         return self.name if not self.township or self.name.startswith(self.township.rstrip("乡镇街道")) else self.township + self.name
 
 
 _Part = tuple[str, Mapping[str, object]]
-# action, parts of its reason, clauses, gates, yuan
-_Found = tuple[str, list[_Part], list[str], list[str], float]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One proposal before it is written: its year (position), what is added, what it costs, its words, clauses and gates."""
+
+    action: str
+    at: int
+    parts: Sequence[_Part]
+    clauses: Sequence[str]
+    gates: Sequence[str]
+    rooms: int = 0
+    beds: int = 0
+    yuan: float = 0.0
+    yuan_a_year: float = 0.0
+    needed_to: int | None = None
 
 
 def reason_rows(
-    county: County,
-    candidates: gpd.GeoDataFrame,
-    served: Served,
-    needed: pd.DataFrame,
-    standards: Standards,
-    *,
-    assignment: pd.DataFrame | None = None,
+    county: County, candidates: gpd.GeoDataFrame, served: Served, needed: pd.DataFrame, fading: Sequence[Fading], standards: Standards
 ) -> gpd.GeoDataFrame:
-    """Write one row for every site that is opened, expanded, equipped with beds, or must stay.
+    """Write one row for everything that is opened, added, changed, kept or looked at.
 
     Parameters
     ----------
@@ -78,189 +84,348 @@ def reason_rows(
     candidates
         Table ``candidates``.
     served
-        Answer of the search.
+        The plan.
     needed
-        Children of grades 1 to 3 that only one small school keeps within the limit: school_id, settlement_id, pupils,
+        Children of grades 1 to 3 that only one small school keeps within the limit: school_id, year, settlement_id, pupils,
         next_minutes.
+    fading
+        Schools that are to be looked at.
     standards
         Figures that reasons quote.
-    assignment
-        Who goes where once the proposals stand, so that reasons quote the children of the plan; None takes the shares of the
-        search.
 
     Returns
     -------
     geopandas.GeoDataFrame
         Columns of the table ``proposals``; no rows where nothing is proposed.
     """
-    about = ["school_id", "name", "township_id", "geometry", "flags"]
-    places = pd.concat([county.schools.assign(flags="")[about], candidates[about]])
-    places = places.drop_duplicates("school_id", keep="last").set_index("school_id")
-    assumed = {str(c) for t, c in zip(county.assumptions["table"], county.assumptions["column"], strict=True) if t == "schools"}
-    townships = dict(zip(county.townships["township_id"], county.townships["name"], strict=True))
-    villages = dict(zip(county.settlements["settlement_id"], county.settlements["name"], strict=True))
-    flows = _flows(served) if assignment is None else _placed(served, assignment)
+    words = _words_of(county, candidates, served, standards)
     rows: list[dict[str, object]] = []
     for k, site in enumerate(served.model.sites):
-        form = _form(served, k)
-        if form is None:
+        place = words.place(k)
+        if place is None:
             continue
-        place = places.loc[site.school_id]
-        there = _Site(
-            k, site, form, str(place["name"]), str(townships.get(place["township_id"], "")), flows[flows["site"] == k], *_added(served, k),
-            str(place["flags"]),
-        )  # fmt: skip
-        found = [_opened(there, served, standards, assumed)] if not site.existing else []
-        if site.existing and there.rooms:
-            found.append(_expanded(there, served, standards, assumed))
-        if site.existing and there.beds:
-            found.append(_boarding(there, served, standards, assumed))
+        found = _existing(words, place) if site.existing else _new(words, place)
         if site.existing and (needed["school_id"] == site.school_id).any():
-            found.append(_kept(there, needed[needed["school_id"] == site.school_id], villages, standards))
-        rows += [_row(there, served, place["geometry"], each) for each in found]
+            found.append(_kept(words, place, needed[needed["school_id"] == site.school_id]))
+        found += [_faded(words, place, each) for each in fading if each.site == k]
+        rows += [_row(words, place, each) for each in found]
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=county.crs) if rows else gpd.GeoDataFrame(rows)
 
 
-def _flows(served: Served) -> pd.DataFrame:
-    """Return who goes where: site, settlement, band, mode, pupils, minutes, and the minutes and lateness by day before any change."""
-    model = served.model
-    table = model.flows.assign(share=served.settled[: len(model.flows)], existing=[model.sites[k].existing for k in model.flows["site"]])
-    day = table[table["existing"] & table["mode"].isin(["walk", "bus"])].sort_values(["demand", "beyond", "excess", "minutes", "site"], kind="stable")
-    before = day.drop_duplicates("demand").set_index("demand")
-    demand = table["demand"]
-    total = model.demands["total"].to_numpy(float)
-    table = table.assign(
-        pupils=table["share"] * total[demand.to_numpy(int)], before=demand.map(before["minutes"]),
-        late=demand.map(before["beyond"]).astype("object").fillna(True).astype(bool),
-        settlement_id=model.demands["settlement_id"].to_numpy()[demand.to_numpy(int)], band=model.demands["band"].to_numpy()[demand.to_numpy(int)],
+@dataclass(frozen=True)
+class _Words:
+    """Names and figures that reasons look up; ``loads`` are pupils by site, plan year and grade, ``by_site`` the people of a site and year."""
+
+    served: Served
+    standards: Standards
+    places: pd.DataFrame
+    assumed: frozenset[str]
+    townships: Mapping[str, str]
+    villages: Mapping[str, str]
+    loads: np.ndarray
+    by_site: Mapping[tuple[int, int], pd.DataFrame]
+
+    @property
+    def model(self) -> Model:
+        """Return what the plan is about."""
+        return self.served.model
+
+    @property
+    def built(self) -> Built:
+        """Return the plan."""
+        return self.served.built
+
+    def place(self, k: int) -> _Place | None:
+        school = self.model.sites[k].school_id
+        if school not in self.places.index:
+            return None
+        row = self.places.loc[school]
+        township = str(self.townships.get(row["township_id"], ""))
+        return _Place(k, school, str(row["name"]), township, str(row["flags"]), str(row["origin"]), row["geometry"])
+
+    def people(self, k: int, t: int) -> pd.DataFrame:
+        return self.by_site.get((k, t), self.served.people.iloc[:0])
+
+    def year(self, t: int) -> int:
+        return self.model.horizon.years[t]
+
+    def ends(self, t: int) -> int:
+        """Return the last school year that a plan year speaks for."""
+        return self.year(t) + self.model.horizon.weights[t] - 1
+
+
+def _words_of(county: County, candidates: gpd.GeoDataFrame, served: Served, standards: Standards) -> _Words:
+    about = ["school_id", "name", "township_id", "geometry", "flags", "origin"]
+    places = pd.concat([county.schools.assign(flags="", origin="")[about], candidates[about]])
+    return _Words(
+        served, standards, places.drop_duplicates("school_id", keep="last").set_index("school_id"),
+        frozenset(str(c) for t, c in zip(county.assumptions["table"], county.assumptions["column"], strict=True) if t == "schools"),
+        dict(zip(county.townships["township_id"], county.townships["name"], strict=True)),
+        dict(zip(county.settlements["settlement_id"], county.settlements["name"], strict=True)),
+        grade_sums(served.model, served.built.shares), dict(list(served.people.groupby(["site", "at"]))),
     )  # fmt: skip
-    return table[table["share"] > _SHARE].reset_index(drop=True)
 
 
-def _placed(served: Served, assignment: pd.DataFrame) -> pd.DataFrame:
-    """Return the same columns from an assignment: whole children instead of shares."""
-    model = served.model
-    names = {site.school_id: k for k, site in enumerate(model.sites)}
-    table = assignment[(assignment["year"] == served.year) & assignment["school_id"].isin(names)]
-    table = table.assign(site=table["school_id"].map(names), band=[band_of(g) for g in table["grade"]])
-    day = model.flows.assign(
-        existing=[model.sites[k].existing for k in model.flows["site"]],
-        settlement_id=model.demands["settlement_id"].to_numpy()[model.flows["demand"]],
-        band=model.demands["band"].to_numpy()[model.flows["demand"]],
-    )  # fmt: skip
-    day = day[day["existing"] & day["mode"].isin(["walk", "bus"])].sort_values(["beyond", "excess", "minutes", "site"], kind="stable")
-    before = day.drop_duplicates(["settlement_id", "band"])[["settlement_id", "band", "minutes", "beyond"]]
-    out = table.merge(before.rename(columns={"minutes": "before", "beyond": "late"}), on=["settlement_id", "band"], how="left")
-    return out.assign(late=out["late"].astype("object").fillna(True).astype(bool))
+def _new(words: _Words, place: _Place) -> list[_Found]:
+    """Say what opens at a candidate, and how it grows."""
+    model, built, k = words.model, words.built, place.number
+    years = [t for t in range(len(model.horizon.years)) if built.parts.get((k, t))]
+    if not years:
+        return []
+    found = [_opened(words, place, years[0])]
+    for t in years[1:]:
+        more = {g: built.rooms.get((k, g, t), 0) - built.rooms.get((k, g, t - 1), 0) for g in model.groups(k)}
+        beds = built.beds.get((k, t), 0) - built.beds.get((k, t - 1), 0)
+        if built.parts[k, t] != built.parts[k, t - 1]:
+            found.append(_grown(words, place, t, more, beds))
+            continue
+        found += [_expanded(words, place, t, g, n) for g, n in more.items() if n] + ([_boarding(words, place, t, beds)] if beds else [])
+    return found
 
 
-def _form(served: Served, number: int) -> Form | None:
-    at = served.model.at["forms"]
-    return next((f for i, (k, f) in enumerate(served.model.forms) if k == number and served.built[at + i] > _OPENING), None)
-
-
-def _added(served: Served, number: int) -> tuple[int, int]:
-    """Return the rooms and beds that a site gets."""
-    model, at, built = served.model, served.model.at, served.built
-    rooms = built[at["rooms"] + number]
-    if not model.sites[number].existing:
-        rooms += sum(built[at["classes"] + j] for j, (i, _) in enumerate(model.classes) if model.forms[i][0] == number)
-        rooms += sum(len(f.runs) for i, (k, f) in enumerate(model.forms) if k == number and built[at["forms"] + i] > _OPENING)
-    return round(float(rooms)), round(float(built[at["beds"] + number]))
-
-
-def _opened(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
-    home = there.flows[there.flows["mode"] != "seat"]
-    pupils, seat = _count(home), _count(there.flows[there.flows["mode"] == "seat"])
-    parts: list[_Part] = [("open.what", {
-        "place": there.place, "first": there.form.grades[0], "last": there.form.grades[-1], "rooms": there.rooms,
-        "year": served.year, "role": there.form.role,
-    })]  # fmt: skip
+def _opened(words: _Words, place: _Place, t: int) -> _Found:
+    model, built, k, standards = words.model, words.built, place.number, words.standards
+    role, grades = role_at(model, built, k, t)
+    rooms = sum(built.rooms.get((k, g, t), 0) for g in model.groups(k))
+    beds = built.beds.get((k, t), 0)
+    people = words.people(k, t)
+    home = people[people["mode"] != "seat"]
+    pupils, seat = _count(home), _count(people[people["mode"] == "seat"])
+    again = place.origin == "closed_school"
+    parts: list[_Part] = [(
+        "open.again" if again else "open.what",
+        {"place": place.title, "first": grades[0], "last": grades[-1], "rooms": rooms, "year": words.year(t), "role": role},
+    )]  # fmt: skip
     if pupils:
         parts.append(("open.who", {"villages": home["settlement_id"].nunique(), "pupils": pupils}))
     late = _count(home[home["late"]])
     parts += [("open.late", {"late": late})] if late else [("open.full", {})] if pupils else []
-    walks = home[home["mode"].isin(["walk", "bus"]) & home["before"].notna()]
-    if _count(walks):
-        before, after = (float(np.average(walks[c], weights=walks["pupils"])) for c in ("before", "minutes"))
-        parts.append(("open.minutes", {"pupils": _count(walks), "before": round(before), "after": round(after)}))
+    parts += _minutes(words, home)
     parts += [("open.seat", {"seat": seat})] if seat else []
-    parts += [("open.beds", {"beds": there.beds})] if there.beds else []
+    parts += [("open.beds", {"beds": beds})] if beds else []
+    last = len(model.horizon.years) - 1
+    parts += [("open.last", {"year": words.year(last), "pupils": _count(words.people(k, last))})] if last != t else []
+    parts += _comparison(words, k)
+    money = yearly_money(model, built, k, t)
+    small = "small" in built.parts[k, t]
+    parts.append(("money.year", {"money": f"{money / 1e4:.1f}", "detail": small}))
     # rooms of the schools around decide whether a new one is needed
-    parts += [("assumed.rooms", {})] if "rooms" in assumed else []
-    clauses = ["law.school_plan", *(["layout.village_primary"] if there.form.grades[0] == 1 else []), *_limits(home, standards), *_sizes(there.form)]
-    clauses += [f"layout.min_pupils.{r}" for r in _roles(there.form.role)] + (["law.boarding"] if there.beds else []) + ["decision.notice.min"]
+    parts += [("assumed.rooms", {})] if "rooms" in words.assumed else []
+    clauses = ["law.school_plan", *(["layout.village_primary"] if grades[0] == 1 else []), *_limits(home, standards), *_sizes(role, grades, small)]
+    clauses += [f"layout.min_pupils.{r}" for r in _roles(role)] + (["law.boarding"] if beds else []) + ["decision.notice.min", *_unit_costs(small)]
     gates = ["public_notice", "hear_parents", "site_survey"]
-    layers = [layer for layer in there.flags.split(";") if layer]
+    layers = [layer for layer in place.flags.split(";") if layer]
     clauses += [clause for clause in (clause_of(layer, standards) for layer in layers) if clause]
     gates += ["risk_assessment"] if layers else []
-    cost = standards["cost.build.site"] + there.rooms * _mean_room(there, served, standards) + there.beds * bed_cost(there.form, standards)
-    return "open", parts, clauses, gates, cost
+    cost = site_year(model)[0] + sum(built.rooms.get((k, g, t), 0) * room_year(model, k, g)[0] for g in model.groups(k))
+    cost += beds * bed_year(model, k)[0] if beds else 0.0
+    return _Found("reopen" if again else "open", t, parts, clauses, gates, rooms, beds, cost, money, words.ends(last))
 
 
-def _expanded(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
-    pupils = _count(there.flows)
-    sizes = sorted({standards.class_size(g, incomplete=there.form.incomplete, year=served.year) for g in there.form.grades})
+def _minutes(words: _Words, home: pd.DataFrame) -> list[_Part]:
+    """Say how the ways change, and which villages gain and lose most."""
+    walks = home[home["mode"].isin(["walk", "bus"]) & home["before"].notna()]
+    if not _count(walks):
+        return []
+    before, after = (mean_minutes(walks, c) for c in ("before", "minutes"))
+    parts: list[_Part] = [("open.minutes", {"pupils": _count(walks), "before": round(before), "after": round(after)})]
+    change = walks.assign(change=(walks["before"] - walks["minutes"]) * walks["pupils"]).groupby("settlement_id")[["change", "pupils"]].sum()
+    each = (change["change"] / change["pupils"]).sort_values(kind="stable")
+    for key, chosen in (("open.gain", each[each > _MINUTE][::-1]), ("open.lose", each[each < -_MINUTE])):
+        names = [f"{words.villages.get(s, s)} {-minutes:+.0f}" for s, minutes in chosen.head(_NAMED).items()]
+        parts += [(key, {"names": names})] if names else []
+    return parts
+
+
+def _comparison(words: _Words, k: int) -> list[_Part]:
+    """Say what happens without a new school, and why not the next-best site."""
+    model, built = words.model, words.built
+    length = model.horizon.length
+    loss = loss_without(model, built, k)
+    none, late = loss.without_place / length, loss.beyond_limit / length
+    parts: list[_Part] = [("without.late", {"late": _tenth(late), "none": _tenth(none)}) if none + late > 0 else ("without.none", {})]
+    rival = next_best(model, built, k)
+    other = words.place(rival.site) if rival is not None else None
+    if rival is None or other is None:
+        return [*parts, ("next.only", {})]
+    if rival.too_few:
+        return [*parts, ("next.few", {"name": other.title, "year": model.horizon.years[-1]})]
+    more = rival.loss.minutes / max(rival.loss.children, 1.0)
+    fields = {"name": other.title, "late": _tenth(rival.loss.beyond_limit / length), "none": _tenth(rival.loss.without_place / length)}
+    return [*parts, ("next.loss", {**fields, "minutes": _tenth(more)})]
+
+
+def _tenth(value: float) -> str:
+    return f"{value + 0.0:.1f}".replace("-0.0", "0.0")
+
+
+def _grown(words: _Words, place: _Place, t: int, more: Mapping[str, int], beds: int) -> _Found:
+    model, built, k = words.model, words.built, place.number
+    role, grades = role_at(model, built, k, t)
+    old, _ = role_at(model, built, k, t - 1)
+    rooms = sum(more.values())
+    fields = {
+        "place": place.title,
+        "year": words.year(t),
+        "first": grades[0],
+        "last": grades[-1],
+        "rooms": rooms,
+        "pupils": _count(words.people(k, t)),
+    }
+    parts: list[_Part] = [("grow.what", {**fields, "role": role, "old": old})]
+    parts += [("open.beds", {"beds": beds})] if beds else []
+    cost = sum(n * room_year(model, k, g)[0] for g, n in more.items()) + (beds * bed_year(model, k)[0] if beds else 0.0)
+    year = yearly_money(model, built, k, t) - yearly_money(model, built, k, t - 1)
+    clauses = ["law.school_plan", *_sizes(role, grades, "small" in built.parts[k, t]), *(f"layout.min_pupils.{r}" for r in _roles(role))]
+    return _Found("change_grades", t, parts, clauses, ["public_notice", "hear_parents", "site_survey"], rooms, beds, cost, year, _end(words))
+
+
+def _existing(words: _Words, place: _Place) -> list[_Found]:
+    built, k, found = words.built, place.number, []
+    for t in range(len(words.model.horizon.years)):
+        rooms = built.rooms.get((k, "", t), 0) - built.rooms.get((k, "", t - 1), 0)
+        beds = built.beds.get((k, t), 0) - built.beds.get((k, t - 1), 0)
+        found += [_expanded(words, place, t, "", rooms)] if rooms else []
+        found += [_boarding(words, place, t, beds)] if beds else []
+    return found
+
+
+def _expanded(words: _Words, place: _Place, t: int, group: str, rooms: int) -> _Found:
+    model, built, k = words.model, words.built, place.number
+    role, grades = role_at(model, built, k, t)
+    people = words.people(k, t)
+    before = model.sites[k].rooms + built.rooms.get((k, group, t - 1), 0)
+    sizes = sorted({round(model.size(k, group, g, t)) for g in grades if g in model.grades(k, group)})
     parts: list[_Part] = [("expand.what", {
-        "place": there.place, "year": served.year, "pupils": pupils, "rooms": there.site.rooms,
-        "needed": there.site.rooms + there.rooms, "more": there.rooms, "standard": "/".join(str(s) for s in sizes),
+        "place": place.title, "year": words.year(t), "pupils": _count(people), "rooms": before,
+        "needed": before + rooms, "more": rooms, "standard": "/".join(str(s) for s in sizes),
     })]  # fmt: skip
-    home = there.flows[there.flows["mode"] != "seat"]
+    home = people[people["mode"] != "seat"]
     parts += [("expand.villages", {"villages": home["settlement_id"].nunique(), "pupils": _count(home)})] if len(home) else []
-    parts += [("assumed.rooms", {})] if "rooms" in assumed else []
-    cost = there.rooms * room_cost(there.site.forms[0], None, standards)
-    return "expand", parts, ["law.school_plan", *_sizes(there.form)], ["site_survey"], cost
+    least = 0 if model.sites[k].existing else len(model.grades(k, group))
+    over = formed_at(model, built.parts, words.loads, k, group, t, max(before, least)).over - built.classes[k, group, t].over
+    parts += [("expand.without", {"over": round(over)})] if over > _MINUTE else []
+    used = [built.classes[k, group, y].rooms if (k, group, y) in built.classes else 0 for y in range(len(model.horizon.years))]
+    needed, until, borrow = _needed(words, t, [n > before for n in used])
+    parts += needed
+    build, year = room_year(model, k, group)
+    small = model.mixes(k, group)
+    parts.append(("money.year", {"money": f"{rooms * year / 1e4:.1f}", "detail": small}))
+    parts += [("assumed.rooms", {})] if "rooms" in words.assumed else []
+    gates = ["site_survey", *(["borrow_first"] if borrow else [])]
+    clauses = ["law.school_plan", *_sizes(role, grades, small), *_unit_costs(small)] + (["lead.borrow"] if borrow else [])
+    return _Found("expand", t, parts, clauses, gates, rooms, 0, rooms * build, rooms * year, until)
 
 
-def _boarding(there: _Site, served: Served, standards: Standards, assumed: set[str]) -> _Found:
-    board = there.flows[there.flows["mode"] == "board"]
-    grades = [g for g in there.form.grades if standards.may_board(g) and band_of(g) in set(board["band"])] or list(there.form.grades)
+def _boarding(words: _Words, place: _Place, t: int, beds: int) -> _Found:
+    model, built, k, standards = words.model, words.built, place.number, words.standards
+    people = words.people(k, t)
+    board = people[people["mode"] == "board"]
+    _, taught = role_at(model, built, k, t)
+    grades = [g for g in taught if standards.may_board(g) and band_of(g) in set(board["band"])] or list(taught)
+    have = model.sites[k].beds + built.beds.get((k, t - 1), 0)
     parts: list[_Part] = [("beds.what", {
         "first": grades[0], "last": grades[-1],
-        "place": there.place, "year": served.year, "have": there.site.beds, "beds": there.beds,
+        "place": place.title, "year": words.year(t), "have": have, "beds": beds,
         "boarders": _count(board), "villages": board["settlement_id"].nunique(), "week": round(float(board["minutes"].max())) if len(board) else 0,
     })]  # fmt: skip
     late = _count(board[board["late"]])
     parts += [("beds.late", {"late": late})] if late else []
-    parts += [("assumed.beds", {})] if "beds" in assumed else []
-    bands = {b for b in board["band"]}
+    parts.append(("beds.without", {"beds": beds}))
+    sleeping = [_count(words.people(k, y)[words.people(k, y)["mode"] == "board"]) for y in range(len(model.horizon.years))]
+    needed, until, borrow = _needed(words, t, [n > have for n in sleeping])
+    parts += needed
+    build, year = bed_year(model, k)
+    parts.append(("money.year", {"money": f"{beds * year / 1e4:.1f}", "detail": False}))
+    parts += [("assumed.beds", {})] if "beds" in words.assumed else []
+    bands = set(board["band"])
     clauses = ["law.boarding", *(["layout.g4_6.boarding"] if "upper" in bands else []), *(["layout.g7_9.boarding"] if "junior" in bands else [])]
-    cost = there.beds * bed_cost(there.form, standards)
-    return "add_boarding", parts, [*clauses, "boarding.bed", "travel.limit.week"], ["hear_parents", "boarding_check"], cost
+    clauses += ["boarding.bed", "travel.limit.week", "cost.build.boarding", "cost.rate", "cost.life.building"] + (["lead.borrow"] if borrow else [])
+    gates = ["hear_parents", "boarding_check", *(["borrow_first"] if borrow else [])]
+    return _Found("add_boarding", t, parts, clauses, gates, 0, beds, beds * build, beds * year, until)
 
 
-def _kept(there: _Site, needed: pd.DataFrame, villages: Mapping[str, str], standards: Standards) -> _Found:
-    names = list(dict.fromkeys(str(villages[s]) for s in needed["settlement_id"]))
+def _needed(words: _Words, t: int, used: Sequence[bool]) -> tuple[list[_Part], int, bool]:
+    """Say for which school years what is added at a plan year is needed, until when, and whether it should be borrowed first."""
+    years = [y for y in range(t, len(used)) if used[y]] or [t]
+    until, span = words.ends(years[-1]), sum(words.model.horizon.weights[y] for y in years)
+    if years[-1] == len(used) - 1:
+        # what comes after the plan is not known
+        return [("needed.end", {"since": words.year(t)})], until, False
+    least = round(words.standards["lead.borrow"])
+    parts: list[_Part] = [("needed.span", {"since": words.year(years[0]), "until": until, "years": span})]
+    borrow = span < least
+    return parts + ([("needed.borrow", {"least": least})] if borrow else []), until, borrow
+
+
+def _kept(words: _Words, place: _Place, needed: pd.DataFrame) -> _Found:
+    years = sorted(int(y) for y in needed["year"].unique())
+    first = needed[needed["year"] == years[0]]
+    names = list(dict.fromkeys(str(words.villages[s]) for s in first["settlement_id"]))
+    limit = round(words.standards.limit("walk", "lower"))
     fields = {
-        "name": there.name, "pupils": int(needed["pupils"].sum()), "villages": needed["settlement_id"].nunique(),
-        "names": names[:_NAMED], "limit": round(standards.limit("walk", "lower")),
+        "name": place.name, "pupils": int(first["pupils"].sum()), "villages": first["settlement_id"].nunique(),
+        "names": names[:_NAMED], "limit": limit, "years": years,
     }  # fmt: skip
     parts: list[_Part] = [("keep.what", fields)]
-    none = int(needed.loc[needed["next_minutes"].isna(), "pupils"].sum())
-    if needed["next_minutes"].notna().any():
-        parts.append(("keep.next", {"next": round(float(needed["next_minutes"].max())), "limit": fields["limit"]}))
+    none = int(first.loc[first["next_minutes"].isna(), "pupils"].sum())
+    if first["next_minutes"].notna().any():
+        parts.append(("keep.next", {"next": round(float(first["next_minutes"].max())), "limit": limit}))
     parts += [("keep.none", {"none": none})] if none else []
-    return "keep", parts, ["layout.merge.principle", "travel.limit.walk.lower", "law.right.nearby"], [], 0.0
+    clauses = ["layout.merge.principle", "travel.limit.walk.lower", "law.right.nearby"]
+    return _Found("keep", words.model.horizon.years.index(years[0]), parts, clauses, [])
 
 
-def _row(there: _Site, served: Served, position: object, found: _Found) -> dict[str, object]:
-    action, parts, clauses, gates, cost = found
+def _faded(words: _Words, place: _Place, each: Fading) -> _Found:
+    series = ", ".join(f"{y}: {n}" for y, n in zip(words.model.horizon.years, each.pupils, strict=True))
+    review = each.action == "review_for_merger"
+    fields = {"place": place.title, "series": series}
+    parts: list[_Part] = [("review.what", fields) if review else ("review.convert", {**fields, "first": each.grades[0], "last": each.grades[-1]})]
+    if len(each.onward):
+        schools = [words.place(int(k)) for k in dict.fromkeys(each.onward.sort_values("pupils", ascending=False, kind="stable")["school"])]
+        names = [p.title for p in schools if p is not None][:_NAMED]
+        parts.append(("review.onward", {"names": names, "longest": round(float(each.onward["minutes"].max()))}))
+    else:
+        parts.append(("review.nobody", {}))
+    if review:
+        floor, each_pupil = words.standards["fund.small_floor"], words.standards["fund.per_pupil.primary"]
+        parts.append(("review.money", {"money": f"{max(floor - each.pupils[each.at], 0) * each_pupil:,.0f}"}))
+    clauses = [
+        "layout.merge.principle",
+        "layout.merge.procedure",
+        *(f"layout.merge.veto.{v}" for v in ("parents", "travel", "safety", "lodging", "crowding")),
+    ]
+    return _Found(
+        each.action,
+        each.at,
+        parts,
+        [*clauses, "layout.min_pupils.teaching_point", "fund.small_floor"],
+        ["merger_gates", "hear_parents", "public_notice"],
+    )
+
+
+def _row(words: _Words, place: _Place, found: _Found) -> dict[str, object]:
+    role, grades = role_at(words.model, words.built, place.number, found.at)
+    if found.action == "convert_to_teaching_point":
+        role, grades = "teaching_point", tuple(g for g in grades if g in BANDS["lower"])
     return {
-        "school_id": there.site.school_id, "year": served.year, "action": action, "role": there.form.role, "first_grade": there.form.grades[0],
-        "last_grade": there.form.grades[-1], "rooms": there.rooms if action in ("open", "expand") else 0,
-        "beds": there.beds if action in ("open", "add_boarding") else 0, "cost_yuan": round(cost), "pupils": _count(there.flows),
-        "reason_zh": _say(parts, "zh"), "reason_en": _say(parts, "en"), "clauses": ";".join(dict.fromkeys(clauses)), "gates": ";".join(gates),
-        "geometry": position,
+        "school_id": place.school_id, "year": words.year(found.at), "action": found.action, "role": role, "first_grade": grades[0],
+        "last_grade": grades[-1], "rooms": found.rooms, "beds": found.beds, "cost_yuan": round(found.yuan),
+        "pupils": _count(words.people(place.number, found.at)), "needed_to": found.needed_to, "yuan_a_year": max(round(found.yuan_a_year), 0),
+        "reason_zh": _say(found.parts, "zh"), "reason_en": _say(found.parts, "en"), "clauses": ";".join(dict.fromkeys(found.clauses)),
+        "gates": ";".join(found.gates), "geometry": place.position,
     }  # fmt: skip
 
 
 def _say(parts: Sequence[_Part], lang: str) -> str:
     said = []
     for key, fields in parts:
-        words = {k: label("schools", "kind", str(v), lang) if k == "role" else v for k, v in fields.items()}
-        if "names" in words:
-            names = list(words["names"])  # type: ignore[call-overload]
-            words["names"] = ("、" if lang == "zh" else ", ").join(names)
+        words = {k: label("schools", "kind", str(v), lang) if k in ("role", "old") else v for k, v in fields.items()}
+        for k in ("names", "years"):
+            if isinstance(words.get(k), list):
+                words[k] = ("、" if lang == "zh" else ", ").join(str(v) for v in words[k])  # type: ignore[attr-defined]
+        if key == "money.year":
+            words["detail"] = messages.text("placement.money.staff", lang) if words["detail"] else ""
         said.append(messages.text(f"placement.{key}", lang, **words))
     return ("" if lang == "zh" else " ").join(said)
 
@@ -269,13 +434,8 @@ def _count(flows: pd.DataFrame) -> int:
     return round(float(flows["pupils"].sum()))
 
 
-def _mean_room(there: _Site, served: Served, standards: Standards) -> float:
-    """Return the mean cost of a new school's rooms, by the classes of each grade."""
-    model, at = served.model, served.model.at
-    if there.form.runs:
-        return room_cost(there.form, None, standards)
-    mine = [(g, served.built[at["classes"] + j]) for j, (i, g) in enumerate(model.classes) if model.forms[i] == (there.number, there.form)]
-    return float(np.average([room_cost(there.form, g, standards) for g, _ in mine], weights=[n for _, n in mine]))
+def _end(words: _Words) -> int:
+    return words.ends(len(words.model.horizon.years) - 1)
 
 
 def _limits(home: pd.DataFrame, standards: Standards) -> list[str]:
@@ -283,11 +443,16 @@ def _limits(home: pd.DataFrame, standards: Standards) -> list[str]:
     return [key for key in (f"travel.limit.{m}.{b}" for m, b in pairs) if key in standards.rules]
 
 
-def _sizes(form: Form) -> list[str]:
-    if form.incomplete:
-        return ["class_size.mixed.max_pupils"] if form.runs else ["class_size.design.primary_incomplete"]
+def _sizes(role: str, grades: tuple[int, ...], small: bool) -> list[str]:
+    if small:
+        return ["class_size.design.primary_incomplete", "class_size.mixed.max_pupils"]
     parts = {"primary": (*BANDS["lower"], *BANDS["upper"]), "junior": BANDS["junior"]}
-    return [f"class_size.yzjh.{part}.max" for part, grades in parts.items() if set(grades) & set(form.grades)]
+    return [f"class_size.yzjh.{part}.max" for part, taught in parts.items() if set(taught) & set(grades)]
+
+
+def _unit_costs(small: bool) -> list[str]:
+    costs = ["cost.build.day", "cost.rate", "cost.life.building"]
+    return [*costs, "staff.small_school.per_class", "staff.post.yuan", "fund.small_floor"] if small else costs
 
 
 def _roles(role: str) -> tuple[str, ...]:

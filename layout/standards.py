@@ -20,7 +20,7 @@ from layout import messages
 from layout.tables import CountyDataError, Problem, band_of
 
 # what is divided by: fewer than one of them is none
-_AT_LEAST_ONE = frozenset({"bus.runs", "bus.occupants.max"})
+_AT_LEAST_ONE = frozenset({"bus.runs", "bus.occupants.max", "staff.lessons_per_teacher", "staff.round.lessons_day", "travel.straight_factor"})
 #: Where a step of the schedule of class sizes applies, and whom it reaches.
 STAGES = ("primary", "junior", "primary_incomplete")
 APPLIES_TO = ("entry_grades", "all_grades")

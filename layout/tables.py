@@ -18,6 +18,11 @@ from layout import messages
 
 BANDS: Mapping[str, tuple[int, ...]] = {"lower": (1, 2, 3), "upper": (4, 5, 6), "junior": (7, 8, 9)}
 GRADES = tuple(range(1, 10))
+# only a net rate (of migration), what is left over or short, and what is lost against another plan may be below zero
+_SIGNED = {
+    "value", "difference", "balance", "regret_without_place", "regret_beyond_limit", "regret_excess_minutes", "regret_above_standard",
+    "regret_cost_yuan", "regret_pupil_minutes",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -468,8 +473,7 @@ def _inspect_column(out: pd.DataFrame, column: Column, blame) -> None:  # type: 
         return
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
     blame("not_a_number", ~gone & ~np.isfinite(numbers), column)
-    # only a net rate (of migration) and what is left over or short may be below zero
-    blame("negative", np.isfinite(numbers) & (numbers < 0) & (column.name not in ("value", "difference", "balance")), column)
+    blame("negative", np.isfinite(numbers) & (numbers < 0) & (column.name not in _SIGNED), column)
     if column.dtype == "int":
         blame("not_whole", np.isfinite(numbers) & (numbers >= 0) & (numbers != np.round(numbers)), column)
     if column.dtype == "int" and column.required and np.isfinite(numbers).all():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from layout import messages
 from layout.finding_sheets import finding_pages, internal_only, nothing_found
+from layout.meeting_sheets import MEETING_TABLES, hidden_pages, meeting_pages
 from layout.pages import Field, Page, heading, in_tens, school_names, sheet_title, township_heading, township_names, view_prefix
 from layout.plan import Plan
 from layout.privacy import (
@@ -37,8 +38,9 @@ from layout.tables import BANDS, label, schemas
 # the sheets behind the guide: who there is, classes and what schools need, the way to school, what to do, how sure it is, sources
 _ORDER = (
     "townships", "forecast", "base_year_fit", "schools", "classes", "class_shares", "class_targets", "breaches", "remedies", "rooms_needed",
-    "school_needs", "villages", "coverage", "overlap", "minute_steps", "zone_differences", "seat_access", "proposals", "must_stay",
-    "small_schools", "sites", "site_verdicts", "boarding_demand", "young_boarders", "times", "sensitivity", "buses", "standards", "sources",
+    "school_needs", "villages", "coverage", "overlap", "minute_steps", "zone_differences", "seat_access", "proposals", *MEETING_TABLES, "must_stay",
+    "small_schools", "clusters", "rounds", "sites", "site_verdicts", "boarding_demand", "young_boarders", "times", "sensitivity", "buses",
+    "standards", "sources",
 )  # fmt: skip
 # Excel takes no longer text in a cell
 _LONGEST_TEXT = 32_000
@@ -87,7 +89,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
         "proposals": _proposals, "must_stay": _must_stay, "sites": _sites, "times": _times, "sensitivity": _sensitivity, "buses": _buses,
         "standards": _standards, "sources": _sources,
     }  # fmt: skip
-    found = finding_pages(plan, lang, edition)
+    found = finding_pages(plan, lang, edition) | meeting_pages(plan, lang, edition)
     pages = [found[key] if key in found else own[key](plan, lang, edition) for key in _ORDER if key in found or key in own]
     pages = [_guide(plan, lang, audience, edition, pages), *pages]
     path = Path(path)
@@ -168,7 +170,7 @@ def _guide(plan: Plan, lang: str, audience: str, edition: Edition, pages: list[P
         ("years", ", ".join(str(y) for y in plan.years)), ("summary", _summary(plan, lang, edition)),
     ]  # fmt: skip
     rows += [("sheets", f"{sheet_title(p.key, lang)}{gap}{messages.text(f'workbook.answer.{p.key}', lang)}") for p in pages]
-    nothing, inside = nothing_found(plan, lang, edition), internal_only(plan, lang) if edition.public else []
+    nothing, inside = nothing_found(plan, lang, edition), [*internal_only(plan, lang), *hidden_pages(plan, lang)] if edition.public else []
     listed = "、" if lang == "zh" else ", "
     rows += [(item, listed.join(titles)) for item, titles in (("nothing", nothing), ("inside", inside)) if titles]
     # the levels of the solve are counts of children: an internal matter

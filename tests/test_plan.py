@@ -119,7 +119,7 @@ def test_the_plan_holds_its_own_rules(plan):
 
 @pytest.mark.slow
 def test_a_sample_county_keeps_the_rules_of_a_plan():
-    plan = make_plan(layout.make_sample_county(seed=3, settlements=90), to=2032)
+    plan = make_plan(layout.make_sample_county(seed=3, settlements=90), years=(2032,))
     planned = plan.planned
     used = planned.classes.groupby("school_id")["classes"].sum()
     rooms = planned.school_years.set_index("school_id")["rooms"]
@@ -207,10 +207,25 @@ def test_a_plan_that_is_not_there_is_said(tmp_path):
 
 
 def test_the_plan_year_must_come_after_the_base_year(paper):
-    with pytest.raises(ValueError, match="one plan year after the base year 2025"):
+    with pytest.raises(ValueError, match="plan years after the base year 2025"):
         make_plan(paper, to=2025)
-    with pytest.raises(ValueError, match="one plan year after the base year 2025"):
-        make_plan(paper, years=(2026, 2030))
+    with pytest.raises(ValueError, match="plan years after the base year 2025"):
+        make_plan(paper, years=(2025, 2030))
+
+
+def test_a_plan_of_several_years_builds_in_its_years(paper):
+    """E's teaching point takes two years, so its children of grades 1-3 stay beyond the limit in 2026; beds and rooms take one."""
+    plan = make_plan(paper, to=2031)
+    assert plan.years == (2025, 2026, 2030, 2031)
+    late = plan.summary.query("view == 'planned'").set_index("year")["lower_out_of_limit"].to_dict()
+    assert late == {2026: 18, 2030: 0, 2031: 0}
+    opened = plan.proposals[plan.proposals["action"] == "open"]
+    assert opened[["school_id", "year"]].values.tolist() == [["C-E", 2030]]
+    rooms = plan.planned.school_years.pivot(index="year", columns="school_id", values="rooms")
+    assert rooms["C-E"].isna().tolist() == [True, False, False] and (rooms["S2"].diff().dropna() >= 0).all()
+    boarders = plan.planned.assignment.query("mode == 'board'").groupby(["school_id", "year"])["pupils"].sum()
+    beds = plan.planned.school_years.set_index(["school_id", "year"])["beds"]
+    assert len(boarders) and (boarders <= beds.reindex(boarders.index)).all()
 
 
 def test_progress_names_every_stage(paper):
@@ -256,7 +271,7 @@ def altered(paper, **columns):
 @pytest.mark.parametrize("columns", [{"status": "candidate"}, {"kind": "teaching_point", "last_grade": 4, "rooms": 2}])
 def test_who_goes_where_is_as_good_as_the_search_for_proposals(paper, columns):
     """Grades taught together are cut as the proposals cut them: nobody is late whom the search could serve."""
-    plan = make_plan(altered(paper, **columns), to=2026)
+    plan = make_plan(altered(paper, **columns), years=(2027,))
     levels = {level["name"]: level["objective"] for level in plan.manifest["solve"]["levels"]}
     planned = plan.summary.query("view == 'planned'").iloc[0]
     assert planned[["no_seat", "no_bed", "no_route"]].sum() == levels["without_place"]
@@ -267,7 +282,7 @@ def test_a_site_never_takes_the_id_of_a_school(paper):
     other = paper.schools.iloc[[0]].assign(school_id="C-E", kind="teaching_point", last_grade=3, rooms=1)
     other = other.set_geometry(gpd.GeoSeries([at(3.5)], index=other.index, crs=paper.crs))
     schools = check("schools", gpd.GeoDataFrame(pd.concat([paper.schools, other], ignore_index=True), geometry="geometry", crs=paper.crs))
-    plan = make_plan(dataclasses.replace(paper, schools=schools), to=2026)
+    plan = make_plan(dataclasses.replace(paper, schools=schools), years=(2027,))
     assert "CC-E" in plan.candidates["school_id"].tolist() and "C-E" not in plan.candidates["school_id"].tolist()
     assert plan.summary.query("view == 'planned'")["lower_out_of_limit"].iloc[0] == 0
 

@@ -391,6 +391,15 @@ def hand_findings():
             ("S1", LAST, "teaching_point", 1, 3, 24, 3, False, True, 72_000.0, "S2", "bus", 24.5)),
         review_list=table_of("review_list", "school_id year pupils lower_pupils upper_beyond next_school_id next_minutes reason",
             ("S1", LAST, 24, 21, 2, "S2", 28.5, "others_in_reach"), ("S2", LAST, 11, 10, 1, "", np.nan, "nobody_near")),
+        clusters=table_of("clusters", "view school_id year kind pupils classes hub_id basis minutes mode posts_by_ratio posts_by_class posts teachers "
+            "teachers_assumed lessons lessons_general_short lessons_english_short lessons_art_short lessons_pe_short lessons_shared posts_shared "
+            "posts_own balance unverified",
+            ("today", "S1", BASE, "teaching_point", 60, 3, "S2", "nearest", 21.5, "drive", 3.16, 5.1, 6, 4.0, True, 82.0, 0, 3, 11, 1, 15, 0.88, 5.12,
+             -7.0, True),
+            ("planned", "S1", LAST, "teaching_point", 24, 2, "", "none", np.nan, "", 1.26, 3.4, 4, 2.0, False, 52.0, 7, 0, 8, 8, 0, 0.0, 4.0, np.nan, False)),
+        rounds=table_of("rounds", "view year round_id day stop hub_id subject school_id lessons minutes day_minutes method",
+            ("today", BASE, "S2-art-1", 1, 1, "S2", "art", "S1", 4, 21.5, 41.75, "exact"),
+            ("today", BASE, "S2-art-1", 2, 1, "S2", "art", "S1", 3, 21.5, 41.75, "exact")),
         site_verdicts=table_of("site_verdicts", sites, ("D", LAST, "primary", 120.25, 90.0, -30.25, 31, "S2", 12.5, "short"),
             ("D", LAST, "junior", 60.0, 90.0, 30.0, 0, "", 12.5, "enough")),
         boarding_shares=table_of("boarding_shares", "school_id band pupils boarders share source choice_share girls_share",
@@ -429,7 +438,7 @@ TURNED = {"class_shares", "rooms_needed", "minute_steps"}
 
 def test_every_table_has_its_sheet(found):
     book = load_workbook(found["zh"])
-    assert set(HOME.values()) <= set(book.sheetnames) and len(book.sheetnames) == len(SHEETS) + 16
+    assert set(HOME.values()) <= set(book.sheetnames) and len(book.sheetnames) == len(SHEETS) + 18
     for sheet in book:
         assert sheet.freeze_panes[-1] == "3" and sheet.auto_filter.ref.startswith("A2:")
     guide = sheets_of(found["zh"])["说明"].groupby("项目")["内容"].apply(list)
@@ -798,7 +807,7 @@ def test_the_public_edition_has_four_of_the_findings_and_names_the_others(public
     assert shown == [schemas()[t].zh for t in TABLES if t in PUBLIC_FINDINGS] == ["学校覆盖", "上学时间分档", "大班额比例", "班额目标"]
     guide = public["说明"].groupby("项目")["内容"].apply(list)
     assert guide["仅见于内部版的表"] == [
-        "服务重叠、学位可达性、划片比较、超标预警、各标准所需教室、办学条件需求、超标对策、小规模学校、安置点学位、寄宿需求、低年级寄宿、基年核对"
+        "服务重叠、学位可达性、划片比较、超标预警、各标准所需教室、办学条件需求、超标对策、小规模学校、学区化办学、走教安排、安置点学位、寄宿需求、低年级寄宿、基年核对"
     ]
     assert not any(line.split("：")[0] in guide["仅见于内部版的表"][0].split("、") for line in guide["工作表"])
 

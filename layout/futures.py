@@ -1,0 +1,222 @@
+"""One future after another: the children, sites and minutes of a scenario, and what a set of proposals does for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from layout.candidates import Candidates, candidate_sites
+from layout.catchment import assign
+from layout.county import County
+from layout.horizon import horizon_of
+from layout.placement import apply_proposals, must_stay, propose
+from layout.plan import county_times, opened_schools, seat_schools
+from layout.population import project_pupils
+from layout.regret import MEASURES
+from layout.scenario import Scenario, check_scenario
+from layout.standards import Standards
+from layout.tables import BANDS, band_of
+
+# a boarder goes once a week what a day pupil goes every day
+_DAYS_A_WEEK = 5
+
+
+@dataclass(frozen=True)
+class Future:
+    """What a scenario brings: its children in the plan years, the sites that may be opened, every minute, the schools that must stay."""
+
+    county: County
+    standards: Standards
+    scenario: Scenario
+    years: tuple[int, ...]
+    pupils: pd.DataFrame
+    candidates: Candidates
+    times: pd.DataFrame
+    must_stay: pd.DataFrame
+
+
+def future_of(
+    county: County, standards: Standards, scenario: Scenario | None, *, years: Sequence[int], more_sites: gpd.GeoDataFrame | None = None
+) -> Future:
+    """Work out the children and the minutes of a scenario.
+
+    Parameters
+    ----------
+    county
+        The county.
+    standards
+        Figures in force.
+    scenario
+        None for the plain one.
+    years
+        Plan years.
+    more_sites
+        Table ``candidates``: sites that minutes are wanted for too, so that plans made for other futures can be judged in this one.
+
+    Returns
+    -------
+    Future
+        Its candidates are those that the scenario itself gives reason for.
+
+    Examples
+    --------
+    >>> future = future_of(paper, layout.read_standards(), None, years=[2030])
+    >>> future.years, len(future.candidates.sites) > 0
+    ((2030,), True)
+    """
+    scenario = check_scenario(scenario)
+    wanted = tuple(sorted({int(year) for year in years}))
+    pupils = project_pupils(county, standards, years=wanted, scenario=scenario)
+    own = candidate_sites(county, pupils, standards)
+    sites = own.sites
+    if more_sites is not None and len(more_sites):
+        joined = pd.concat([own.sites, more_sites], ignore_index=True).drop_duplicates("school_id").sort_values("school_id", ignore_index=True)
+        sites = gpd.GeoDataFrame(joined, geometry="geometry", crs=county.crs)
+    times = county_times(county, standards, candidates=sites, scenario=scenario)
+    open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
+    now = times[times["to_id"].isin(open_ids)].reset_index(drop=True)
+    return Future(
+        county, standards, scenario, wanted, pupils, Candidates(sites, own.rejected), times, must_stay(pupils, now, county.schools, standards)
+    )
+
+
+def propose_for(
+    future: Future, *, standards: Standards | None = None, sites: gpd.GeoDataFrame | None = None, gap: float = 0.01, work_limit: int | None = None,
+    time_limit: float = 300,
+) -> gpd.GeoDataFrame:  # fmt: skip
+    """Propose for one future, children placed as :func:`layout.make_plan` places them.
+
+    Parameters
+    ----------
+    future
+        From :func:`future_of`.
+    standards
+        Other figures than those of the future; None takes its own.
+    sites
+        Table ``candidates``: the only sites that may be opened; None: all of the future.
+    gap, work_limit, time_limit
+        As in :func:`layout.propose`.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        Table ``proposals`` with ``attrs["solve"]``.
+
+    Examples
+    --------
+    >>> future = future_of(paper, layout.read_standards(), None, years=[2026])
+    >>> propose_for(future).equals(layout.make_plan(paper, years=[2026]).proposals)
+    True
+    """
+    figures = future.standards if standards is None else standards
+    candidates = future.candidates if sites is None else replace(future.candidates, sites=sites)
+    reached = pd.concat([future.county.schools.loc[future.county.schools["status"] == "open", "school_id"], candidates.sites["school_id"]])
+    times = future.times[future.times["to_id"].isin(reached)].reset_index(drop=True)
+    judged = replace(future, standards=figures)
+    return propose(
+        future.county, future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
+        work_limit=work_limit, time_limit=time_limit, assign=lambda built: place(judged, built),
+    )  # fmt: skip
+
+
+def place(future: Future, proposals: pd.DataFrame) -> pd.DataFrame:
+    """Send the children of a future to the schools that stand with some proposals.
+
+    Parameters
+    ----------
+    future
+        From :func:`future_of`.
+    proposals
+        Table ``proposals``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table ``assignment`` of the plan years.
+
+    Examples
+    --------
+    >>> future = future_of(paper, layout.read_standards(), None, years=[2026])
+    >>> rows = place(future, layout.tables.empty("proposals", paper.crs))
+    >>> int(rows.pupils.sum()) == round(future.pupils.pupils.sum())
+    True
+    """
+    county = future.county
+    schools = opened_schools(county.schools, future.candidates.sites, proposals)
+    standing = apply_proposals(county.schools, proposals, years=future.years)
+    there = schools[schools["school_id"].isin(standing["school_id"])]
+    seats = seat_schools(replace(county, schools=there.assign(status="open")))
+    serving = future.times[future.times["to_id"].isin(standing["school_id"])].reset_index(drop=True)
+    return assign(future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats)
+
+
+def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
+    """Count what some proposals do for a future, over all school years of the horizon.
+
+    Parameters
+    ----------
+    future
+        From :func:`future_of`.
+    proposals
+        Table ``proposals``.
+
+    Returns
+    -------
+    dict
+        The measures of :data:`layout.regret.MEASURES`: children without a way or a bed, beyond the limit, minutes beyond it, children without a
+        seat in a class at the standard, yuan that the proposals add, minutes one way (of a boarder a fifth). Children and minutes count
+        once for each school year that a plan year speaks for; so does money, by ``yuan_a_year`` from the year of the proposal on. And
+        ``too_small``: new schools that in some year have fewer children than ``layout.min_pupils`` asks of a school of their kind.
+
+    Examples
+    --------
+    >>> future = future_of(paper, layout.read_standards(), None, years=[2026])
+    >>> nothing = measure(future, layout.tables.empty("proposals", paper.crs))
+    >>> nothing["cost_yuan"], list(nothing)[:2]
+    (0.0, ['without_place', 'beyond_limit'])
+    """
+    rows = place(future, proposals)
+    horizon = horizon_of(future.years, future.county.base_year, future.standards)
+    weights: Mapping[int, int] = dict(zip(horizon.years, horizon.weights, strict=True))
+    count = rows["pupils"].to_numpy(float) * rows["year"].map(weights).to_numpy(float)
+    status, mode = rows["status"].astype("str").to_numpy(), rows["mode"].astype("str").to_numpy()
+    minutes = rows["minutes"].fillna(0.0).to_numpy(float)
+    late = status == "beyond_limit"
+    limits = np.zeros(len(rows))
+    limits[late] = [future.standards.limit(m, band_of(g)) for m, g in zip(mode[late], rows["grade"].to_numpy()[late], strict=True)]
+    part = np.where(mode == "board", 1 / _DAYS_A_WEEK, 1.0)
+    money = [float(yuan) * sum(w for y, w in weights.items() if y >= since) for yuan, since in _yearly(proposals)]
+    found = {
+        "without_place": count[np.isin(status, ["no_route", "no_bed"])].sum(), "beyond_limit": count[late].sum(),
+        "excess_minutes": (count * np.maximum(minutes - limits, 0.0))[late].sum(), "above_standard": count[status == "no_seat"].sum(),
+        "cost_yuan": sum(money), "pupil_minutes": (count * minutes * part).sum(),
+    }  # fmt: skip
+    return {name: float(found[name]) for name in MEASURES} | {"too_small": float(_too_small(rows, proposals, future))}
+
+
+def _too_small(rows: pd.DataFrame, proposals: pd.DataFrame, future: Future) -> int:
+    new = proposals[proposals["action"].isin(["open", "reopen"])].drop_duplicates("school_id")
+    there = rows[rows["school_id"].isin(new["school_id"])]
+    junior = there["grade"] >= min(BANDS["junior"])
+    sums = there.groupby([there["school_id"].astype("str"), "year", junior])["pupils"].sum().to_dict()
+    count = 0
+    for school, role, since in zip(new["school_id"], new["role"], new["year"], strict=True):
+        parts = _least(str(role), future.standards)
+        years = [y for y in future.years if y >= since]
+        count += any(sums.get((str(school), y, part == "junior"), 0) < least for y in years for part, least in parts.items())
+    return count
+
+
+def _least(role: str, standards: Standards) -> dict[str, float]:
+    # a nine-year school needs the children of a primary and of a junior school
+    roles = {"nine_year": ("primary", "junior")}.get(role, (role,))
+    return {"junior" if r == "junior" else "primary": standards[f"layout.min_pupils.{r}"] for r in roles}
+
+
+def _yearly(proposals: pd.DataFrame) -> list[tuple[float, int]]:
+    table = proposals[proposals["yuan_a_year"].notna()]
+    return list(zip(table["yuan_a_year"].astype(float), table["year"].astype(int), strict=True))

@@ -1,0 +1,242 @@
+"""Whole classes from parts of classes: rooms and classes are bound school by school, and what does not fit looks for room elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from layout.built import Built, formed_at, over_columns, whole_plan
+from layout.classrooms import Classes
+from layout.programme import Columns, Model, Programme, grade_sums, write_programme
+from layout.programs import NoSolutionError, Program, Solution, round_stepwise, solve
+from layout.siting import Journeys
+
+# how much of a child is rounding error
+_SAME = 1e-6
+# schools bound at a time, steps at most, and how often further schools are found to need whole classes
+_BATCH, _STEPS, _ROUNDS = 4, 80, 5
+# ten thousand yuan that a child-year above the standard weighs against money while classes are rounded: more than the rooms that a class takes
+_ABOVE = 200.0
+# ten thousand yuan that a minute of a child's way, and a school other than the usual, weigh in a year while classes are rounded
+_NEARER, _USUAL = 3e-4, 3e-3
+# branch-and-bound nodes of the last search of a year: counted work, so the answer does not depend on the machine
+_NODES = 5
+_CHILD = 0.999
+# children above the standard that a further room weighs in that search
+_ROOM = 1.0
+_Key = TypeVar("_Key", bound=tuple)  # type: ignore[type-arg]
+
+
+def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: float) -> tuple[Built, set[int]]:
+    """Turn a plan with parts of classes at schools of today into one with whole classes.
+
+    What is new stays as found, and so does everyone who goes there, beyond the limit or without a place; the others may move within
+    the limit and among boarding schools. Schools are bound a few at a time to the classes that their rooms allow, the others taking what
+    does not fit; where nobody can, rooms are added as far as they may.
+
+    Parameters
+    ----------
+    model
+        Children, sites, years, figures.
+    programme, found
+        Its programme with parts of classes at some schools of today, and the answer.
+    time_limit
+        Seconds, a guard only.
+
+    Returns
+    -------
+    tuple of Built and set of int
+        The plan, which meets every constraint, and the sites whose classes were rounded.
+    """
+    built, short = whole_plan(model, programme, found)
+    exact, last = set(short), found
+    for _ in range(_ROUNDS):
+        finer = write_programme(model, exact=exact | programme.exact)
+        held = _held(model, finer, programme, found)
+        values = _rounding(model, finer, held, exact, time_limit)
+        last = Solution(values, found.levels, found.status)
+        better, further = whole_plan(model, finer, last)
+        built, more = better, further - exact
+        if not more:
+            break
+        exact |= more
+    return built, exact | programme.exact
+
+
+def _held(model: Model, finer: Programme, programme: Programme, found: Solution) -> Program:
+    """Hold what is new, and those who go there, beyond the limit or nowhere."""
+    program, values = finer.program, found.values
+    lower, upper = program.lower.copy(), program.upper.copy()
+    flows, none = model.journeys.flows, finer.columns.none
+    demand, site = flows["demand"].to_numpy(int), flows["site"].to_numpy(int)
+    new = np.array([not s.existing for s in model.sites])
+    shares = np.clip(values[: finer.columns.flows], 0.0, 1.0)
+    stays = np.zeros(len(none), bool)
+    stays[demand[(shares > _SAME) & (new[site] | flows["beyond"].to_numpy(bool))]] = True
+    stays[values[programme.columns.none] > _SAME] = True
+    held = np.flatnonzero(stays[demand] | new[site] | flows["beyond"].to_numpy(bool))
+    lower[held] = upper[held] = shares[held]
+    lower[none] = upper[none] = values[programme.columns.none]
+    for kind in ("state", "rooms", "classes", "runs"):
+        for key, column in getattr(finer.columns, kind).items():
+            if new[key[0]]:
+                lower[column] = upper[column] = round(float(values[getattr(programme.columns, kind)[key]]))
+    return replace(program, lower=np.minimum(lower, upper), upper=upper)
+
+
+def _rounding(model: Model, finer: Programme, held: Program, exact: set[int], time_limit: float) -> np.ndarray:
+    columns = finer.columns
+    overs = over_columns(columns)
+    bound: dict[int, dict[int, Classes]] = {}
+
+    def fix(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        loads = grade_sums(model, values[: columns.flows])
+        waiting = []
+        for k in sorted(exact - set(bound)):
+            formed = {t: formed_at(model, {}, loads, k, "", t, _rooms_at(model, columns, values, k, t)) for t in range(len(model.horizon.years))}
+            worse = max(formed[t].over - _sum(values, overs, k, t) for t in formed)
+            if worse > _SAME:
+                waiting.append((worse, k, formed))
+        chosen = {k: formed for _, k, formed in sorted(waiting, key=lambda w: (w[0], w[1]))[:_BATCH]}
+        if not chosen:
+            chosen = _raised(model, columns, held, values, loads, bound, overs)
+        if not chosen:
+            return None
+        bound.update(chosen)
+        return _bounds(model, columns, chosen)
+
+    cost = finer.objectives["above_standard"] * _ABOVE + finer.objectives["money"]
+    # of equals the nearer and the usual school, so that classes are formed where children would go anyway
+    flows, demands = model.journeys.flows, model.journeys.demands
+    demand = flows["demand"].to_numpy(int)
+    child = (demands["total"].to_numpy(float) * np.array(model.horizon.weights, float)[demands["at"].to_numpy(int)])[demand]
+    cost[: columns.flows] += child * (_NEARER * flows["minutes"].to_numpy(float) + _USUAL * ~flows["usual"].to_numpy(bool))
+    return round_stepwise(held, cost, fix, steps=_STEPS, time_limit=time_limit)
+
+
+def _rooms_at(model: Model, columns: Columns, values: np.ndarray, k: int, t: int) -> int:
+    column = columns.rooms.get((k, "", t))
+    return model.sites[k].rooms + (int(np.ceil(values[column] - _SAME)) if column is not None else 0)
+
+
+def _sum(values: np.ndarray, overs: Mapping[tuple[int, int], np.ndarray], k: int, t: int) -> float:
+    return float(values[overs[k, t]].sum()) if (k, t) in overs else 0.0
+
+
+def _raised(
+    model: Model,
+    columns: Columns,
+    held: Program,
+    values: np.ndarray,
+    loads: np.ndarray,
+    bound: Mapping[int, Mapping[int, Classes]],
+    overs: Mapping[tuple[int, int], np.ndarray],
+) -> dict[int, dict[int, Classes]]:
+    """Give schools that are bound and still have children above the standard one more room, the worst first."""
+    found = []
+    for k, formed in sorted(bound.items()):
+        more, worst = dict(formed), 0.0
+        for t, classes in formed.items():
+            column = columns.rooms.get((k, "", t))
+            most = model.sites[k].rooms + (round(float(held.upper[column])) if column is not None else 0)
+            over = _sum(values, overs, k, t)
+            if over > _SAME and classes.rooms < most:
+                more[t] = formed_at(model, {}, loads, k, "", t, classes.rooms + 1)
+                worst = max(worst, over)
+        if worst:
+            found.append((-worst, k, more))
+    return {k: more for _, k, more in sorted(found, key=lambda w: (w[0], w[1]))[:_BATCH]}
+
+
+def _bounds(model: Model, columns: Columns, chosen: Mapping[int, Mapping[int, Classes]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    places, counts = [], []
+    for key, column in columns.classes.items():
+        if key[0] in chosen:
+            places.append(column)
+            counts.append(chosen[key[0]][key[2]].classes.get((key[3],), 0))
+    for run, column in columns.runs.items():
+        if run[0] in chosen:
+            places.append(column)
+            counts.append(chosen[run[0]][run[2]].classes.get(run[3], 0))
+    return np.array(places), np.array(counts, float), np.array(counts, float)
+
+
+def searched_again(model: Model, built: Built, exact: set[int], *, time_limit: float) -> Built:
+    """Search each year in which children are above the standard again for fewer of them, with further rooms at schools of today.
+
+    Parameters
+    ----------
+    model, built
+        The plan.
+    exact
+        Sites whose classes may be formed anew.
+    time_limit
+        Seconds, a guard only.
+
+    Returns
+    -------
+    Built
+        With no more children above the standard in any year; rooms and beds that it adds stay.
+    """
+    demands, flows = model.journeys.demands, model.journeys.flows
+    demand = flows["demand"].to_numpy(int)
+    shares, classes, rooms, beds = built.shares.copy(), dict(built.classes), dict(built.rooms), dict(built.beds)
+    for t in range(len(model.horizon.years)):
+        over = sum(c.over for key, c in built.classes.items() if key[2] == t)
+        if over <= _CHILD:
+            continue
+        rows = np.flatnonzero(demands["at"].to_numpy(int) == t)
+        flow = np.flatnonzero(np.isin(demand, rows))
+        place = np.full(len(demands), -1)
+        place[rows] = np.arange(len(rows))
+        some = Journeys(demands.iloc[rows].reset_index(drop=True), flows.iloc[flow].assign(demand=place[demand[flow]]).reset_index(drop=True))
+        part = replace(model, journeys=some, only=(t,))
+        year = write_programme(part, exact=exact)
+        program = _standing(part, year, built, t, shares[flow], built.none[rows])
+        cost = year.objectives["above_standard"].copy()
+        for column in year.columns.rooms.values():
+            cost[column] += _ROOM * model.horizon.weights[t]
+        try:
+            found = solve(program, {"above": cost}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
+        except NoSolutionError:
+            continue
+        again, _ = whole_plan(part, year, found)
+        if sum(c.over for c in again.classes.values()) < over - _SAME:
+            shares[flow] = again.shares
+            classes.update(again.classes)
+            _stays(rooms, again.rooms, t, len(model.horizon.years))
+            _stays(beds, again.beds, t, len(model.horizon.years))
+    return replace(built, shares=shares, classes=classes, rooms=rooms, beds=beds)
+
+
+def _standing(model: Model, year: Programme, built: Built, t: int, shares: np.ndarray, none: np.ndarray) -> Program:
+    lower, upper = year.program.lower.copy(), year.program.upper.copy()
+    flows = model.journeys.flows
+    demand, site = flows["demand"].to_numpy(int), flows["site"].to_numpy(int)
+    new = np.array([not s.existing for s in model.sites])
+    stays = np.zeros(len(none), bool)
+    stays[demand[(shares > _SAME) & (new[site] | flows["beyond"].to_numpy(bool))]] = True
+    stays[none > _SAME] = True
+    held = np.flatnonzero(stays[demand] | new[site] | flows["beyond"].to_numpy(bool))
+    lower[held] = upper[held] = shares[held]
+    lower[year.columns.none] = upper[year.columns.none] = none
+    for (k, part, _), column in year.columns.state.items():
+        lower[column] = upper[column] = float(part in built.parts.get((k, t), ()))
+    for kind, table in (("rooms", built.rooms), ("beds", built.beds)):
+        for key, column in getattr(year.columns, kind).items():
+            lower[column] = float(table.get(key, 0))
+            if not model.sites[key[0]].existing:
+                upper[column] = lower[column]
+    return replace(year.program, lower=lower, upper=upper)
+
+
+def _stays(standing: dict[_Key, int], again: Mapping[_Key, int], t: int, years: int) -> None:
+    """Let what a year adds stand in the years after it, too."""
+    for key, count in again.items():
+        for later in range(t, years):
+            other = (*key[:-1], later)
+            if other in standing:
+                standing[other] = max(standing[other], count)  # type: ignore[index]
