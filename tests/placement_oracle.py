@@ -42,7 +42,10 @@ class Tiny:
     def room(self, kind):
         """Investment and money a year of a room; ``kind`` is small, pr or jr, or that of the school with its grades."""
         small, grades = kind
-        base = {g: int(self.s.rules["class_size.design.primary_incomplete" if small else f"class_size.yzjh.{'junior' if g > 6 else 'primary'}.max"].value) for g in grades}
+        base = {
+            g: int(self.s.rules["class_size.design.primary_incomplete" if small else f"class_size.yzjh.{'junior' if g > 6 else 'primary'}.max"].value)
+            for g in grades
+        }
         area = np.mean([base[g] * self.s["floor.junior" if g > 6 else "floor.primary"] for g in grades])
         build = area * self.s["cost.build.day"]
         staff = self.s["staff.small_school.per_class"] * self.s["staff.post.yuan"] if small else 0.0
@@ -87,9 +90,9 @@ class Tiny:
             wanted = [p for p in single if p[0] in loaded]
             top = {p: -(-sum(max(self.pupils.get((y, v, p[0]), 0) for y in self.years) for v in self.villages) // 1) for p in wanted}
             for extra in itertools.product(*(range(min(free, int(top[p])) + 1) for p in wanted)):
-                if sum(extra) <= free and (sum(extra) == free or all(e == min(free, int(top[p])) for e, p in zip(extra, wanted))):
+                if sum(extra) <= free and (sum(extra) == free or all(e == min(free, int(top[p])) for e, p in zip(extra, wanted, strict=False))):
                     counts = {p: (1 if must else 0) for p in single}
-                    for p, e in zip(wanted, extra):
+                    for p, e in zip(wanted, extra, strict=False):
                         counts[p] += e
                     found.append([*((r, 1) for r in runs), *counts.items()])
         if not found and not must:
@@ -155,18 +158,26 @@ class Tiny:
             rows.append(values)
             high.append(most)
 
-        load = lambda site, test: np.array([total[f[0], f[1]] * (f[2] == site and test(f)) for f in flows] + [0.0] * (n - len(flows)))
+        def load(site, test):
+            return np.array([total[f[0], f[1]] * (f[2] == site and test(f)) for f in flows] + [0.0] * (n - len(flows)))
+
         for i, (s, gs, c) in enumerate(units):
             small = self.school["small"] if s == "S" else states[s] in ("tp", "sp")
             each = self.s["class_size.mixed.max_pupils"] if len(gs) > 1 else self.size(small, gs[0], year)
-            values = np.array([sum(self.pupils.get((year, f[0], g), 0) for g in gs if BAND[g] == f[1]) * (f[2] == s) for f in flows] + [0.0] * (n - len(flows)), float)
+            values = np.array(
+                [sum(self.pupils.get((year, f[0], g), 0) for g in gs if BAND[g] == f[1]) * (f[2] == s) for f in flows] + [0.0] * (n - len(flows)),
+                float,
+            )
             values[len(flows) + len(demand) + i] = -1
             row(values, c * each)
         for s in ("S", *states):
             row(load(s, lambda f: f[3] == "board"), beds[s])
         school = self.school
         both = min(school["grades"]) <= 6 and max(school["grades"]) > 6
-        cap = max(self.s["size.max.nine_year" if both else "size.max.primary_junior"], school["rooms"] * max(self.size(school["small"], g, 0) for g in school["grades"]))
+        cap = max(
+            self.s["size.max.nine_year" if both else "size.max.primary_junior"],
+            school["rooms"] * max(self.size(school["small"], g, 0) for g in school["grades"]),
+        )
         row(load("S", lambda f: True), cap)
         least = {r: self.s[f"layout.min_pupils.{ROLE[r]}"] for r in ("tp", "sp", "pr", "jr")}
         for s, state in states.items():
@@ -186,7 +197,14 @@ class Tiny:
             "beyond": np.concatenate([child * np.array([f[5] > 0 for f in flows]), pad]),
             "excess": np.concatenate([child * np.array([f[5] for f in flows]), pad]),
             "above": np.concatenate([np.zeros(len(flows) + len(demand)), np.ones(len(units))]),
-            "money": np.concatenate([child * (np.array([f[3] == "board" for f in flows]) * self.s["fund.boarder_extra"] - small_here * self.s["fund.per_pupil.primary"]), pad]) / 1e4,
+            "money": np.concatenate(
+                [
+                    child
+                    * (np.array([f[3] == "board" for f in flows]) * self.s["fund.boarder_extra"] - small_here * self.s["fund.per_pupil.primary"]),
+                    pad,
+                ]
+            )
+            / 1e4,
         }
         for name, most in held.items():
             row(costs[name], most + 1e-6 * max(1.0, abs(most)))
@@ -223,21 +241,29 @@ class Tiny:
         years = range(len(self.years))
         runs = []
         for site in names:
-            options = [seq for seq in itertools.product(*(self.site_states(site, t) for t in years)) if all(b in LATER[a] for a, b in itertools.pairwise(seq))]
+            options = [
+                seq
+                for seq in itertools.product(*(self.site_states(site, t) for t in years))
+                if all(b in LATER[a] for a, b in itertools.pairwise(seq))
+            ]
             runs.append(options)
         most = int(self.s["site.beds.max"])
         school_beds = [0] if not self.school["may_grow_beds"] else range(most + 1)
-        bed_runs = [seq for seq in itertools.product(*(school_beds if self.years[t] >= self.first["beds"] else [0] for t in years)) if all(a <= b for a, b in itertools.pairwise(seq))]
+        bed_runs = [
+            seq
+            for seq in itertools.product(*(school_beds if self.years[t] >= self.first["beds"] else [0] for t in years))
+            if all(a <= b for a, b in itertools.pairwise(seq))
+        ]
         for seqs in itertools.product(*runs):
             # beds of new schools
             new = []
-            for site, seq in zip(names, seqs):
+            for site, seq in zip(names, seqs, strict=False):
                 can = [range(most + 1) if self.sites[site]["beds"] and seq[t] in ("pr", "jr", "nine") else [0] for t in years]
                 new.append([b for b in itertools.product(*can) if all(x <= y for x, y in itertools.pairwise(b))])
             for more in bed_runs:
                 for each in itertools.product(*new):
-                    states = [{site: seq[t] for site, seq in zip(names, seqs)} for t in years]
-                    beds = [{"S": self.school["beds"] + more[t], **{site: b[t] for site, b in zip(names, each)}} for t in years]
+                    states = [{site: seq[t] for site, seq in zip(names, seqs, strict=False)} for t in years]
+                    beds = [{"S": self.school["beds"] + more[t], **{site: b[t] for site, b in zip(names, each, strict=False)}} for t in years]
                     yield states, beds
 
     def room_options(self, states):
@@ -256,7 +282,16 @@ class Tiny:
                         can.append([0])
                         continue
                     small = kind == "small"
-                    need = sum(max(1, -(-max(sum(self.pupils.get((y, v, g), 0) for v in self.villages) for y in self.years) // min(self.size(small, g, y) for y in self.years))) for g in grades)
+                    need = sum(
+                        max(
+                            1,
+                            -(
+                                -max(sum(self.pupils.get((y, v, g), 0) for v in self.villages) for y in self.years)
+                                // min(self.size(small, g, y) for y in self.years)
+                            ),
+                        )
+                        for g in grades
+                    )
                     least = self.least_rooms(kind, grades)
                     can.append(range(least, min(max(need, least), int(self.s["site.new_rooms.max"])) + 1))
                 out.append([(site, kind, seq) for seq in itertools.product(*can) if all(a <= b for a, b in itertools.pairwise(seq))])
@@ -276,7 +311,11 @@ class Tiny:
             stock = {}
             for site, state in states[t].items():
                 if state:
-                    stock[site, "site"] = (1, site_build, site_build * self.crf(self.s["cost.life.building"]) + (floor if state in ("tp", "sp") else 0.0))
+                    stock[site, "site"] = (
+                        1,
+                        site_build,
+                        site_build * self.crf(self.s["cost.life.building"]) + (floor if state in ("tp", "sp") else 0.0),
+                    )
                 if state:
                     stock[site, "bed"] = (beds[t][site], *self.bed(self.full_grades(site)))
                 for kind, _ in self.room_kinds(state):
@@ -291,12 +330,14 @@ class Tiny:
 
     def full_grades(self, site):
         """Grades that a full school at a site could have: a junior part only where enough children of the last year can come."""
-        come = {v for v in self.villages if (v, site, "junior") in self.walk or self.week.get((v, site, "junior"), np.inf) <= self.s["travel.limit.week"]}
+        come = {
+            v for v in self.villages if (v, site, "junior") in self.walk or self.week.get((v, site, "junior"), np.inf) <= self.s["travel.limit.week"]
+        }
         junior = sum(n for (y, v, g), n in self.pupils.items() if y == self.years[-1] and g > 6 and v in come)
         return (7, 8, 9) if junior >= self.s["layout.min_pupils.junior"] else (1, 2, 3, 4, 5, 6)
 
     def affordable(self, spent):
-        return all(s <= self.budget[y] + SAME for y, s in zip(self.years, spent) if y in self.budget)
+        return all(s <= self.budget[y] + SAME for y, s in zip(self.years, spent, strict=False) if y in self.budget)
 
     def seatings(self, states, rooms):
         """All ways to form classes in the rooms of a year."""
@@ -317,7 +358,7 @@ class Tiny:
             first = self.first_levels(t, states, beds)
             best = None
             if first is not None:
-                held = dict(zip(("none", "beyond", "excess"), first))
+                held = dict(zip(("none", "beyond", "excess"), first, strict=False))
                 each = []
                 for n, seats in enumerate(self.seatings(states, rooms)):
                     found = self.solve_year(t, states, beds, seats, held, ("above",))
@@ -344,11 +385,18 @@ class Tiny:
             if any(y is None for y in years):
                 continue
             if self.budget:
-                least = {k: (0 if not k[1] else self.least_rooms(k[1], dict(self.room_kinds(states[t][k[0]]))[k[1]])) for t in range(len(self.years)) for k in [("S", ""), *((s, kind) for s in states[t] for kind, _ in self.room_kinds(states[t][s]))]}
-                rooms = [{k: (least[k] if k[1] == "" or k[1] in dict(self.room_kinds(states[t][k[0]])) else 0) for k in least} for t in range(len(self.years))]
+                least = {
+                    k: (0 if not k[1] else self.least_rooms(k[1], dict(self.room_kinds(states[t][k[0]]))[k[1]]))
+                    for t in range(len(self.years))
+                    for k in [("S", ""), *((s, kind) for s in states[t] for kind, _ in self.room_kinds(states[t][s]))]
+                }
+                rooms = [
+                    {k: (least[k] if k[1] == "" or k[1] in dict(self.room_kinds(states[t][k[0]])) else 0) for k in least}
+                    for t in range(len(self.years))
+                ]
                 if not self.affordable(self.fixed_money(states, beds, rooms)[1]):
                     continue
-            value = tuple(round(sum(w * y[i] for w, y in zip(self.weights, years)), 4) for i in range(3))
+            value = tuple(round(sum(w * y[i] for w, y in zip(self.weights, years, strict=False)), 4) for i in range(3))
             if first is None or value < first:
                 first, kept = value, []
             if value == first:
@@ -374,15 +422,15 @@ class Tiny:
                 break
             years = [self.best_year(t, states[t], beds[t], rooms[t]) for t in range(len(self.years))]
             if all(y is not None for y in years):
-                above = sum(w * y[3] for w, y in zip(self.weights, years))
+                above = sum(w * y[3] for w, y in zip(self.weights, years, strict=False))
                 least_above = above if least_above is None else min(least_above, above)
         best = None
         for money, _, states, beds, rooms in sorted(plans, key=lambda p: p[:2]):
             if best is not None and money + floor > best:
                 break
             years = [self.best_year(t, states[t], beds[t], rooms[t]) for t in range(len(self.years))]
-            if any(y is None for y in years) or sum(w * y[3] for w, y in zip(self.weights, years)) > least_above + 1e-4:
+            if any(y is None for y in years) or sum(w * y[3] for w, y in zip(self.weights, years, strict=False)) > least_above + 1e-4:
                 continue
-            whole = money + sum(w * y[4] for w, y in zip(self.weights, years))
+            whole = money + sum(w * y[4] for w, y in zip(self.weights, years, strict=False))
             best = whole if best is None else min(best, whole)
         return (*first, least_above, best * 1e4)

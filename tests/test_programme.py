@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from placement_oracle import ROLE, Tiny
 from shapely.geometry import Point
 
 from conftest import CRS, make_paper
@@ -13,7 +14,6 @@ from layout.candidates import Candidates
 from layout.placement import apply_proposals, propose
 from layout.standards import Standards, Step, read_standards
 from layout.tables import check, empty
-from placement_oracle import ROLE, Tiny
 
 STANDARDS = read_standards()
 YEARS, WEIGHTS, BASE = (2028, 2032), (4, 1), 2025
@@ -108,7 +108,13 @@ def tiny(seed):
             "kind_grades": {"small": (1, 2, 3, 4, 5, 6), "pr": (1, 2, 3, 4, 5, 6), "jr": (7, 8, 9)},
         } for s in sites},
     )  # fmt: skip
-    given = {"county": county, "pupils": table, "times": times, "standards": standards, "candidates": Candidates(check("candidates", candidates), empty("rejected", CRS))}
+    given = {
+        "county": county,
+        "pupils": table,
+        "times": times,
+        "standards": standards,
+        "candidates": Candidates(check("candidates", candidates), empty("rejected", CRS)),
+    }
     return given, budget, oracle
 
 
