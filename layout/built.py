@@ -151,17 +151,17 @@ def whole_plan(model: Model, programme: Programme, found: Solution, *, standing:
     for k, site in enumerate(model.sites):
         for t in model.years:
             for group in groups_at(model, parts, k, t):
-                column = columns.rooms.get((k, group, t))
+                place = columns.rooms.get((k, group, t))
                 before = rooms.get((k, group, t - 1), 0)
-                counted = int(np.ceil(values[column] - _SAME)) if column is not None else 0
+                counted = int(np.ceil(values[place] - _SAME)) if place is not None else 0
                 most = counted
-                if k not in programme.exact and column is not None:
-                    most = round(float(programme.program.upper[column])) - sum(rooms.get((k, g, t), 0) for g in model.groups(k) if g != group)
+                if k not in programme.exact and place is not None:
+                    most = round(float(programme.program.upper[place])) - sum(rooms.get((k, g, t), 0) for g in model.groups(k) if g != group)
                 if standing is not None:
                     most = standing.rooms.get((k, group, t), 0)
                 formed = formed_at(model, parts, loads, k, group, t, site.rooms + max(most, before))
                 needed = max(formed.rooms - site.rooms, before, 0)
-                if column is not None:
+                if place is not None:
                     rooms[k, group, t] = needed
                 classes[k, group, t] = formed
                 over = float(values[overs[k, t]].sum()) if (k, t) in overs else 0.0

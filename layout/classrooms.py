@@ -63,7 +63,7 @@ def form_classes(
             best = found
     if best is None:
         raise ValueError("fewer rooms than classes that there must be")
-    return Classes(best[2], best[1], max(best[0], 0.0))
+    return Classes(best[2], best[1], max(float(best[0]), 0.0))
 
 
 @cache
@@ -81,7 +81,7 @@ def _rooms_for(
     count = {part: 1 if len(part) > 1 else least for part in cut}
     if sum(count.values()) > rooms:
         return None
-    gains = []
+    gains: list[tuple[float, int, tuple[int, ...]]] = []
     for part in cut:
         if len(part) > 1:
             continue

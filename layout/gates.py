@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from layout.built import Built, formed_at
-from layout.classrooms import Classes
 from layout.programme import Model, grade_sums
-from layout.siting import Site, largest_size
+from layout.siting import largest_size
 from layout.tables import BANDS, check, empty
 
 #: Gates of a merger in the order of the table; those with a clause of the standards.
@@ -89,11 +89,12 @@ def fading_schools(model: Model, people: pd.DataFrame, homes: pd.DataFrame, ways
         school = model.sites[k].school_id
         rows = homes[(homes["site"] == k) & (homes["at"] >= at) & homes["grade"].isin(grades)]
         onward = []
-        for row in rows.itertuples():
-            other = _other(by_home.get((row.settlement_id, row.grade)), {school}, listed, int(row.grade))
+        for row in rows.to_dict("records"):
+            other = _other(by_home.get((row["settlement_id"], row["grade"])), {school}, listed, int(row["grade"]))
             if other is None:
                 break
-            onward.append((row.settlement_id, row.at, row.grade, row.pupils, numbers[other["school_id"]], other["mode"], other["minutes"]))
+            place = numbers[str(other["school_id"])]
+            onward.append((row["settlement_id"], row["at"], row["grade"], row["pupils"], place, other["mode"], other["minutes"]))
         else:
             listed |= {(school, g) for g in grades}
             series = tuple(sum(loads.get((k, t, g), 0) for g in grades) for t in years)
@@ -147,24 +148,25 @@ def _since(series: list[int], few: float) -> int:
     return at
 
 
-def _other(ways: pd.DataFrame | None, own: set[str], listed: set[tuple[str, int]], grade: int) -> Mapping[str, object] | None:
+def _other(ways: pd.DataFrame | None, own: set[str], listed: set[tuple[str, int]], grade: int) -> Mapping[Hashable, object] | None:
     if ways is None:
         return None
     kept = [row for row in ways.to_dict("records") if row["school_id"] not in own and (row["school_id"], grade) not in listed]
     return kept[0] if kept else None
 
 
-def _receiving(model: Model, built: Built, each: Fading, loads: pd.DataFrame) -> tuple[str, str]:
+def _receiving(model: Model, built: Built, each: Fading, loads: np.ndarray) -> tuple[str, str]:
     worst, said = 0.0, []
-    for (k, at), rows in each.onward.groupby(["school", "at"]):
+    pairs = each.onward[["school", "at"]].drop_duplicates().sort_values(["school", "at"]).to_numpy(int).tolist()
+    for k, at in pairs:
+        rows = each.onward[(each.onward["school"] == k) & (each.onward["at"] == at)]
         moved = loads.copy()
-        for row in rows.itertuples():
-            moved[k, at, int(row.grade) - 1] += row.pupils
-        site: Site = model.sites[int(k)]
-        formed: Classes = formed_at(model, built.parts, moved, int(k), "", int(at), site.rooms + built.rooms.get((int(k), "", int(at)), 0))
-        before = built.classes[int(k), "", int(at)].over
+        np.add.at(moved[k, at], rows["grade"].to_numpy(int) - 1, rows["pupils"].to_numpy(float))
+        site = model.sites[k]
+        formed = formed_at(model, built.parts, moved, k, "", at, site.rooms + built.rooms.get((k, "", at), 0))
+        before = built.classes[k, "", at].over
         worst = max(worst, formed.over - before, float(moved[k, at].sum() - largest_size(site, model.standards)))
-        said.append(f"{site.school_id} {model.horizon.years[int(at)]}: +{int(rows['pupils'].sum())}")
+        said.append(f"{site.school_id} {model.horizon.years[at]}: +{int(rows['pupils'].sum())}")
     return ("met" if worst <= 1e-6 else "not_met"), "; ".join(said)
 
 
@@ -206,4 +208,4 @@ def nearest_homes(model: Model, children: pd.DataFrame, ways: pd.DataFrame) -> p
     table = home.merge(nearest, on=["settlement_id", "grade"])
     table = table[table["school_id"].isin(sites)]
     table = table.assign(site=table["school_id"].map(sites), at=table["year"].map(at))
-    return table.groupby(["site", "at", "settlement_id", "grade"], as_index=False, observed=True)["pupils"].sum()
+    return table.groupby(["site", "at", "settlement_id", "grade"], observed=True)[["pupils"]].sum().reset_index()

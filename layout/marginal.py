@@ -61,17 +61,18 @@ def loss_without(model: Model, built: Built, site: int, *, instead: int | None =
     beyond, excess, minutes = (flows[c].to_numpy(float) for c in ("beyond", "excess", "minutes"))
     best: dict[int, tuple[float, float, float, float, float]] = {}
     boards = (flows["mode"] == "board").to_numpy(float)
+    where, full = flows["site"].to_numpy(int), flows["mode"].isin(["board", "seat"]).to_numpy(bool)
     for j in np.flatnonzero(np.isin(demand, list(concerned))):
-        d, k = int(demand[j]), int(flows["site"].iat[j])
+        d, k = int(demand[j]), int(where[j])
         if k == site:
             continue
         there = model.sites[k]
         if not there.existing:
             parts = built.parts.get((site if k == instead else k, int(at[d])), ())
-            if first[d] not in part_grades(parts) or (flows["mode"].iat[j] in ("board", "seat") and not {"primary", "junior"} & set(parts)):
+            if first[d] not in part_grades(parts) or (full[j] and not {"primary", "junior"} & set(parts)):
                 continue
-        way = (0.0, beyond[j], excess[j], boards[j], minutes[j])
-        best[d] = min(best.get(d, (1.0, 0.0, 0.0, 0.0, 0.0)), way)
+        each = (0.0, float(beyond[j]), float(excess[j]), float(boards[j]), float(minutes[j]))
+        best[d] = min(best.get(d, (1.0, 0.0, 0.0, 0.0, 0.0)), each)
     now = {int(demand[j]): (beyond[j], excess[j], minutes[j]) for j in mine}
     sums = np.zeros(5)
     for d, share in concerned.items():

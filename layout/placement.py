@@ -222,8 +222,8 @@ def _recorded(model: Model, answer: Search) -> dict[str, object]:
 
 def _boarders(assignment: pd.DataFrame) -> dict[tuple[str, int], int]:
     rows = assignment[assignment["mode"] == "board"]
-    counts = rows.groupby(["school_id", "year"], observed=True)["pupils"].sum()
-    return {(str(school), int(year)): int(n) for (school, year), n in counts.items()}  # type: ignore[misc]
+    counts = rows.groupby(["school_id", "year"], observed=True)["pupils"].sum().reset_index()
+    return {(str(row["school_id"]), int(row["year"])): int(row["pupils"]) for row in counts.to_dict("records")}
 
 
 def _empty(county: County) -> gpd.GeoDataFrame:

@@ -140,7 +140,7 @@ class _Words:
         if school not in self.places.index:
             return None
         row = self.places.loc[school]
-        township = str(self.townships.get(row["township_id"], ""))
+        township = str(self.townships.get(str(row["township_id"]), ""))
         return _Place(k, school, str(row["name"]), township, str(row["flags"]), str(row["origin"]), row["geometry"])
 
     def people(self, k: int, t: int) -> pd.DataFrame:
@@ -162,7 +162,7 @@ def _words_of(county: County, candidates: gpd.GeoDataFrame, served: Served, stan
         frozenset(str(c) for t, c in zip(county.assumptions["table"], county.assumptions["column"], strict=True) if t == "schools"),
         dict(zip(county.townships["township_id"], county.townships["name"], strict=True)),
         dict(zip(county.settlements["settlement_id"], county.settlements["name"], strict=True)),
-        grade_sums(served.model, served.built.shares), dict(list(served.people.groupby(["site", "at"]))),
+        grade_sums(served.model, served.built.shares), {(int(str(k)), int(str(t))): rows for (k, t), rows in served.people.groupby(["site", "at"])},
     )  # fmt: skip
 
 
@@ -232,7 +232,7 @@ def _minutes(words: _Words, home: pd.DataFrame) -> list[_Part]:
     change = walks.assign(change=(walks["before"] - walks["minutes"]) * walks["pupils"]).groupby("settlement_id")[["change", "pupils"]].sum()
     each = (change["change"] / change["pupils"]).sort_values(kind="stable")
     for key, chosen in (("open.gain", each[each > _MINUTE][::-1]), ("open.lose", each[each < -_MINUTE])):
-        names = [f"{words.villages.get(s, s)} {-minutes:+.0f}" for s, minutes in chosen.head(_NAMED).items()]
+        names = [f"{words.villages.get(str(s), str(s))} {-minutes:+.0f}" for s, minutes in chosen.head(_NAMED).items()]
         parts += [(key, {"names": names})] if names else []
     return parts
 

@@ -104,7 +104,7 @@ def _settling(model: Model, built: Built, t: int, rows: np.ndarray) -> _Settling
         for group in groups_at(model, built.parts, k, t):
             for grades, count in built.classes[k, group, t].classes.items():
                 seats = count * (model.size(k, group, grades[0], t) if len(grades) == 1 else model.standards["class_size.mixed.max_pupils"])
-                load = pupils[np.ix_(mine, [g - 1 for g in grades])].sum(axis=1)
+                load = pupils[np.ix_(mine, np.array(grades) - 1)].sum(axis=1)
                 row(np.append(mine, width), np.append(load, -1.0), -np.inf, seats)
                 overs.setdefault((k, group), []).append(width)
                 width += 1

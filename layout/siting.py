@@ -364,8 +364,8 @@ def _ways_kept(places: pd.DataFrame, ways: pd.DataFrame, sites: Sequence[Site], 
     table = table.assign(usual=table.index.isin(usual))
     names = ["settlement_id", "band", "first", "site", "mode", "minutes", "beyond", "excess", "usual"]
     seat = [
-        ("", row.band, row.first, k, "seat", 0.0, False, 0.0, s.existing) for row in places[places["settlement_id"] == ""].itertuples()
-        for k, s in enumerate(sites) if s.at_seat and (row.first in s.grades if s.existing else _may_board(s, int(row.first)))
+        ("", row["band"], row["first"], k, "seat", 0.0, False, 0.0, s.existing) for row in places[places["settlement_id"] == ""].to_dict("records")
+        for k, s in enumerate(sites) if s.at_seat and (row["first"] in s.grades if s.existing else _may_board(s, int(row["first"])))
     ]  # fmt: skip
     parts = [p for p in (table[names], pd.DataFrame(seat, columns=names)) if len(p)]
     out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)

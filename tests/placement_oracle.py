@@ -90,9 +90,9 @@ class Tiny:
             wanted = [p for p in single if p[0] in loaded]
             top = {p: -(-sum(max(self.pupils.get((y, v, p[0]), 0) for y in self.years) for v in self.villages) // 1) for p in wanted}
             for extra in itertools.product(*(range(min(free, int(top[p])) + 1) for p in wanted)):
-                if sum(extra) <= free and (sum(extra) == free or all(e == min(free, int(top[p])) for e, p in zip(extra, wanted))):
+                if sum(extra) <= free and (sum(extra) == free or all(e == min(free, int(top[p])) for e, p in zip(extra, wanted, strict=False))):
                     counts = {p: (1 if must else 0) for p in single}
-                    for p, e in zip(wanted, extra):
+                    for p, e in zip(wanted, extra, strict=False):
                         counts[p] += e
                     found.append([*((r, 1) for r in runs), *counts.items()])
         if not found and not must:
@@ -158,7 +158,9 @@ class Tiny:
             rows.append(values)
             high.append(most)
 
-        load = lambda site, test: np.array([total[f[0], f[1]] * (f[2] == site and test(f)) for f in flows] + [0.0] * (n - len(flows)))
+        def load(site, test):
+            return np.array([total[f[0], f[1]] * (f[2] == site and test(f)) for f in flows] + [0.0] * (n - len(flows)))
+
         for i, (s, gs, c) in enumerate(units):
             small = self.school["small"] if s == "S" else states[s] in ("tp", "sp")
             each = self.s["class_size.mixed.max_pupils"] if len(gs) > 1 else self.size(small, gs[0], year)
@@ -255,13 +257,13 @@ class Tiny:
         for seqs in itertools.product(*runs):
             # beds of new schools
             new = []
-            for site, seq in zip(names, seqs):
+            for site, seq in zip(names, seqs, strict=False):
                 can = [range(most + 1) if self.sites[site]["beds"] and seq[t] in ("pr", "jr", "nine") else [0] for t in years]
                 new.append([b for b in itertools.product(*can) if all(x <= y for x, y in itertools.pairwise(b))])
             for more in bed_runs:
                 for each in itertools.product(*new):
-                    states = [{site: seq[t] for site, seq in zip(names, seqs)} for t in years]
-                    beds = [{"S": self.school["beds"] + more[t], **{site: b[t] for site, b in zip(names, each)}} for t in years]
+                    states = [{site: seq[t] for site, seq in zip(names, seqs, strict=False)} for t in years]
+                    beds = [{"S": self.school["beds"] + more[t], **{site: b[t] for site, b in zip(names, each, strict=False)}} for t in years]
                     yield states, beds
 
     def room_options(self, states):
@@ -335,7 +337,7 @@ class Tiny:
         return (7, 8, 9) if junior >= self.s["layout.min_pupils.junior"] else (1, 2, 3, 4, 5, 6)
 
     def affordable(self, spent):
-        return all(s <= self.budget[y] + SAME for y, s in zip(self.years, spent) if y in self.budget)
+        return all(s <= self.budget[y] + SAME for y, s in zip(self.years, spent, strict=False) if y in self.budget)
 
     def seatings(self, states, rooms):
         """All ways to form classes in the rooms of a year."""
@@ -356,7 +358,7 @@ class Tiny:
             first = self.first_levels(t, states, beds)
             best = None
             if first is not None:
-                held = dict(zip(("none", "beyond", "excess"), first))
+                held = dict(zip(("none", "beyond", "excess"), first, strict=False))
                 each = []
                 for n, seats in enumerate(self.seatings(states, rooms)):
                     found = self.solve_year(t, states, beds, seats, held, ("above",))
@@ -394,7 +396,7 @@ class Tiny:
                 ]
                 if not self.affordable(self.fixed_money(states, beds, rooms)[1]):
                     continue
-            value = tuple(round(sum(w * y[i] for w, y in zip(self.weights, years)), 4) for i in range(3))
+            value = tuple(round(sum(w * y[i] for w, y in zip(self.weights, years, strict=False)), 4) for i in range(3))
             if first is None or value < first:
                 first, kept = value, []
             if value == first:
@@ -420,15 +422,15 @@ class Tiny:
                 break
             years = [self.best_year(t, states[t], beds[t], rooms[t]) for t in range(len(self.years))]
             if all(y is not None for y in years):
-                above = sum(w * y[3] for w, y in zip(self.weights, years))
+                above = sum(w * y[3] for w, y in zip(self.weights, years, strict=False))
                 least_above = above if least_above is None else min(least_above, above)
         best = None
         for money, _, states, beds, rooms in sorted(plans, key=lambda p: p[:2]):
             if best is not None and money + floor > best:
                 break
             years = [self.best_year(t, states[t], beds[t], rooms[t]) for t in range(len(self.years))]
-            if any(y is None for y in years) or sum(w * y[3] for w, y in zip(self.weights, years)) > least_above + 1e-4:
+            if any(y is None for y in years) or sum(w * y[3] for w, y in zip(self.weights, years, strict=False)) > least_above + 1e-4:
                 continue
-            whole = money + sum(w * y[4] for w, y in zip(self.weights, years))
+            whole = money + sum(w * y[4] for w, y in zip(self.weights, years, strict=False))
             best = whole if best is None else min(best, whole)
         return (*first, least_above, best * 1e4)

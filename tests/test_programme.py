@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from placement_oracle import ROLE, Tiny
 from shapely.geometry import Point
 
 from conftest import CRS, make_paper
@@ -13,7 +14,6 @@ from layout.candidates import Candidates
 from layout.placement import apply_proposals, propose
 from layout.standards import Standards, Step, read_standards
 from layout.tables import check, empty
-from placement_oracle import ROLE, Tiny
 
 STANDARDS = read_standards()
 YEARS, WEIGHTS, BASE = (2028, 2032), (4, 1), 2025
