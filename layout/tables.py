@@ -468,8 +468,9 @@ def _inspect_column(out: pd.DataFrame, column: Column, blame) -> None:  # type: 
         return
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
     blame("not_a_number", ~gone & ~np.isfinite(numbers), column)
-    # only a net rate (of migration) and what is left over or short may be below zero
-    blame("negative", np.isfinite(numbers) & (numbers < 0) & (column.name not in ("value", "difference", "balance")), column)
+    # only a net rate (of migration), what is left over or short, and changes may be below zero
+    signed = column.name in ("value", "difference", "balance") or column.name.endswith("_change")
+    blame("negative", np.isfinite(numbers) & (numbers < 0) & (not signed), column)
     if column.dtype == "int":
         blame("not_whole", np.isfinite(numbers) & (numbers >= 0) & (numbers != np.round(numbers)), column)
     if column.dtype == "int" and column.required and np.isfinite(numbers).all():
