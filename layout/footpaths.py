@@ -139,7 +139,8 @@ def make_footpaths(network: Network, homes: Joined) -> Footpaths:
     return Footpaths(
         lon[order], lat[order], number[tail][arcs], number[head][arcs], ahead[arcs], behind[arcs], place, number[node], out, back, home_lon, home_lat,
         lon_mm, lat_mm, *_height_grid(network, np.append(lon, home_lon), np.append(lat, home_lat), lon_mm, lat_mm),
-        np.rint(_FACTOR / tobler_factor(np.arange(-_STEEPEST, _STEEPEST + 1) / 1000)).astype("int64"), round(network.ground_pace * 3600 / TICKS), round(network.join_radius_m * 1000),
+        np.rint(_FACTOR / tobler_factor(np.arange(-_STEEPEST, _STEEPEST + 1) / 1000)).astype("int64"),
+        round(network.ground_pace * 3600 / TICKS), round(network.join_radius_m * 1000),
         round(network.standards["travel.daily_max"] * 60), bool(network.standards["travel.judge_slower"]),
     )  # fmt: skip
 

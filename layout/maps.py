@@ -182,7 +182,8 @@ def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | N
         figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt, "</body>", "</html>", "",
+        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
     hashes = [hashlib.sha256(code.encode()).digest() for code in re.findall(r"<script>(.*?)</script>", body, flags=re.DOTALL)]

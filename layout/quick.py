@@ -11,7 +11,7 @@ import pandas as pd
 
 from layout.children import INCOMPLETE, whole_children
 from layout.standards import Standards, judged_minutes, read_standards
-from layout.tables import BANDS, GRADES, band_of, check, empty
+from layout.tables import BANDS, GRADES, check, empty
 
 #: Seconds of a way that does not exist; no way is as long.
 NEVER = 65_535
@@ -123,7 +123,7 @@ def seconds_matrix(times: pd.DataFrame, standards: Standards, *, settlement_ids:
         seconds = np.floor(judged_minutes(times, standards).to_numpy(float) * 60 + 0.5)
         known = (row >= 0) & (column >= 0) & (band >= 0) & (seconds < NEVER)
         for name in _MODES:
-            mine = known & (mode == name)
+            mine = known & np.asarray(mode == name, bool)
             found[name][band[mine], row[mine], column[mine]] = seconds[mine].astype("uint16")
     return SecondsMatrix(tuple(rows), tuple(columns), found["walk"], found["bus"], found["week"])
 
@@ -361,7 +361,7 @@ def _pairs(
     weekly: list[_Pair] = []
     teaches = np.array(stand.teaches, bool).reshape(-1, len(GRADES))
     for b, band in enumerate(BANDS):
-        asked = home[:, _GRADES[b]].any(axis=1)[:, None] & teaches[:, _GRADES[b]].any(axis=1)[None, :]
+        asked = np.logical_and.outer(home[:, _GRADES[b]].any(axis=1), teaches[:, _GRADES[b]].any(axis=1))
         walk, bus, week = (np.where(asked, table[b].astype("int64"), NEVER) for table in (matrix.walk, matrix.bus, matrix.week))
         on_foot = (walk < NEVER) & (walk <= limit[f"walk.{band}"])
         rides = ~on_foot & (bus < NEVER) & (bus <= limit[f"bus.{band}"])

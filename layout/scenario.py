@@ -99,7 +99,7 @@ def read_scenario(path: str | Path) -> Scenario:
     problems += _problems(settings, path.name)
     if problems:
         raise CountyDataError(problems)
-    return Scenario(**settings)
+    return Scenario(**settings)  # type: ignore[arg-type]
 
 
 def check_scenario(scenario: Scenario | None) -> Scenario:
@@ -123,7 +123,8 @@ def check_scenario(scenario: Scenario | None) -> Scenario:
     Examples
     --------
     >>> check_scenario(None)
-    Scenario(name='', attendance='frozen', variant='medium', demand='resident', season='dry', walking='medium', buses='listed', road_edits='', school_changes='')
+    Scenario(name='', attendance='frozen', variant='medium', demand='resident', season='dry', walking='medium', buses='listed', road_edits='',
+             school_changes='')
     """
     scenario = Scenario() if scenario is None else scenario
     problems = _problems(asdict(scenario), "")

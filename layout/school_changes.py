@@ -153,9 +153,8 @@ def read_changes(text: str, county: County) -> SchoolChanges:
     problems += [_problem("unknown_school", "closed", s) for s in closed if not isinstance(s, str) or s not in open_ids]
     changed = [_school(row, "changed", ChangedSchool, problems) for row in _list(given, "changed", problems)]
     new = [_school(row, "new", NewSchool, problems) for row in _list(given, "new", problems)]
-    known = set(county.schools["school_id"])
     problems += [_problem("unknown_school", "changed", s.school_id) for s in changed if s and s.school_id not in open_ids]
-    problems += [_problem("school_there_already", "new", s.school_id) for s in new if s and s.school_id in known]
+    problems += [_problem("school_there_already", "new", s.school_id) for s in new if s and s.school_id in open_ids]
     for name, rows in (("closed", closed), ("changed", [s.school_id for s in changed if s]), ("new", [s.school_id for s in new if s])):
         twice = sorted({str(r) for r in rows if rows.count(r) > 1})
         problems += [_problem("school_twice", name, s) for s in twice]
@@ -163,8 +162,35 @@ def read_changes(text: str, county: County) -> SchoolChanges:
     sizes = _numbers(given, "class_size", CLASS_SIZES, _MOST, problems)
     if problems:
         raise CountyDataError(problems)
-    there = (tuple(s for s in rows if s) for rows in (changed, new))
-    return SchoolChanges(county.code, str(given["schools_sha256"]), int(str(year)), tuple(sorted(closed)), *there, limits, sizes)  # type: ignore[arg-type]
+    return SchoolChanges(county.code, str(given["schools_sha256"]), int(str(year)), tuple(sorted(closed)), tuple(changed), tuple(new), limits, sizes)
+
+
+def tried_year(text: str, *, after: int) -> int | None:
+    """Return the year that a meeting looked at.
+
+    Parameters
+    ----------
+    text
+        ``Scenario.school_changes``; what is wrong with it :func:`read_changes` says.
+    after
+        The base year.
+
+    Returns
+    -------
+    int or None
+        None where there are no changes, or the year is not after the base year.
+
+    Examples
+    --------
+    >>> tried_year('{"year": 2030}', after=2025), tried_year('{"year": 2025}', after=2025), tried_year("", after=2025)
+    (2030, None, None)
+    """
+    try:
+        given = json.loads(text or "{}")
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    year = given.get("year") if isinstance(given, dict) else None
+    return year if _count(year, after + 1, 2100) else None
 
 
 def changed_schools(schools: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, changes: SchoolChanges) -> gpd.GeoDataFrame:
@@ -188,7 +214,8 @@ def changed_schools(schools: gpd.GeoDataFrame, settlements: gpd.GeoDataFrame, ch
     >>> changed_schools(paper.schools, paper.settlements, changes)[["school_id", "status", "rooms"]].values.tolist()
     [['N', 'open', 3], ['S1', 'closed', 6], ['S2', 'open', 9]]
     """
-    out = schools.copy()
+    # the county's own candidates may be what is opened
+    out = schools[~schools["school_id"].isin([s.school_id for s in changes.new])].copy()
     out.loc[out["school_id"].isin(changes.closed), "status"] = "closed"
     for school in changes.changed:
         values = [school.kind, school.first_grade, school.last_grade, school.rooms, float(school.beds)]

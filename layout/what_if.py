@@ -24,7 +24,6 @@ from layout.roads import empty_roads
 from layout.school_changes import CLASS_SIZES, LIMITS, ChangedSchool, NewSchool, SchoolChanges, changed_standards, school_fingerprint
 from layout.search import join_places
 from layout.sensitivity import walking_speeds
-from layout.standards import Standards
 from layout.tables import BANDS, GRADES, CountyDataError
 
 FORMAT = 1
@@ -89,7 +88,7 @@ def make_what_if(plan: Plan) -> WhatIf | None:
     --------
     >>> what_if = make_what_if(layout.make_plan(paper, to=2026))
     >>> what_if.years, list(what_if.schools.school_id)
-    ((2025, 2026), ['S1', 'S2'])
+    ((2025, 2026), ['C-D', 'C-E', 'S1', 'S2'])
     """
     county, standards = plan.county, plan.standards
     times = pd.concat([plan.today.times, plan.planned.times], ignore_index=True)
@@ -133,17 +132,12 @@ def plan_changes(what_if: WhatIf, year: int) -> SchoolChanges:
     """
     county = what_if.plan.county
     own = _own(county.schools)
-    now = what_if.states[year].set_index("school_id")
+    now = _own(what_if.states[year].assign(status="open"))
     places = _places(what_if.schools)
     name = dict(zip(what_if.schools["school_id"], what_if.schools["name"], strict=True))
-    changed, new = [], []
-    for s in now.itertuples():
-        values = (s.kind, int(s.first_grade), int(s.last_grade), int(s.rooms), int(s.beds))
-        if str(s.Index) not in own:
-            new.append(NewSchool(str(s.Index), name[s.Index], values[0], *places[str(s.Index)], *values[1:]))
-        elif own[str(s.Index)] != values:
-            changed.append(ChangedSchool(str(s.Index), *values))
-    closed = sorted(set(own) - set(now.index.astype("str")))
+    new = [NewSchool(i, name[i], values[0], *places[i], *values[1:]) for i, values in now.items() if i not in own]
+    changed = [ChangedSchool(i, *values) for i, values in now.items() if i in own and own[i] != values]
+    closed = sorted(set(own) - set(now))
     return SchoolChanges(county.code, school_fingerprint(county.schools), year, tuple(closed), tuple(changed), tuple(new))
 
 
@@ -171,9 +165,8 @@ def estimate_changes(what_if: WhatIf, changes: SchoolChanges, *, variant: str = 
     >>> estimate_changes(what_if, plan_changes(what_if, 2025)).totals["pupils"]
     504
     """
-    schools, matrix = what_if.plan.county.schools, what_if.matrix
-    rows = {str(s[0]): s for s in pd.DataFrame(schools.loc[schools["status"] == "open", _STATE]).itertuples(index=False)}
-    state = {i: (i, *values) for i, values in _own(schools).items() if i in rows and i not in changes.closed}
+    matrix = what_if.matrix
+    state: dict[str, tuple[Any, ...]] = {i: (i, *v) for i, v in _own(what_if.plan.county.schools).items() if i not in changes.closed}
     state |= {s.school_id: tuple(vars(s).values()) for s in changes.changed}
     state |= {s.school_id: (s.school_id, s.kind, s.first_grade, s.last_grade, s.rooms, s.beds) for s in changes.new}
     seats = pd.DataFrame(list(state.values()), columns=_STATE)
@@ -225,8 +218,8 @@ def packed(what_if: WhatIf) -> dict[str, Any]:
         "inherited": {k: json.loads(plan.scenario.school_changes or "{}").get(k, {}) for k in ("limits", "class_size")},
         "settlements": list(matrix.settlement_ids), "seat": [int(s) for s in _in_seat(what_if)],
         "schools": [
-            [s.school_id, s.name, s.kind, int(s.school_id in what_if.seat_ids), *(round(v * _DEGREE) for v in place[s.school_id]),
-             list(own[s.school_id]) if s.school_id in own else None] for s in pd.DataFrame(what_if.schools).itertuples()
+            [i, name, kind, int(i in what_if.seat_ids), *(round(v * _DEGREE) for v in place[i]), list(own[i]) if i in own else None]
+            for i, name, kind in zip(*(what_if.schools[c].astype("str") for c in ("school_id", "name", "kind")), strict=True)
         ],
         "states": [[list(row[1:]) if row else None for row in _rows_of(what_if, year)] for year in what_if.years],
         "bands": [[g - 1 for g in grades] for grades in BANDS.values()], "boards": [int(standards.may_board(grades[0])) for grades in BANDS.values()],
