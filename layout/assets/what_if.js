@@ -492,11 +492,12 @@ async function tryOut(page) {
   function undo() {
     if (!past.length) return;
     state = JSON.parse(past.pop());
-    if (chosen && chosen[0] === "added" && !state.added[chosen[1]]) chosen = null;
     update();
   }
   function update() {
     told = "";
+    // what was chosen may be gone
+    if (chosen && chosen[0] === "added" && !state.added[chosen[1]]) chosen = null;
     reckon();
     if (on) paint();
     show();
@@ -762,6 +763,7 @@ async function tryOut(page) {
   reckon();
   page.whatIf = {
     draw: show, model, toggle, place, choose, load, undo, save, saved,
+    worse: () => whatIf.worseOff(now, before),
     set(what) { change(() => Object.assign(state, what)); },
     get state() { return state; }, get now() { return now; }, get before() { return before; }, get told() { return told; },
   };
