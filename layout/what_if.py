@@ -30,6 +30,8 @@ FORMAT = 1
 VARIANTS = ("low", "medium", "high")
 _STATE = ["school_id", "kind", "first_grade", "last_grade", "rooms", "beds"]
 _DEGREE = 100_000
+# weekly ways are kept to this many seconds, upwards: they decide nothing finer
+_WEEK_STEP = 10
 # a class size that binds nowhere, to read what a county's schedule allows at most
 _NO_SIZE = 9999
 
@@ -53,7 +55,8 @@ class WhatIf:
     pupils
         Table ``pupils`` by year and variant.
     matrix
-        Seconds to every school.
+        Seconds to every school; the weekly way of all bands is that of grades 4 to 6, who walk more slowly to the road, rounded up to
+        ten seconds.
     paths
         For a school put anywhere.
     speeds
@@ -104,6 +107,7 @@ def make_what_if(plan: Plan) -> WhatIf | None:
     speeds = walking_speeds(standards, plan.scenario.walking)
     paths = _paths(plan, speeds)
     matrix = seconds_matrix(times, standards, settlement_ids=county.settlements["settlement_id"], school_ids=schools["school_id"])
+    matrix = replace(matrix, week=np.stack([_coarse(matrix.week[list(BANDS).index("upper")])] * len(BANDS)))
     return WhatIf(
         plan, years, schools, frozenset(schools.loc[schools["township_id"].isin(seats), "school_id"]), states, _variants(plan, years), matrix, paths,  # type: ignore[arg-type]
         tuple(round(speeds[band] * 1000) for band in BANDS),
@@ -227,7 +231,7 @@ def packed(what_if: WhatIf) -> dict[str, Any]:
         "sizes": {key: int(standards[rule]) for key, rule in CLASS_SIZES.items()},
         "size_steps": [[[steps.class_size(g, incomplete=i, year=y) for g in GRADES] for i in (False, True)] for y in what_if.years],
         "mixed": int(standards["class_size.mixed.max_pupils"]), "oversized": int(standards["class_size.oversize.min"]),
-        "super": int(standards["class_size.super_oversize.min"]), "speeds": list(what_if.speeds), "never": NEVER,
+        "super": int(standards["class_size.super_oversize.min"]), "speeds": list(what_if.speeds), "never": NEVER, "week_step": _WEEK_STEP,
         "paths": {key: getattr(paths, key) for key in ("lon_mm", "lat_mm", "pace", "radius_mm", "longest")}
         | {"slower": int(paths.slower), "corner": list(paths.corner), "step": list(paths.step), "heights": list(paths.heights.shape)},
         "exact": {
@@ -290,6 +294,11 @@ def _variants(plan: Plan, years: Sequence[int]) -> dict[tuple[int, str], pd.Data
     return out
 
 
+def _coarse(seconds: np.ndarray) -> np.ndarray:
+    up = (seconds.astype("int64") + _WEEK_STEP - 1) // _WEEK_STEP * _WEEK_STEP
+    return np.where((seconds >= NEVER) | (up >= NEVER), NEVER, up).astype("uint16")
+
+
 def _paths(plan: Plan, speeds: Mapping[str, float]) -> Footpaths:
     county, scenario = plan.county, plan.scenario
     roads = county.roads if county.roads is not None else empty_roads(county.crs)
@@ -332,11 +341,14 @@ def _matrix_blocks(what_if: WhatIf) -> dict[str, np.ndarray]:
         there = table[rows][:, columns].astype("int64")
         return np.where(there >= NEVER, 0, there + 1).ravel()
 
+    blocks["week"] = (coded(matrix.week[0]) + _WEEK_STEP - 1) // _WEEK_STEP
+    ridden = np.flatnonzero((matrix.bus < NEVER).any(axis=(0, 1)))
+    blocks["ridden"] = ridden
     for b in (fastest, *(b for b in range(len(BANDS)) if b != fastest)):
-        for name in ("walk", "bus", "week"):
-            table = getattr(matrix, name)
-            expected = _slowed(table[fastest], what_if.speeds, b, paths.longest) if name == "walk" else table[fastest]
-            blocks[f"{name}{b}"] = coded(table[b]) - (0 if b == fastest else coded(expected))
+        slow = _slowed(matrix.walk[fastest], what_if.speeds, b, paths.longest)
+        blocks[f"walk{b}"] = coded(matrix.walk[b]) - (0 if b == fastest else coded(slow))
+        rides = matrix.bus[b][:, ridden].astype("int64")
+        blocks[f"bus{b}"] = np.where(rides >= NEVER, 0, rides + 1).ravel()
     return blocks
 
 

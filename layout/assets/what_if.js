@@ -94,8 +94,10 @@ const whatIf = (() => {
       const values = new Int32Array(n);
       for (let i = 0, sum = 0; i < n; i++) {
         let folded = bytes[at + i];
-        for (let k = 1; k < wide; k++) folded += bytes[at + i + k * n] * 2 ** (8 * k);
-        sum += folded % 2 ? -(folded + 1) / 2 : folded / 2;
+        if (wide > 1) folded |= bytes[at + i + n] << 8;
+        if (wide > 2) folded |= bytes[at + i + 2 * n] << 16;
+        if (wide > 3) folded |= bytes[at + i + 3 * n] << 24;
+        sum += (folded >>> 1) ^ -(folded & 1);
         values[i] = sum;
       }
       blocks[name] = values;
@@ -103,28 +105,45 @@ const whatIf = (() => {
     }
     return modelOf(data, blocks);
   }
-  const slowed = (seconds, data, band) => {
-    if (seconds >= data.never) return data.never;
-    const own = data.speeds[band], slow = Math.floor((2 * seconds * Math.max(...data.speeds) + own) / (2 * own));
-    return slow > data.paths.longest ? data.never : slow;
+  const slower = (data, band) => {
+    const own = data.speeds[band], fastest = Math.max(...data.speeds), { never } = data, { longest } = data.paths;
+    return (seconds) => {
+      if (seconds >= never) return never;
+      const slow = Math.floor((2 * seconds * fastest + own) / (2 * own));
+      return slow > longest ? never : slow;
+    };
   };
   function modelOf(data, blocks) {
     const places = data.settlements.length, sites = data.schools.length, fastest = data.speeds.indexOf(Math.max(...data.speeds)), { rows, columns } = blocks;
-    const model = { data, places, sites, walk: [], bus: [], week: [], columns: new Map() };
-    for (const band of [fastest, ...data.bands.keys()].filter((b, i) => i === 0 || b !== fastest))
-      for (const mode of ["walk", "bus", "week"]) {
-        const coded = blocks[mode + band], table = (model[mode][band] = new Uint16Array(places * sites)), first = model[mode][fastest];
-        for (let i = 0; i < places; i++)
-          for (let j = 0; j < sites; j++) {
-            const cell = rows[i] * sites + columns[j];
-            let value = coded[i * sites + j];
-            if (band !== fastest) {
-              const expected = mode === "walk" ? slowed(first[cell], data, band) : first[cell];
-              value += expected === data.never ? 0 : expected + 1;
-            }
-            table[cell] = value ? value - 1 : data.never;
-          }
+    const model = { data, places, sites, walk: [], week: new Uint16Array(places * sites), columns: new Map() }, { never } = data, bands = data.bands.length;
+    const spread = (coded, table, value) => {
+      for (let i = 0, from = 0; i < places; i++)
+        for (let j = 0, row = rows[i] * sites; j < sites; j++, from++) table[row + columns[j]] = value(coded[from], row + columns[j]);
+      return table;
+    };
+    spread(blocks.week, model.week, (coded) => (coded ? coded * data.week_step - data.week_step : never));
+    for (const band of [fastest, ...data.bands.keys()].filter((b, i) => i === 0 || b !== fastest)) {
+      const first = model.walk[fastest], slow = slower(data, band);
+      model.walk[band] = spread(blocks["walk" + band], new Uint16Array(places * sites), band === fastest ? (coded) => (coded ? coded - 1 : never) : (coded, cell) => {
+        const expected = slow(first[cell]), value = coded + (expected === never ? 0 : expected + 1);
+        return value ? value - 1 : never;
+      });
+    }
+    // every way by day that there is, in the order of settlement, band and school: school, on foot, riding; and where each settlement's band begins
+    const { ridden } = blocks, column = new Int32Array(sites).fill(-1), ways = [];
+    ridden.forEach((k, i) => { column[k] = i; });
+    model.first = new Int32Array(places * bands + 1);
+    for (let v = 0; v < places; v++)
+      for (let b = 0; b < bands; b++) {
+        const walk = model.walk[b], rides = blocks["bus" + b];
+        for (let k = 0; k < sites; k++) {
+          const on_foot = walk[v * sites + k], coded = column[k] < 0 ? 0 : rides[v * ridden.length + column[k]];
+          if (on_foot < never || coded) ways.push(k, on_foot, coded ? coded - 1 : never);
+        }
+        model.first[v * bands + b + 1] = ways.length;
       }
+    model.ways = Int32Array.from(ways);
+    delete model.walk;
     model.pupils = data.years.map((year) => Object.fromEntries(data.variants.map((variant) => {
       const all = blocks["pupils_" + year + "_" + variant];
       return [variant, { home: all.subarray(0, places * GRADES), seat: all.subarray(places * GRADES, places * GRADES + GRADES), away: all[places * GRADES + GRADES] }];
@@ -239,7 +258,7 @@ const whatIf = (() => {
       const square = ((p.settlement_lon[i] - east) * p.lon_mm) ** 2 + ((p.settlement_lat[i] - north) * p.lat_mm) ** 2;
       if (square < least) [least, nearest] = [square, i];
     }
-    const found = { walk: data.bands.map((_, band) => column.map((s) => slowed(s, data, band))), seat: nearest >= 0 && data.seat[nearest] === 1, nearest };
+    const found = { walk: data.bands.map((_, band) => column.map(slower(data, band))), seat: nearest >= 0 && data.seat[nearest] === 1, nearest };
     model.columns.set(key, found);
     return found;
   }
@@ -261,17 +280,19 @@ const whatIf = (() => {
   function dayPairs(model, limits, added) {
     const key = JSON.stringify([limits, added.map((s) => [s.east, s.north])]);
     if (model.day && model.day.key === key) return model.day;
-    const near = [], far = [], { data, sites } = model, extra = added.map((s) => dropped(model, s.east, s.north)), bands = data.bands.length;
+    const near = [], far = [], { data, sites, ways, first } = model, extra = added.map((s) => dropped(model, s.east, s.north)), bands = data.bands.length, { never } = data;
     const foot = ["lower", "upper", "junior"].map((band) => seconds(limits["walk." + band])), bus = ["lower", "upper", "junior"].map((band) => seconds(limits["bus." + band]));
-    for (let v = 0; v < model.places; v++)
-      for (let b = 0; b < bands; b++)
-        for (let k = 0; k < sites + extra.length; k++) {
-          const walk = k < sites ? model.walk[b][v * sites + k] : extra[k - sites].walk[b][v], ride = k < sites ? model.bus[b][v * sites + k] : data.never;
-          if (walk < data.never && walk <= foot[b]) near.push(walk, v * bands + b, k, 0);
-          else if (ride < data.never && ride <= bus[b]) near.push(ride, v * bands + b, k, 1);
-          else if (Math.min(walk, ride) < data.never) far.push(Math.min(walk, ride), v * bands + b, k, ride < walk ? 1 : 0);
-        }
-    return (model.day = { key, near: sorted(near, data.never), far: sorted(far, data.never) });
+    for (let vb = 0; vb < model.places * bands; vb++) {
+      const b = vb % bands, v = (vb - b) / bands;
+      const put = (k, walk, ride) => {
+        if (walk < never && walk <= foot[b]) near.push(walk, vb, k, 0);
+        else if (ride < never && ride <= bus[b]) near.push(ride, vb, k, 1);
+        else if (walk < never || ride < never) far.push(Math.min(walk, ride), vb, k, ride < walk ? 1 : 0);
+      };
+      for (let i = first[vb]; i < first[vb + 1]; i += 3) put(ways[i], ways[i + 1], ways[i + 2]);
+      for (let k = 0; k < extra.length; k++) put(sites + k, extra[k].walk[b][v], never);
+    }
+    return (model.day = { key, near: sorted(near, never), far: sorted(far, never) });
   }
   function weekPairs(model, limits, withBeds) {
     const key = JSON.stringify([limits.week, withBeds]);
@@ -280,7 +301,7 @@ const whatIf = (() => {
     for (let v = 0; v < model.places; v++)
       for (let b = 0; b < bands; b++)
         if (data.boards[b]) for (const k of withBeds) {
-          const week = model.week[b][v * sites + k];
+          const week = model.week[v * sites + k];
           if (week < data.never && week <= most) pairs.push(week, v * bands + b, k, 0);
         }
     model.weekly = { key, pairs: sorted(pairs, data.never) };
@@ -344,17 +365,18 @@ const whatIf = (() => {
       totals.no_seat += lost;
       totals.served += all - lost;
     }
-    const left = Int32Array.from(pupils.home), open = new Int32Array(places * bands), rows = [], grades = data.bands;
-    for (let v = 0; v < places; v++) grades.forEach((of, b) => { for (const g of of) open[v * bands + b] += left[v * GRADES + g]; });
+    const left = Int32Array.from(pupils.home), open = new Int32Array(places * bands), rows = [], from = data.bands.map((of) => of[0]), upto = data.bands.map((of) => of[of.length - 1]);
+    for (let v = 0; v < places; v++) data.bands.forEach((of, b) => { for (const g of of) open[v * bands + b] += left[v * GRADES + g]; });
+    const stands = Uint8Array.from(states, (state) => (state ? 1 : 0));
     totals.pupils += open.reduce((a, b) => a + b, 0);
     const village = { unserved: new Int32Array(places), beyond: new Int32Array(places), seconds: new Float64Array(places), day: new Int32Array(places) };
     const { near, far } = dayPairs(model, scenario.limits, scenario.added);
     const go = (pairs, board, status) => {
       for (let i = 0; i < pairs.length; i += 4) {
         const vb = pairs[i + 1], k = pairs[i + 2];
-        if (!open[vb] || !states[k]) continue;
-        const v = Math.floor(vb / bands);
-        for (const g of grades[vb % bands]) {
+        if (!open[vb] || !stands[k] || (board && !beds[k])) continue;
+        const b = vb % bands, v = (vb - b) / bands;
+        for (let g = from[b]; g <= upto[b]; g++) {
           let wanted = left[v * GRADES + g];
           if (!wanted || !taught[k * GRADES + g]) continue;
           if (board) wanted = Math.min(wanted, beds[k]);
@@ -389,9 +411,9 @@ const whatIf = (() => {
     for (const pairs of open.some((n) => n) ? [near, far] : [])
       for (let i = 0; i < pairs.length; i += 4) {
         const vb = pairs[i + 1], k = pairs[i + 2];
-        if (!open[vb] || !states[k]) continue;
-        const v = Math.floor(vb / bands);
-        for (const g of grades[vb % bands]) {
+        if (!open[vb] || !stands[k]) continue;
+        const b = vb % bands, v = (vb - b) / bands;
+        for (let g = from[b]; g <= upto[b]; g++) {
           const at = v * GRADES + g;
           if (left[at] && taught[k * GRADES + g] && !nearest.has(at)) nearest.set(at, k);
         }
@@ -404,7 +426,7 @@ const whatIf = (() => {
         let k = nearest.has(v * GRADES + g) ? nearest.get(v * GRADES + g) : -1, weekly = false, least = data.never;
         if (k < 0 && data.boards[b])
           for (let s = 0; s < sites; s++) {
-            const way = model.week[b][v * sites + s];
+            const way = model.week[v * sites + s];
             if (!states[s] || !taught[s * GRADES + g] || way >= data.never || way > week) continue;
             weekly = true;
             if (beds[s] > 0 && way < least) [k, least] = [s, way];
@@ -500,7 +522,7 @@ async function tryOut(page) {
     if (chosen && chosen[0] === "added" && !state.added[chosen[1]]) chosen = null;
     reckon();
     if (on) paint();
-    show();
+    renew();
   }
   const edited = (k) => state.edits[k] || (state.edits[k] = {});
   function setSchool(k, what) {
@@ -576,11 +598,11 @@ async function tryOut(page) {
     const found = loaded(text);
     if (typeof found === "string") {
       told = found;
-      return show();
+      return renew();
     }
     change(() => { state = found; });
     told = t("what_if.loaded");
-    show();
+    renew();
   }
 
   /* ---- the map ---- */
@@ -651,7 +673,7 @@ async function tryOut(page) {
   }
   function choose(what, i) {
     chosen = [what, i];
-    show();
+    renew();
     const first = document.querySelector("#what-if-chosen button, #what-if-chosen input");
     if (first) first.focus();
   }
@@ -673,23 +695,26 @@ async function tryOut(page) {
     if (wanted && !on) toggle(true);
     placing = wanted;
     map.getContainer().classList.toggle("placing", wanted);
-    show();
+    renew();
   }
 
   /* ---- the panel ---- */
   const button = (id, text, run, more) => h("button", { type: "button", id: "what-if-" + id, on: { click: run }, ...more }, text);
-  const numberBox = (id, label, value, least, most, run) => h("label", { class: "number" }, h("span", {}, label), h("input", { type: "number", id: "what-if-" + id, value: String(value), min: String(least), max: String(most), step: "1",
-    on: { change: (event) => { const n = Number(event.target.value); if (whole(n, least, most) && event.target.value !== "") run(n); else event.target.value = String(value); } } }));
+  const numberBox = (id, label, value, least, most, run) => h("label", { class: "number" }, h("span", {}, label), h("input", { type: "number", id: "what-if-" + id, value: String(value()), min: String(least), max: String(most), step: "1",
+    on: { change: (event) => { const n = Number(event.target.value); if (whole(n, least, most) && event.target.value !== "") run(n); else event.target.value = String(value()); } } }));
   const choice = (id, options, value, run) => h("div", { class: "choices", role: "radiogroup", "aria-label": t("what_if." + id) }, options.map(([code, text]) =>
     h("label", {}, h("input", { type: "radio", name: "what-if-" + id, id: "what-if-" + id + "-" + code, checked: code === value, on: { change: () => run(code) } }), h("span", {}, text))));
-  function chooser() {
-    const targets = new Map();
-    const offer = (what, i, name) => { let label = name; if (targets.has(label)) label += " " + (what === "school" ? data.schools[i][0] : state.added[i].id); targets.set(label, [what, i]); };
-    data.schools.forEach((s, k) => offer("school", k, s[1]));
-    state.added.forEach((s, i) => offer("added", i, s.name));
-    return [h("label", {}, h("span", {}, t("what_if.choose")), h("input", { type: "search", id: "what-if-search", list: "what-if-names", autocomplete: "off", value: chosen ? nameOf(...chosen) : "",
-      on: { change: (event) => { const found = targets.get(event.target.value); if (found) choose(...found); } } })), h("datalist", { id: "what-if-names" }, [...targets.keys()].map((label) => h("option", { value: label })))];
+  // names to choose from; of equal ones the id says which
+  const targets = new Map();
+  function names() {
+    targets.clear();
+    const offer = (what, i, name, id) => targets.set(targets.has(name) ? name + " " + id : name, [what, i]);
+    data.schools.forEach((s, k) => offer("school", k, s[1], s[0]));
+    state.added.forEach((s, i) => offer("added", i, s.name, s.id));
+    return [...targets.keys()].map((label) => h("option", { value: label }));
   }
+  const chooser = () => [h("label", {}, h("span", {}, t("what_if.choose")), h("input", { type: "search", id: "what-if-search", list: "what-if-names", autocomplete: "off",
+    on: { change: (event) => { const found = targets.get(event.target.value); if (found) choose(...found); } } })), h("datalist", { id: "what-if-names" })];
   function editor() {
     if (!chosen) return [h("p", { class: "note" }, t("what_if.choose_note"))];
     const [what, i] = chosen, fresh = what === "added", s = fresh ? state.added[i].state : stateOf(i), parts = [h("h3", {}, nameOf(what, i))];
@@ -699,8 +724,8 @@ async function tryOut(page) {
     else parts.push(button("open", t(s ? "what_if.close_it" : "what_if.open_it"), () => setSchool(i, { open: !s }), { "aria-pressed": String(!s) }));
     if (s) {
       const set = (place, name) => (n) => (fresh ? change(() => { state.added[i].state[place] = n; }) : setSchool(i, { [name]: n }));
-      parts.push(h("p", { class: "note" }, page.word("school_kind", s[0]) + " · " + t("what_if.grades", { first: s[1], last: s[2] })), numberBox("rooms", t("what_if.rooms"), s[3], 0, MOST, set(3, "rooms")));
-      parts.push(fresh ? h("p", { class: "note" }, t("what_if.new_note")) : numberBox("beds", t("what_if.beds"), s[4], 0, 100 * MOST, set(4, "beds")));
+      parts.push(h("p", { class: "note" }, page.word("school_kind", s[0]) + " · " + t("what_if.grades", { first: s[1], last: s[2] })), numberBox("rooms", t("what_if.rooms"), () => s[3], 0, MOST, set(3, "rooms")));
+      parts.push(fresh ? h("p", { class: "note" }, t("what_if.new_note")) : numberBox("beds", t("what_if.beds"), () => s[4], 0, 100 * MOST, set(4, "beds")));
       parts.push(h("p", {}, t("what_if.school", placed(what, i))));
     }
     if (fresh) parts.push(button("remove", t("what_if.remove"), () => { chosen = null; change(() => state.added.splice(i, 1)); }));
@@ -728,34 +753,57 @@ async function tryOut(page) {
     return t("what_if.differs", { year: data.years[data.years.length - 1], quick: whatIf.LOST.reduce((sum, name) => sum + last[name], 0), exact: data.exact.unserved, quick_beyond: last.beyond_limit, exact_beyond: data.exact.beyond,
       quick_minutes: (last.day_pupils ? last.day_seconds / last.day_pupils / 60 : 0).toFixed(1), exact_minutes: data.exact.minutes.toFixed(1) });
   }
+  let listed = "";
+  const part = (id) => document.getElementById("what-if-" + id);
+  // what a change changes; the rest of the panel stays as it is
+  function renew() {
+    if (!part("results-box")) return;
+    const focus = part("chosen").contains(document.activeElement) ? document.activeElement.id : "", added = JSON.stringify(state.added.map((s) => [s.id, s.name]));
+    part("results-box").replaceChildren(results(), ...losers());
+    part("chosen").replaceChildren(...editor());
+    part("told").textContent = told;
+    part("undo").disabled = !past.length;
+    part("drop").textContent = t(placing ? "what_if.placing" : "what_if.drop");
+    part("drop").setAttribute("aria-pressed", String(placing));
+    part("search").value = chosen ? nameOf(...chosen) : "";
+    part("year-" + state.year).checked = true;
+    if (part("variant-" + state.variant)) part("variant-" + state.variant).checked = true;
+    for (const key of LIMITS) part("limit-" + key.replace(".", "-")).value = String(state.limits[key]);
+    for (const key of SIZES) part("size-" + key).value = String(state.sizes[key]);
+    if (listed !== added) part("names").replaceChildren(...names());
+    listed = added;
+    if (focus && document.getElementById(focus)) document.getElementById(focus).focus();
+  }
   function show() {
     const home = document.getElementById("plan-what-if");
     if (!home) return;
-    const focus = document.activeElement && home.contains(document.activeElement) ? document.activeElement.id : "";
+    const focus = home.contains(document.activeElement) ? document.activeElement.id : "";
     const file = h("input", { type: "file", id: "what-if-file", accept: ".json,application/json", class: "hidden-file", on: { change: (event) => {
       const reader = new FileReader();
       reader.onload = () => load(String(reader.result));
-      reader.onerror = () => { told = t("what_if.broken"); show(); };
+      reader.onerror = () => { told = t("what_if.broken"); renew(); };
       if (event.target.files.length) reader.readAsText(event.target.files[0]);
+      event.target.value = "";
     } } });
     home.replaceChildren(
       h("h2", {}, t("what_if.title")),
       h("label", { class: "switch" }, h("input", { type: "checkbox", id: "what-if-on", checked: on, on: { change: (event) => toggle(event.target.checked) } }), h("span", {}, t("what_if.on"))),
       ...(on ? [
         h("p", { class: "note" }, t("what_if.rule")), h("p", { class: "note", id: "what-if-differs" }, differs()),
-        h("div", { class: "row" }, button("undo", t("what_if.undo"), undo, { disabled: !past.length }), button("reset", t("what_if.reset"), () => { chosen = null; change(() => { state = plain(); }); }), button("save", t("what_if.save"), save), h("label", { class: "button", for: "what-if-file" }, t("what_if.load")), file),
-        h("p", { role: "alert", id: "what-if-told" }, told),
-        results(), ...losers(),
-        ...chooser(), h("div", { id: "what-if-chosen" }, editor()),
-        h("div", { class: "row" }, button("drop", t(placing ? "what_if.placing" : "what_if.drop"), () => start(!placing), { "aria-pressed": String(placing) }), button("drop-centre", t("what_if.drop_centre"), () => place(map.getCenter()))),
+        h("div", { class: "row" }, button("undo", t("what_if.undo"), undo), button("reset", t("what_if.reset"), () => { chosen = null; change(() => { state = plain(); }); }), button("save", t("what_if.save"), save), h("label", { class: "button", for: "what-if-file" }, t("what_if.load")), file),
+        h("p", { role: "alert", id: "what-if-told" }), h("div", { id: "what-if-results-box" }),
+        ...chooser(), h("div", { id: "what-if-chosen" }),
+        h("div", { class: "row" }, button("drop", "", () => start(!placing)), button("drop-centre", t("what_if.drop_centre"), () => place(map.getCenter()))),
         choice("year", data.years.map((year, k) => [k, String(year)]), state.year, (k) => change(() => { state.year = k; })),
         ...(data.variants.length > 1 ? [choice("variant", data.variants.map((v) => [v, t("what_if.variants." + v)]), state.variant, (v) => change(() => { state.variant = v; }))] : []),
-        h("fieldset", { class: "numbers" }, h("legend", {}, t("what_if.limits")), LIMITS.map((key) => numberBox("limit-" + key.replace(".", "-"), limitName(key), state.limits[key], 1, 1440, (n) => change(() => { state.limits[key] = n; })))),
-        h("fieldset", { class: "numbers" }, h("legend", {}, t("what_if.sizes")), SIZES.map((key) => numberBox("size-" + key, t("what_if.size." + key), state.sizes[key], 1, MOST, (n) => change(() => { state.sizes[key] = n; })))),
+        h("fieldset", { class: "numbers" }, h("legend", {}, t("what_if.limits")), LIMITS.map((key) => numberBox("limit-" + key.replace(".", "-"), limitName(key), () => state.limits[key], 1, 1440, (n) => change(() => { state.limits[key] = n; })))),
+        h("fieldset", { class: "numbers" }, h("legend", {}, t("what_if.sizes")), SIZES.map((key) => numberBox("size-" + key, t("what_if.size." + key), () => state.sizes[key], 1, MOST, (n) => change(() => { state.sizes[key] = n; })))),
         h("ul", { class: "key" }, page.key(look0("circle", "minutes-1"), t("what_if.legend.served")), page.key(look0("diamond", "beyond_limit"), t("what_if.legend.beyond")), page.key(look0("wedge", "no_seat"), t("what_if.legend.unserved")),
           page.key(look0("square", "tier-normal"), t("what_if.legend.open")), page.key(look0("square", "tier-oversized"), t("what_if.legend.oversized")), page.key({ shape: "cross", fillColor: "#fff", color: "#444", radius: 7 }, t("what_if.legend.closed")), page.key({ ...look0("star", "tier-none"), color: colour("proposal-open"), weight: 2 }, t("what_if.legend.added"))),
       ] : [h("p", { class: "note" }, t("what_if.off"))]),
     );
+    listed = "";
+    renew();
     if (focus && document.getElementById(focus)) document.getElementById(focus).focus();
   }
   const look0 = (shape, name) => ({ shape, fillColor: colour(name), color: "#333", radius: 6 });
