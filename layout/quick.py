@@ -116,9 +116,9 @@ def seconds_matrix(times: pd.DataFrame, standards: Standards, *, settlement_ids:
     rows, columns = sorted(settlement_ids), sorted(school_ids)
     found = {mode: np.full((len(BANDS), len(rows), len(columns)), NEVER, "uint16") for mode in _MODES}
     if len(times):
-        row = pd.Index(rows).get_indexer(times["from_id"].astype("str"))
-        column = pd.Index(columns).get_indexer(times["to_id"].astype("str"))
-        band = pd.Index(list(BANDS)).get_indexer(times["band"].astype("str"))
+        row = pd.Index(rows).get_indexer(pd.Index(times["from_id"].astype("str")))
+        column = pd.Index(columns).get_indexer(pd.Index(times["to_id"].astype("str")))
+        band = pd.Index(list(BANDS)).get_indexer(pd.Index(times["band"].astype("str")))
         mode = times["mode"].astype("str").to_numpy(object)
         seconds = np.floor(judged_minutes(times, standards).to_numpy(float) * 60 + 0.5)
         known = (row >= 0) & (column >= 0) & (band >= 0) & (seconds < NEVER)
@@ -279,7 +279,7 @@ def _children(pupils: pd.DataFrame, settlement_ids: Sequence[str]) -> tuple[int,
     if len(years) != 1:
         raise ValueError(f"give the pupils of one year, not of {len(years)}")
     children = whole_children(pupils)
-    row = pd.Index(list(settlement_ids)).get_indexer(children["settlement_id"].astype("str"))
+    row = pd.Index(list(settlement_ids)).get_indexer(pd.Index(children["settlement_id"].astype("str")))
     if (row < 0).any():
         raise ValueError(f"no seconds are known from settlement {children['settlement_id'].iloc[int(np.argmax(row < 0))]}")
     grade, count, at = children["grade"].to_numpy(int) - 1, children["pupils"].to_numpy("int64"), children["attends"].to_numpy(object)

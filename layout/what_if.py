@@ -364,7 +364,7 @@ def _pupil_blocks(what_if: WhatIf) -> dict[str, np.ndarray]:
     blocks = {}
     for (year, variant), pupils in what_if.pupils.items():
         children = whole_children(pupils)
-        row = pd.Index(list(what_if.matrix.settlement_ids)).get_indexer(children["settlement_id"].astype("str"))
+        row = pd.Index(list(what_if.matrix.settlement_ids)).get_indexer(pd.Index(children["settlement_id"].astype("str")))
         grade, count, at = children["grade"].to_numpy(int) - 1, children["pupils"].to_numpy("int64"), children["attends"].to_numpy(object)
         home, seat = np.zeros((len(what_if.matrix.settlement_ids), len(GRADES)), "int64"), np.zeros(len(GRADES), "int64")
         np.add.at(home, (row[at == "home"], grade[at == "home"]), count[at == "home"])

@@ -298,6 +298,8 @@ def test_a_file_that_does_not_fit_is_refused_in_words(page, tmp_path):
 def test_the_language_changes_and_nothing_of_the_plan_is_lost(page):
     page.locator("#plan-lang").click()
     assert page.locator("#what-if-undo").inner_text() == "Undo"
+    # the page itself never scrolls, only its panel
+    assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
     left = [line for line in page.locator("#plan-what-if").inner_text().split("\n") if re.search("[\u4e00-\u9fff]", line)]
     assert left == []
     shown = page.evaluate("Object.values(window.planMap.state.drawn).filter(Boolean).length")

@@ -745,7 +745,7 @@ async function tryOut(page) {
     const list = whatIf.worseOff(now, before), parts = [h("h3", {}, t("what_if.losers", { n: list.length }))];
     if (list.length) parts.push(h("ul", { class: "named", id: "what-if-losers" }, list.slice(0, LISTED).map(([v, n, far, sec]) => h("li", {}, h("button", { type: "button", on: { click: () => page.fly("village", v) } }, page.villages[v].name), " ",
       [n > 0 ? t("what_if.lost_place", { n }) : "", far > 0 ? t("what_if.lost_limit", { n: far }) : "", sec > 0 && now.village.day[v] ? t("what_if.lost_minutes", { n: (now.village.seconds[v] / now.village.day[v] / 60 - (before.village.day[v] ? before.village.seconds[v] / before.village.day[v] / 60 : 0)).toFixed(1) }) : ""].filter(Boolean).join("；")))));
-    if (list.length > LISTED) parts.push(h("p", { class: "note" }, t("card.more", { n: list.length - LISTED })));
+    if (list.length > LISTED) parts.push(h("p", { class: "note" }, t("what_if.more", { n: list.length - LISTED })));
     return parts;
   }
   const last = whatIf.estimate(model, { ...plain(), schools: data.states[data.years.length - 1], added: [] }).totals;
