@@ -100,7 +100,7 @@ def school_fingerprint(schools: pd.DataFrame) -> str:
     Examples
     --------
     >>> school_fingerprint(paper.schools)[:8]
-    '5eb4d8ca'
+    '7d72cf43'
     """
     columns = ["school_id", "kind", "first_grade", "last_grade", "rooms", "beds", "status"]
     rows = pd.DataFrame(schools[columns]).fillna({"beds": 0}).sort_values("school_id")

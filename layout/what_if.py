@@ -204,7 +204,7 @@ def packed(what_if: WhatIf) -> dict[str, Any]:
     Examples
     --------
     >>> sorted(packed(make_what_if(layout.make_plan(paper, to=2026))))[:4]
-    ['bands', 'base_year', 'blocks', 'code']
+    ['bands', 'base_year', 'blocks', 'boards']
     """
     plan, matrix, paths = what_if.plan, what_if.matrix, what_if.paths
     standards = plan.standards
