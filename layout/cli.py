@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
 # draws behind the ranges of a plan: a tenth is then known to about two in a hundred
 DRAWS = 200
+# the plan year where none is asked for
+LAST_YEAR = 2035
 # output that goes to a file is not folded at the width of a screen
 _PIPED_WIDTH = 220
 # findings of one kind that are named
@@ -148,7 +150,7 @@ def check(folder: CountyFolder, lang: Lang = "zh") -> None:
 @app.command(help=_help("plan"))
 def plan(
     folder: CountyFolder,
-    to: Annotated[int, typer.Option("--to", min=1991, max=2100, help=_help("to"))] = 2035,
+    to: Annotated[int | None, typer.Option("--to", min=1991, max=2100, help=_help("to"))] = None,
     lang: Lang = "zh",
     audience: Audience = "internal",
     out: Out = None,
@@ -230,21 +232,24 @@ def _plan(county: County, *, to: int | None, scenario: Path | None, draws: int, 
     from layout.outputs import plan_folder, write_plan
     from layout.plan import make_plan
     from layout.scenario import read_scenario
+    from layout.school_changes import tried_year
     from layout.workbook import summary_sentence
 
     _describe(county, lang)
-    if to is not None and to <= county.base_year:
+    supposed = None if scenario is None else read_scenario(scenario)
+    # the year that a meeting looked at, where it lies ahead
+    tried = None if supposed is None else tried_year(supposed.school_changes, after=county.base_year)
+    to = to or tried or LAST_YEAR
+    if to <= county.base_year:
         _stop("cli.year_not_after_base", lang, to=to, base=county.base_year)
     home = out
     if home is None:
         # a public edition never takes the place of the plan itself
         home = plan_folder("maps", county.name) / ("public" if audience == "public" else "")
-    supposed = None if scenario is None else read_scenario(scenario)
     if county.terrain is not None and not cached("cost_surface_kernels"):
         _say("cli.compiling", lang)
     with _progress(lang) as progress:
-        last = {} if to is None else {"to": to}
-        made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, **last)  # type: ignore[arg-type]
+        made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, to=to)
     with _working("cli.writing", lang):
         paths = write_plan(made, home, lang=lang, audience=audience)
     _list_files(list(paths.values()), lang)

@@ -26,6 +26,7 @@ from layout.privacy import shown_notes
 from layout.sheets import describe
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, label, schemas
+from layout.what_if import make_what_if, packed
 
 if TYPE_CHECKING:
     import folium
@@ -92,6 +93,9 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     from branca.element import Template
 
     data = _island(plan, lang, audience, review_no)
+    # the public page has no children by village, so there is nothing in it to try out
+    what_if = make_what_if(plan) if audience == "internal" else None
+    to_try = None if what_if is None else packed(what_if)
     (south, west), (north, east) = data["bounds"]
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, prefer_canvas=True,
@@ -102,7 +106,7 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # nothing but Leaflet is needed, and Leaflet goes into the page
     drawn.default_js, drawn.default_css = [], []
     figure: Any = drawn.get_root()
-    figure.page = functools.partial(_page, data=data, lang=lang, map_name=drawn.get_name())
+    figure.page = functools.partial(_page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name())
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
     return drawn
@@ -160,16 +164,16 @@ def vendored() -> dict[str, dict[str, Any]]:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def _page(figure: Any, *, data: Mapping[str, Any], lang: str, map_name: str) -> str:
+def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str) -> str:
     from branca.element import CssLink, JavascriptLink
 
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    # json with the characters that could end the element or a line written as escapes
-    island = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for mark in "<>&\u2028\u2029":
-        island = island.replace(mark, f"\\u{ord(mark):04x}")
+    island, attempt = _island_text(data), []
+    if to_try is not None:
+        attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
+        attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
     script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
     no_script = " ".join(messages.text("maps.no_script", each) for each in messages.LANGUAGES)
     title = messages.text("maps.title", lang, county=data["county"])
@@ -178,7 +182,8 @@ def _page(figure: Any, *, data: Mapping[str, Any], lang: str, map_name: str) -> 
         figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", "</body>", "</html>", "",
+        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
     hashes = [hashlib.sha256(code.encode()).digest() for code in re.findall(r"<script>(.*?)</script>", body, flags=re.DOTALL)]
@@ -190,6 +195,14 @@ def _page(figure: Any, *, data: Mapping[str, Any], lang: str, map_name: str) -> 
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">', f"<title>{html.escape(title)}</title>",
     ]  # fmt: skip
     return "\n".join([*head, body])
+
+
+def _island_text(data: Mapping[str, Any]) -> str:
+    # json with the characters that could end the element or a line written as escapes
+    island = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&\u2028\u2029":
+        island = island.replace(mark, f"\\u{ord(mark):04x}")
+    return island
 
 
 def _asset(name: str) -> str:

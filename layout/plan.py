@@ -37,6 +37,7 @@ from layout.relocation import site_notes, site_pupils
 from layout.road_edits import edits_of
 from layout.roads import Roads, empty_roads
 from layout.scenario import Scenario, check_scenario, scenario_notes
+from layout.school_changes import changed_schools, changed_standards, changes_note, new_sites, read_changes
 from layout.search import Joined, join_places
 from layout.sensitivity import sensitivity, walking_speeds
 from layout.sheets import SHEETS
@@ -189,7 +190,8 @@ def make_plan(
     years
         Plan years instead of these.
     scenario
-        What is supposed beyond the data; None: residents, shares of attendance as they are, middle path.
+        What is supposed beyond the data; None: residents, shares of attendance as they are, middle path. With school changes (what
+        a meeting tried on the map) the planned view has just those schools, and nothing is searched for.
     draws, seed
         Draws behind the ranges of the pupils; none without draws.
     gap, work_limit, time_limit
@@ -223,6 +225,8 @@ def make_plan(
     step = _steps(progress)
     step("pupils")
     scenario = check_scenario(scenario)
+    changes = read_changes(scenario.school_changes, county) if scenario.school_changes else None
+    standards = standards if changes is None else changed_standards(standards, changes)
     every_year = range(county.base_year, max(all_years) + 1)
     every_pupil = project_pupils(county, standards, years=every_year, scenario=scenario)
     pupils = every_pupil[every_pupil["year"].isin(all_years)].reset_index(drop=True)
@@ -236,6 +240,7 @@ def make_plan(
     # what the projection assumed belongs beside what the door left unread
     notes = (
         *scenario_notes(scenario),
+        *(() if changes is None else (changes_note(changes, county.schools),)),
         *plan_notes(county, standards, scenario),
         *forecast_notes(every_pupil, course, drawn),
         *_against_the_roll(county, pupils),
@@ -244,6 +249,13 @@ def make_plan(
     county = replace(county, notes=(*county.notes, *notes, *site_notes(sites_checked)))
     step("candidates")
     sites = candidate_sites(county, pupils, standards)
+    # the schools of the planned view before anything is proposed: today's, or those that a meeting tried
+    before = county
+    if changes is not None:
+        before = replace(county, schools=changed_schools(county.schools, county.settlements, changes))
+        tried = new_sites(changes, county.crs, county.settlements)
+        others = sites.sites[~sites.sites["school_id"].isin(tried["school_id"])]
+        sites = replace(sites, sites=check("candidates", pd.concat([others, tried], ignore_index=True)))  # type: ignore[arg-type]
     step("minutes")
     roads = _county_roads(county, standards, scenario, sites.sites)
     times = _all_times(roads, standards)
@@ -268,18 +280,22 @@ def make_plan(
     stood: list[_Standing] = []
 
     def settle(built: pd.DataFrame) -> pd.DataFrame:
-        stood.append(_standing(county, sites.sites, built, times, in_plan, standards, planned_years))
+        stood.append(_standing(before, sites.sites, built, times, in_plan, standards, planned_years))
         return stood[-1].assignment
 
-    proposals = propose(
-        county, pupils, times, standards, years=planned_years, candidates=sites, must_stay=stay, gap=gap, work_limit=work_limit,
-        time_limit=time_limit, assign=settle,
-    )  # fmt: skip
+    if changes is None:
+        proposals = propose(
+            county, pupils, times, standards, years=planned_years, candidates=sites, must_stay=stay, gap=gap, work_limit=work_limit,
+            time_limit=time_limit, assign=settle,
+        )  # fmt: skip
+    else:
+        # what a meeting tried is judged as it is
+        proposals = empty("proposals", county.crs)  # type: ignore[assignment]
     step("planned")
     if not stood:  # nothing is proposed: today's schools under the rules of a plan
         settle(proposals)
     # beds that nobody uses are taken back after the children are placed, so the schools are those of the proposals returned
-    standing = replace(stood[-1], school_years=apply_proposals(county.schools, proposals, years=planned_years))
+    standing = replace(stood[-1], school_years=apply_proposals(before.schools, proposals, years=planned_years))
     schools, planned = standing.schools, _judged("planned", county, standing, standards)
     # today's schools in the base year, those of the plan in the plan year
     sent = [assignment[assignment["year"] == county.base_year], standing.assignment]

@@ -35,6 +35,9 @@ class Scenario:
         ``listed``: the services of today count; ``none``: nobody rides.
     road_edits
         GeoJSON of roads built, closed or re-timed, as :func:`layout.road_edits.edits_of` reads it; empty for none.
+    school_changes
+        JSON of schools closed, changed and new, limits and class sizes, as the map's what-if saves it and
+        :func:`layout.school_changes.read_changes` reads it; empty for none.
     demand
         ``resident`` children (义务教育法 §15), ``registered`` (hukou) ones, or residents at the level of the school ``roll``.
     """
@@ -47,6 +50,7 @@ class Scenario:
     walking: str = "medium"
     buses: str = "listed"
     road_edits: str = ""
+    school_changes: str = ""
 
 
 def read_scenario(path: str | Path) -> Scenario:
@@ -88,12 +92,14 @@ def read_scenario(path: str | Path) -> Scenario:
     problems: list[Problem] = []
     if given.pop("format", FORMAT) != FORMAT:
         problems.append(Problem("newer_format", path.name, column="format", fields={"known": FORMAT}))
-    settings = asdict(Scenario(name=path.stem)) | given
+    settings: dict[str, object] = asdict(Scenario(name=path.stem)) | given
     settings["road_edits"] = _edits_beside(path, settings["road_edits"], problems)
+    if isinstance(settings["school_changes"], dict):
+        settings["school_changes"] = json.dumps(settings["school_changes"], ensure_ascii=False, sort_keys=True)
     problems += _problems(settings, path.name)
     if problems:
         raise CountyDataError(problems)
-    return Scenario(**settings)
+    return Scenario(**settings)  # type: ignore[arg-type]
 
 
 def check_scenario(scenario: Scenario | None) -> Scenario:
@@ -117,7 +123,8 @@ def check_scenario(scenario: Scenario | None) -> Scenario:
     Examples
     --------
     >>> check_scenario(None)
-    Scenario(name='', attendance='frozen', variant='medium', demand='resident', season='dry', walking='medium', buses='listed', road_edits='')
+    Scenario(name='', attendance='frozen', variant='medium', demand='resident', season='dry', walking='medium', buses='listed', road_edits='',
+             school_changes='')
     """
     scenario = Scenario() if scenario is None else scenario
     problems = _problems(asdict(scenario), "")

@@ -447,6 +447,10 @@ def _missing(column: Column, length: int) -> pd.Series:
     return pd.Series([np.nan] * length, dtype="float64")
 
 
+def _may_be_negative(name: str) -> bool:
+    return name in _SIGNED or name.endswith("_change")
+
+
 def _inspect_column(out: pd.DataFrame, column: Column, blame) -> None:  # type: ignore[no-untyped-def]
     values = out[column.name]
     if column.dtype in ("point", "polygon"):
@@ -473,7 +477,7 @@ def _inspect_column(out: pd.DataFrame, column: Column, blame) -> None:  # type: 
         return
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
     blame("not_a_number", ~gone & ~np.isfinite(numbers), column)
-    blame("negative", np.isfinite(numbers) & (numbers < 0) & (column.name not in _SIGNED), column)
+    blame("negative", np.isfinite(numbers) & (numbers < 0) & (not _may_be_negative(column.name)), column)
     if column.dtype == "int":
         blame("not_whole", np.isfinite(numbers) & (numbers >= 0) & (numbers != np.round(numbers)), column)
     if column.dtype == "int" and column.required and np.isfinite(numbers).all():

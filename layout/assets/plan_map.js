@@ -6,7 +6,7 @@ function drawPlan(map) {
   const data = JSON.parse(document.getElementById("plan-data").textContent);
   const BANDS = ["lower", "upper", "junior"];
   const TIERS = ["small", "normal", "elevated", "oversized", "super"];
-  const state = { lang: data.lang, situation: "planned", band: "lower", shown: {}, drawn: {}, card: null, ready: false };
+  const state = { lang: data.lang, situation: "planned", band: "lower", shown: {}, drawn: {}, card: null, ready: false, quiet: false };
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue("--" + name).trim();
 
@@ -532,7 +532,8 @@ function drawPlan(map) {
   function drawLayer(layer) {
     groups[layer.id].clearLayers();
     state.drawn[layer.id] = 0;
-    if (state.shown[layer.id]) {
+    // while a meeting tries schools out, only the ground stays
+    if (state.shown[layer.id] && !(state.quiet && layer.group !== "ground")) {
       layer.draw();
       map.addLayer(groups[layer.id]);
     } else map.removeLayer(groups[layer.id]);
@@ -774,6 +775,7 @@ function drawPlan(map) {
       h("h2", {}, t("panel.layers")),
       h("div", { class: "screen-only" }, choice("band", BANDS.map((band) => [band, t("band." + band)]), state.band, (code) => { state.band = code; refresh(); })),
       h("div", { id: "plan-layers" }, fields.map(([group, members]) => h("fieldset", {}, h("legend", {}, t("group." + group)), members.map(layerBox)))),
+      h("div", { id: "plan-what-if", class: "screen-only" }),
       ...proposalList().filter(Boolean),
       ...(data.assumptions.length ? [h("h2", {}, t("panel.assumptions")), h("ul", { class: "note screen-only", id: "plan-assumptions" }, data.assumptions.map((a) => h("li", {}, both(a)))),
         h("p", { class: "note print-only" }, t("panel.assumed", { n: data.assumptions.length, names: data.assumptions.map((a) => a.column[state.lang]).join(t("panel.and")) }))] : []),
@@ -827,6 +829,7 @@ function drawPlan(map) {
     panel();
     furniture();
     refresh();
+    if (window.planMap && window.planMap.whatIf) window.planMap.whatIf.draw();
   }
   document.addEventListener("keydown", (e) => { if (e.key === "Escape") closeCard(); });
   const names = layers.find((layer) => layer.id === "names");
@@ -860,5 +863,6 @@ function drawPlan(map) {
   firstZoom = map.getZoom();
   build();
   state.ready = true;
-  window.planMap = { map, state, fly, open: openCard, refresh, layers: layers.map((layer) => layer.id) };
+  const quiet = (wanted) => { state.quiet = wanted; draw(); };
+  window.planMap = { map, state, fly, open: openCard, refresh, layers: layers.map((layer) => layer.id), data, villages, h, t, word, colour, key, Mark, canvas, quiet };
 }
