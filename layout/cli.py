@@ -155,6 +155,8 @@ def plan(
     audience: Audience = "internal",
     out: Out = None,
     scenario: Annotated[Path | None, typer.Option("--scenario", dir_okay=False, help=_help("scenario"))] = None,
+    alternatives: Annotated[bool, typer.Option("--alternatives", help=_help("alternatives"))] = False,
+    futures: Annotated[Path | None, typer.Option("--futures", file_okay=False, help=_help("futures"))] = None,
     draws: Draws = DRAWS,
 ) -> None:
     """Plan a county and write map, workbook, tables and manifest."""
@@ -162,7 +164,10 @@ def plan(
 
     with _exits(lang):
         _say("cli.reading", lang, folder=folder)
-        _plan(read_county(folder), to=to, scenario=scenario, draws=draws, out=out, lang=lang, audience=audience)
+        _plan(
+            read_county(folder), to=to, scenario=scenario, draws=draws, out=out, lang=lang, audience=audience, alternatives=alternatives,
+            futures=futures,
+        )  # fmt: skip
 
 
 @app.command("map", help=_help("map"))
@@ -227,7 +232,11 @@ def doctor(lang: Lang = "zh") -> None:
         raise typer.Exit(DATA_PROBLEMS)
 
 
-def _plan(county: County, *, to: int | None, scenario: Path | None, draws: int, out: Path | None, lang: str, audience: str) -> None:
+def _plan(
+    county: County, *, to: int | None, scenario: Path | None, draws: int, out: Path | None, lang: str, audience: str, alternatives: bool = False,
+    futures: Path | None = None,
+) -> None:  # fmt: skip
+    from layout.alternatives import with_alternatives, with_futures
     from layout.compiled import cached
     from layout.outputs import plan_folder, write_plan
     from layout.plan import make_plan
@@ -237,6 +246,10 @@ def _plan(county: County, *, to: int | None, scenario: Path | None, draws: int, 
 
     _describe(county, lang)
     supposed = None if scenario is None else read_scenario(scenario)
+    # every file is read before the long work begins
+    others = [] if futures is None else [read_scenario(path) for path in sorted(futures.glob("*.toml"))]
+    if futures is not None and not others:
+        _stop("cli.no_futures", lang, folder=futures)
     # the year that a meeting looked at, where it lies ahead
     tried = None if supposed is None else tried_year(supposed.school_changes, after=county.base_year)
     to = to or tried or LAST_YEAR
@@ -250,6 +263,12 @@ def _plan(county: County, *, to: int | None, scenario: Path | None, draws: int, 
         _say("cli.compiling", lang)
     with _progress(lang) as progress:
         made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, to=to)
+    if alternatives:
+        with _working("cli.alternatives", lang):
+            made = with_alternatives(made)
+    if others:
+        with _working("cli.futures", lang):
+            made = with_futures(made, others)
     with _working("cli.writing", lang):
         paths = write_plan(made, home, lang=lang, audience=audience)
     _list_files(list(paths.values()), lang)

@@ -171,7 +171,7 @@ def make_plan(
     scenario: Scenario | None = None,
     draws: int = 0,
     seed: int = 0,
-    gap: float = 0.01,
+    gap: float = 0.03,
     work_limit: int | None = None,
     time_limit: float = 300,
     progress: Progress | None = None,
