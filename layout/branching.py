@@ -11,6 +11,7 @@ import numpy as np
 from layout.lagrange import Dual, first_prices, prove, raise_bound
 from layout.location_case import Answer, Case, Limits, Proof
 from layout.location_rows import answer_of, program_of, solve_rows
+from layout.neighbourhoods import favoured, search_pairs, search_sites
 from layout.programs import NoSolutionError, StoppedError
 from layout.swaps import assign_to, excluded, improve
 
@@ -18,6 +19,8 @@ from layout.swaps import assign_to, excluded, improve
 _ROOT, _PART, _NODE = 3000, 100, 60
 # pairs left at which whole units go to a program of rows
 _PAIRS = 700
+# pairs above which the first answer of whole units is sought by neighbourhoods
+_LARGE = 9000
 # nodes of such a program before the search goes on branching
 _LEAF = 2000
 
@@ -87,6 +90,8 @@ def branch(case: Case, limits: Limits, best: Answer | None = None) -> Proof:
     """
     search = _Search(case, limits, best)
     dual = _root(search)
+    if case.limited and case.whole and dual.bound < search.cut:
+        _polish(search, dual)
     state = np.where(case.must, 1, 0).astype(np.int8)
     heap: list[tuple[float, int, np.ndarray, np.ndarray]] = [(dual.bound, 0, state, dual.prices)]
     status, order = "optimal", 0
@@ -103,10 +108,31 @@ def branch(case: Case, limits: Limits, best: Answer | None = None) -> Proof:
             order += 1
             heapq.heappush(heap, (max(found, bound), order, child, at))
     bound = min([search.floor, search.value, *(entry[0] for entry in heap)])
-    return Proof(search.best, _rounded_up(bound, case.step, search.value), status)
+    return Proof(search.best, round_up(bound, case.step, search.value), status)
 
 
-def _rounded_up(bound: float, step: float, value: float) -> float:
+def round_up(bound: float, step: float, value: float) -> float:
+    """Raise a bound to the next value that a total can have.
+
+    Parameters
+    ----------
+    bound
+        The bound.
+    step
+        Greatest number of which every total is a multiple, or 0.
+    value
+        A total that was reached.
+
+    Returns
+    -------
+    float
+        At most that total.
+
+    Examples
+    --------
+    >>> round_up(7.2, 2.0, 10.0), round_up(7.2, 0.0, 10.0)
+    (8.0, 7.2)
+    """
     return min(float(np.ceil((bound - 1e-6 * step) / step) * step), value) if step and np.isfinite(bound) else bound
 
 
@@ -114,7 +140,7 @@ def _root(search: _Search) -> Dual:
     """Raise the bound of the whole program, and look for good sets at what is chosen on the way."""
     case = search.case
     prices, pace, rounds, dual = first_prices(case), 1.5, 0, None
-    _try(search, _first_set(case))
+    _try(search, first_set(case))
     while rounds < _ROOT:
         guess = 1.02 * abs(dual.bound) + 1.0 if dual is not None else float(np.abs(prices).sum()) + float(case.fixed.sum())
         target = search.value if search.best is not None else guess
@@ -134,8 +160,34 @@ def _root(search: _Search) -> Dual:
     return dual
 
 
-def _first_set(case: Case) -> np.ndarray:
-    """Open the sites that must be, and of the others those that most units have as their best, until count and capacity are met."""
+def _polish(search: _Search, dual: Dual) -> None:
+    """Look for a better answer of whole units among the pairs that the prices favour."""
+    case, used = search.case, prove(search.case, dual.prices)[2]
+    kept = favoured(case, used, _PAIRS) & (used < search.cut)
+    search.offer(search_pairs(case, search.best, kept, search.limits))
+    if case.cost.size > _LARGE and search.best is not None:
+        search.offer(search_sites(case, search.best, favoured(case, used, 3 * case.cost.shape[1]), search.limits))
+
+
+def first_set(case: Case) -> np.ndarray:
+    """Open the sites that must be, and of the others those that are best for most load, up to the count.
+
+    Parameters
+    ----------
+    case
+        The program.
+
+    Returns
+    -------
+    numpy.ndarray
+        Which sites are open; all where there is no count.
+
+    Examples
+    --------
+    >>> from layout.location_case import case_of, read_request
+    >>> first_set(case_of(read_request(np.array([[1.0, 2.0], [1.0, 2.0]]), count=1))).tolist()
+    [True, False]
+    """
     opened = case.must.copy()
     votes = np.bincount(np.argmin(case.cost, axis=0), case.load, minlength=len(opened))
     for j in np.argsort(-votes, kind="stable"):

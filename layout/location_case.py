@@ -235,11 +235,11 @@ def read_request(
     room = _series("capacity", capacity, sites, np.inf, faults, unlimited=True)
     least = _series("min_load", min_load, sites, 0.0, faults)
     if (least > room).any():
-        faults.append(f"min_load: above the capacity of {_some(sites[least > room])}")
+        faults.append(f"min_load: above the capacity of {some(sites[least > room])}")
     fixed = _series("fixed_cost", fixed_cost, sites, 0.0, faults)
     opened, closed = (_mask(name, ids, sites, faults) for name, ids in (("must_open", must_open), ("must_close", must_close)))
     if (opened & closed).any():
-        faults.append(f"must_open and must_close: both name {_some(sites[opened & closed])}")
+        faults.append(f"must_open and must_close: both name {some(sites[opened & closed])}")
     _check_options(objective, count, limit, fixed, search, faults)
     # the answer does not depend on the order of rows and columns
     i, j = _order(units), _order(sites)
@@ -264,7 +264,24 @@ def _order(ids: pd.Index) -> np.ndarray:
         return np.arange(len(ids))
 
 
-def _some(ids: Iterable) -> str:
+def some(ids: Iterable) -> str:
+    """Name some ids, and how many more there are.
+
+    Parameters
+    ----------
+    ids
+        Any.
+
+    Returns
+    -------
+    str
+        At most five of them.
+
+    Examples
+    --------
+    >>> some(range(7))
+    '0, 1, 2, 3, 4 and 2 more'
+    """
     named = list(ids)
     return ", ".join(str(i) for i in named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
 
@@ -278,7 +295,7 @@ def _frame(costs: Any, faults: list[str]) -> pd.DataFrame:
         raise ValueError(_list(["costs: no units or no sites"]))
     for name, ids in (("units", frame.index), ("sites", frame.columns)):
         if ids.has_duplicates:
-            faults.append(f"costs: the {name} {_some(ids[ids.duplicated()].unique())} come more than once")
+            faults.append(f"costs: the {name} {some(ids[ids.duplicated()].unique())} come more than once")
     return frame
 
 
@@ -296,7 +313,7 @@ def _series(name: str, given: Any, ids: pd.Index, default: float, faults: list[s
                 return out
             missing = ids[~ids.isin(given.index)]
             if len(missing):
-                faults.append(f"{name}: nothing for {_some(missing)}")
+                faults.append(f"{name}: nothing for {some(missing)}")
                 return out
             out = given.reindex(ids).to_numpy(float)
         elif np.ndim(given) == 0:
@@ -312,7 +329,7 @@ def _series(name: str, given: Any, ids: pd.Index, default: float, faults: list[s
         return out
     wrong = np.isnan(out) | (out < 0) | (np.isinf(out) & (not unlimited))
     if wrong.any():
-        faults.append(f"{name}: not a number from 0 up for {_some(ids[wrong])}")
+        faults.append(f"{name}: not a number from 0 up for {some(ids[wrong])}")
         return np.full(len(ids), default, float)
     return out
 
@@ -321,7 +338,7 @@ def _mask(name: str, given: Iterable, ids: pd.Index, faults: list[str]) -> np.nd
     wanted = list(given)
     unknown = [i for i in wanted if i not in ids]
     if unknown:
-        faults.append(f"{name}: no site {_some(unknown)}")
+        faults.append(f"{name}: no site {some(unknown)}")
     return np.asarray(ids.isin([i for i in wanted if i in ids]))
 
 
@@ -338,7 +355,7 @@ def _neighbours(adjacency: Any, units: pd.Index, faults: list[str]) -> tuple[np.
             return None
     unknown = sorted({str(u) for pair in pairs for u in pair if u not in units})
     if unknown:
-        faults.append(f"adjacency: no unit {_some(unknown)}")
+        faults.append(f"adjacency: no unit {some(unknown)}")
         return None
     near: list[set[int]] = [set() for _ in units]
     place = {u: i for i, u in enumerate(units)}

@@ -47,7 +47,7 @@ def program_of(case: Case, kept: np.ndarray | None = None, state: np.ndarray | N
     Objective: min sum c_ij x_ij + sum f_j y_j + sum g_i u_i subject to (1) sum_j x_ij + u_i = 1, (2) x_ij <= y_j,
     (3) sum_i load_i x_ij <= capacity_j y_j, (4) sum_i load_i x_ij >= min_load_j y_j, (5) sum_j y_j = count,
     (6) sum_j capacity_j y_j >= sum_i load_i where every unit is served, (7) for each set S not wanted again
-    sum_(j in S) (1 - y_j) + sum_(j not in S) y_j >= 1, and then y_j <= sum_i x_ij unless the count or a duty opens it;
+    sum_(j in S) (1 - y_j) + sum_(j not in S) y_j >= 1;
     y_j whole, x_ij whole for whole units, u_i >= 0 only where units may stay unserved.
 
     Examples
@@ -97,12 +97,6 @@ def program_of(case: Case, kept: np.ndarray | None = None, state: np.ndarray | N
     if len(case.excluded):
         for wanted in case.excluded:
             add(np.full(1, 1.0 - wanted.sum()), np.full(1, np.inf), (np.zeros(m, int), site, np.where(wanted, -1.0, 1.0)))
-        if case.count < 0:
-            idle = np.flatnonzero(~case.must)
-            at = np.full(m, -1)
-            at[idle] = np.arange(len(idle))
-            loose = at[j] >= 0
-            add(np.zeros(len(idle)), np.full(len(idle), np.inf), (at[j[loose]], pair[loose], 1.0), (np.arange(len(idle)), site[idle], -1.0))
     lower, upper = np.zeros(total), np.ones(total)
     lower[site] = case.must if state is None else case.must | (state > 0)
     if state is not None:
@@ -189,7 +183,7 @@ def answer_of(case: Case, columns: Columns, values: np.ndarray) -> Answer:
     left = np.zeros(n) if case.charge is None else np.clip(1.0 - np.bincount(i, share, minlength=n), 0.0, 1.0)
     left[left < _USED] = 0.0
     share = share * ((1.0 - left) / np.bincount(i, share, minlength=n).clip(_USED))[i]
-    if case.count < 0:
+    if case.count < 0 and not len(case.excluded):
         opened = opened & (case.must | (np.bincount(j, minlength=m) > 0))
     value = float((case.cost[j, i] * share).sum() + case.fixed[opened].sum())
     if case.charge is not None:
@@ -203,7 +197,7 @@ def _nearest(case: Case, opened: np.ndarray, unserved: np.ndarray) -> Answer:
     least = cost[at, units]
     charge = np.full(len(units), np.inf) if case.charge is None else case.charge
     served = np.isfinite(least) & (least <= charge)
-    if case.count < 0:
+    if case.count < 0 and not len(case.excluded):
         opened = opened & (case.must | (np.bincount(at[served], minlength=len(opened)) > 0))
     value = float(least[served].sum() + case.fixed[opened].sum() + charge[~served].sum())
     return Answer(opened, units[served], at[served], np.ones(int(served.sum())), value)

@@ -131,7 +131,7 @@ def excluded(case: Case, opened: np.ndarray) -> bool:
 
 def _whole_answer(case: Case, at: np.ndarray, opened: np.ndarray) -> Answer:
     units = np.arange(len(at))
-    if case.count < 0:
+    if case.count < 0 and not len(case.excluded):
         # what nobody uses need not be open
         used = np.zeros(len(opened), bool)
         used[at] = True
@@ -234,7 +234,7 @@ def transport(case: Case, opened: np.ndarray) -> Answer | None:
     order = np.lexsort((j, i))
     j, i, share = j[order], i[order], share[order]
     share /= np.bincount(i, share, minlength=n)[i]
-    if case.count < 0:
+    if case.count < 0 and not len(case.excluded):
         opened = case.must | (np.bincount(j, minlength=len(opened)) > 0)
     value = float((case.cost[j, i] * share).sum() + case.fixed[opened].sum())
     return Answer(opened.copy(), i, j, share, value)
