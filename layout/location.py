@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from layout.branching import branch, first_set, round_up
+from layout.ascents import first_set, round_up
+from layout.branching import branch
 from layout.covering import cover, least_radius, nearest_answer
+from layout.divided import divide
 from layout.lagrange import first_prices, prove, raise_bound
 from layout.location_case import Answer, Case, Limits, Proof, Request, case_of, exclude, read_request
 from layout.location_families import contradictions, explain
@@ -178,7 +180,9 @@ def _solve(request: Request, case: Case, limits: Limits) -> Proof:
         return least_radius(case, limits, first=first)
     if request.objective == "cover" and alone:
         return cover(case, limits)
-    return branch(case, limits) if case.plain else _by_rows(case, limits)
+    if not case.plain:
+        return _by_rows(case, limits)
+    return divide(case, limits) if case.limited and not case.whole else branch(case, limits)
 
 
 def _by_rows(case: Case, limits: Limits) -> Proof:

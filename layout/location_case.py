@@ -81,7 +81,7 @@ class Case:
     @property
     def step(self) -> float:
         """Greatest number of which every total is a multiple; 0 where there is none."""
-        if self.limited and not self.whole:
+        if (self.limited or self.least.any()) and not self.whole:
             return 0.0
         values = np.concatenate([self.cost[np.isfinite(self.cost)], self.fixed, [] if self.charge is None else self.charge])
         if (values != np.round(values)).any() or np.abs(values).max(initial=0.0) > 1e12:

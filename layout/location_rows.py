@@ -109,7 +109,9 @@ def program_of(case: Case, kept: np.ndarray | None = None, state: np.ndarray | N
     return Columns(i, j, program, costs)
 
 
-def solve_rows(case: Case, columns: Columns, limits: Limits, *, start: Answer | None = None, cutoff: float = np.inf, gap: float | None = None) -> Solution:
+def solve_rows(
+    case: Case, columns: Columns, limits: Limits, *, start: Answer | None = None, cutoff: float = np.inf, gap: float | None = None
+) -> Solution:
     """Solve the program, with rows for areas in one piece added as answers break them.
 
     Parameters

@@ -362,7 +362,8 @@ def search(
     time_limit, seed
         As in :func:`solve`.
     start
-        Values the search for whole columns begins from; ignored where they break a row.
+        Values the search for whole columns need not come back to unless something is better by more than the gap; ignored where
+        they break a row.
     more_rows
         Called with the values of each answer; returns rows that these break, or None. The last answer breaks none.
 
@@ -389,27 +390,48 @@ def search(
     >>> search(program, np.array([2.0, 3.0]), start=np.array([0.0, 1.0])).values.tolist()
     [1.0, 0.0]
     """
-    until, whole, bound, nodes = time.monotonic() + time_limit, bool(program.integer.any()), -np.inf, 0
-    limits = _Limits(gap, {}, work_limit, until, seed)
+    whole, bound, nodes = bool(program.integer.any()), -np.inf, 0
+    limits = _Limits(gap, {}, work_limit, time.monotonic() + time_limit, seed)
+    ready = start if whole and start is not None and _fits(program, start) else None
+    if ready is not None and more_rows is not None and more_rows(ready) is not None:
+        ready = None
+    if ready is not None:
+        # only what is better by more than the gap is looked for: HiGHS 1.16 maps a start wrongly into some presolved programs
+        value = _value(ready, costs)
+        cutoff = min(cutoff, value - max(absolute_gap, gap * abs(value)))
     model = _highs(program, limits)
     while True:
         _prepare(model, costs, limits, absolute_gap, cutoff, None if work_limit is None else work_limit - nodes)
-        if whole and start is not None and _fits(program, start):
-            _hand_over(model, start)
-        values, level, duals, done = _found(model, program, costs, whole)
-        bound, nodes = max(bound, level.bound), nodes + done
+        try:
+            values, level, duals, done = _found(model, program, costs, whole)
+        except NoSolutionError as none:
+            if ready is None:
+                raise
+            stopped = isinstance(none, StoppedError)
+            least = float(model.getInfo().mip_dual_bound) if stopped else cutoff
+            status = "optimal" if not stopped else "time_limit" if time.monotonic() >= limits.until else "work_limit"
+            return _kept(ready, costs, min(max(bound, least), cutoff), status)
+        bound, nodes = max(bound, min(level.bound, cutoff)), nodes + done
         rows = more_rows(values) if more_rows is not None else None
         if rows is None or level.status != "optimal":
+            if ready is not None and (rows is not None or level.objective >= _value(ready, costs)):
+                return _kept(ready, costs, bound, level.status)
             if rows is not None:
                 raise StoppedError(f"stopped by the {level.status} before any solution was found")
-            bound = min(bound, level.objective, cutoff)
+            bound = min(bound, level.objective)
             return Solution(values, (replace(level, bound=bound, gap=level.objective - bound),), level.status, (duals,))
         matrix = rows.matrix.tocsr()
-        model.addRows(matrix.shape[0], rows.lower, rows.upper, matrix.nnz, matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32), matrix.data)
+        begins, places = matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32)
+        model.addRows(matrix.shape[0], rows.lower, rows.upper, matrix.nnz, begins, places, matrix.data)
         program = replace(
             program, matrix=sparse.vstack([program.matrix, matrix], format="csr"),
             row_lower=np.append(program.row_lower, rows.lower), row_upper=np.append(program.row_upper, rows.upper),
         )  # fmt: skip
+
+
+def _kept(values: np.ndarray, costs: np.ndarray, bound: float, status: str) -> Solution:
+    objective = _value(values, costs)
+    return Solution(values, (Level("cost", objective, bound, objective - bound, status),), status)
 
 
 def _prepare(model: Any, costs: np.ndarray, limits: _Limits, absolute: float, cutoff: float, work: int | None) -> None:
@@ -423,14 +445,6 @@ def _prepare(model: Any, costs: np.ndarray, limits: _Limits, absolute: float, cu
     for key, value in options.items():
         model.setOptionValue(key, value)
     model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), np.asarray(costs, float))
-
-
-def _hand_over(model: Any, values: np.ndarray) -> None:
-    import highspy
-
-    start = highspy.HighsSolution()
-    start.col_value = values.tolist()
-    model.setSolution(start)
 
 
 def _found(model: Any, program: Program, costs: np.ndarray, whole: bool) -> tuple[np.ndarray, Level, np.ndarray, int]:
