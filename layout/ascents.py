@@ -9,10 +9,14 @@ import numpy as np
 
 from layout.lagrange import Dual, first_prices, raise_bound
 from layout.location_case import Answer, Case, Limits
+from layout.location_rows import relaxed
+from layout.neighbourhoods import favoured
 from layout.swaps import improve
 
 # rounds of the ascent, and the part of them after which good sets are sought
 _ROUNDS, _PART = 3000, 100
+# pairs a unit has in the linear program
+_EACH = 5
 # of a step between two totals so much is out of reach of rounding error
 _OF_A_STEP = 0.9999
 _LEAST = 1e-9
@@ -85,7 +89,19 @@ def climb(case: Case, limits: Limits, best: Answer | None = None) -> tuple[Searc
     (5.0, True)
     """
     search = Search(case, limits, best).with_set(first_set(case))
-    prices, pace, rounds, dual = first_prices(case), 1.5, 0, None
+    search, dual = _ascent(search, first_prices(case), 1.5)
+    if case.limited and dual.bound < search.cut:
+        # with capacities an ascent ends early; the duals of a linear program with few pairs lead on
+        kept = favoured(case, np.maximum(case.cost - dual.prices, 0.0), _EACH * case.cost.shape[1])
+        found = relaxed(case, kept, limits)
+        if found is not None:
+            search, better = _ascent(search, found[1], 0.3)
+            dual = better if better.bound > dual.bound else dual
+    return search, dual
+
+
+def _ascent(search: Search, prices: np.ndarray, pace: float) -> tuple[Search, Dual]:
+    case, rounds, dual = search.case, 0, None
     while rounds < _ROUNDS:
         guess = 1.02 * abs(dual.bound) + 1.0 if dual is not None else float(np.abs(prices).sum()) + float(case.fixed.sum())
         target = search.value if search.best is not None else guess
@@ -95,7 +111,7 @@ def climb(case: Case, limits: Limits, best: Answer | None = None) -> tuple[Searc
         for chosen in (found.chosen, found.last):
             search = search.with_set(chosen)
         prices, pace, rounds = dual.prices, found.pace * (1.0 if gained else 0.5), rounds + found.rounds
-        if dual.bound >= search.cut or pace < 1e-3 or found.rounds < _PART or time.monotonic() > limits.until:
+        if dual.bound >= search.cut or pace < 1e-3 or found.rounds < _PART or time.monotonic() > search.limits.until:
             break
     return search, dual
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from layout.ascents import Search, climb, round_up
+from layout.divided import rounded
 from layout.lagrange import Dual, prove, raise_bound
 from layout.location_case import Answer, Case, Limits, Proof
 from layout.location_rows import answer_of, program_of, solve_rows
@@ -22,6 +23,8 @@ _NODE = 60
 _PAIRS, _LEAF = 700, 2000
 # pairs, or a gap, above which the first answer of whole units is sought by neighbourhoods too
 _LARGE, _WIDE = 9000, 0.005
+# gap of a search with divided units for sites that may be good for whole ones
+_ROUGH = 5e-4
 # pairs a unit keeps in those
 _EACH = 4
 
@@ -85,6 +88,12 @@ def branch(case: Case, limits: Limits, best: Answer | None = None) -> Proof:
 def _polish(search: Search, dual: Dual) -> Search:
     """Look for a better answer of whole units among the pairs that the prices favour."""
     case, used = search.case, prove(search.case, dual.prices)[2]
+    if case.cost.size > _LARGE or search.best is None:
+        # the sites that are best for divided units are good for whole ones
+        parts = replace(case, whole=False)
+        divided, _ = rounded(Search(parts, replace(search.limits, gap=max(search.limits.gap, _ROUGH))), dual, _EACH)
+        if divided.best is not None:
+            search = search.with_set(divided.best.opened)
     kept = favoured(case, used, _PAIRS) & (used < search.cut)
     search = search.offered(search_pairs(case, search.best, kept, search.limits))
     wide = search.best is not None and search.value - dual.bound > _WIDE * abs(search.value)

@@ -10,9 +10,9 @@ import numpy as np
 from layout.ascents import Search, climb
 from layout.lagrange import Dual, prove, raise_bound
 from layout.location_case import Case, Limits, Proof
-from layout.location_rows import Columns, program_of, solve_rows
+from layout.location_rows import Columns, program_of, relaxed, solve_rows
 from layout.neighbourhoods import favoured
-from layout.programs import NoSolutionError, StoppedError, search
+from layout.programs import NoSolutionError, StoppedError
 from layout.swaps import assign_to
 
 # pairs a unit has at first, and how much more each time
@@ -56,7 +56,7 @@ def divide(case: Case, limits: Limits) -> Proof:
     found, dual = climb(case, limits)
     each = _EACH
     while True:
-        found, dual = _rounded(found, dual, each)
+        found, dual = rounded(found, dual, each)
         if dual.bound >= found.cut or found.best is not None or each > len(case.cost):
             break
         each *= _MORE
@@ -77,25 +77,41 @@ def _ranked(case: Case, dual: Dual) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return opened, closed, opened[:, None] + np.maximum(case.cost - dual.prices, 0.0)
 
 
-def _rounded(found: Search, dual: Dual, each: int) -> tuple[Search, Dual]:
-    """Round the linear program of few pairs at many thresholds; search among the sites that it leaves in doubt."""
+def rounded(found: Search, dual: Dual, each: int) -> tuple[Search, Dual]:
+    """Round the linear program of few pairs at many thresholds; search among the sites that it leaves in doubt.
+
+    Parameters
+    ----------
+    found, dual
+        The search so far, its bound and prices.
+    each
+        Pairs a unit has.
+
+    Returns
+    -------
+    tuple
+        Both, as good or better.
+
+    Examples
+    --------
+    >>> from layout.location_case import case_of, read_request
+    >>> case = case_of(read_request(np.array([[1.0, 4.0], [1.0, 9.0]]), capacity=1.5, fixed_cost=1))
+    >>> found, dual = climb(case, Limits(0.0, None, time.monotonic() + 9, 0))
+    >>> rounded(found, dual, 2)[0].value
+    5.5
+    """
     case, limits = found.case, found.limits
     opened, _, rank = _ranked(case, dual)
     kept = favoured(case, rank, each * case.cost.shape[1]) & (opened < found.cut)[:, None]
-    columns = program_of(case, kept)
-    linear = replace(columns.program, integer=np.zeros(len(columns.costs), bool))
-    try:
-        solved = search(linear, columns.costs, time_limit=max(limits.until - time.monotonic(), 0.01), seed=limits.seed)
-    except NoSolutionError:
+    solved = relaxed(case, kept, limits)
+    if solved is None:
         return found, dual
-    m, n = case.cost.shape
-    shares = solved.values[len(columns.units) : len(columns.units) + m]
-    prices = solved.duals[0][:n]
-    better = raise_bound(case, prices, found.value if found.best is not None else 1.02 * solved.levels[0].objective, rounds=_ROUNDS, pace=0.2)
+    shares, prices, least = solved
+    better = raise_bound(case, prices, found.value if found.best is not None else 1.02 * least, rounds=_ROUNDS, pace=0.2)
     dual = better if better.bound > dual.bound else dual
     for chosen in _thresholds(case, shares):
         found = found.offered(assign_to(case, chosen))
-    if dual.bound < found.cut and len(columns.units) > _SMALL:
+    if dual.bound < found.cut and int(kept.sum()) > _SMALL:
         state = np.where(shares > _OPEN, 1, np.where(shares < _CLOSED, -1, 0)).astype(np.int8)
         state[case.must] = 1
         found = _set_of(found, program_of(case, kept, state), replace(limits, work=_NODES, gap=limits.gap / 2))

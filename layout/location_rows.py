@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
 from layout.location_case import Answer, Case, Limits
-from layout.programs import Program, Rows, Solution, search, sparse_rows
+from layout.programs import NoSolutionError, Program, Rows, Solution, search, sparse_rows
 
 _USED = 1e-7
 _HALF = 0.5
@@ -107,6 +107,43 @@ def program_of(case: Case, kept: np.ndarray | None = None, state: np.ndarray | N
     costs = np.concatenate([case.cost[j, i], case.fixed, case.charge if case.charge is not None else []])
     program = Program(lower, upper, integer, sparse_rows(rows, total, *parts), np.concatenate(low), np.concatenate(high))
     return Columns(i, j, program, costs)
+
+
+def relaxed(case: Case, kept: np.ndarray, limits: Limits) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Solve the linear program with the pairs that are kept; where they do not suffice units stay unserved at a high charge.
+
+    Parameters
+    ----------
+    case
+        A plain program.
+    kept
+        Sites x units.
+    limits
+        Where to stop.
+
+    Returns
+    -------
+    tuple or None
+        Share of each site that is open, price of each unit (the dual of its row 1), objective; None where a limit came first.
+
+    Examples
+    --------
+    >>> from layout.location_case import case_of, read_request
+    >>> case = case_of(read_request(np.array([[1.0, 2.0], [2.0, 1.0]]), fixed_cost=3))
+    >>> relaxed(case, np.isfinite(case.cost), Limits(0.0, None, time.monotonic() + 9, 0))[2]
+    6.0
+    """
+    m, n = case.cost.shape
+    high = 2.0 * float(case.cost[kept].max(initial=1.0)) + float(case.fixed.sum())
+    asked = replace(case, charge=np.full(n, high), excluded=case.excluded[:0])
+    columns = program_of(asked, kept)
+    program = replace(columns.program, integer=np.zeros(len(columns.costs), bool))
+    try:
+        solved = search(program, columns.costs, time_limit=max(limits.until - time.monotonic(), 0.01), seed=limits.seed)
+    except NoSolutionError:
+        return None
+    k = len(columns.units)
+    return solved.values[k : k + m], solved.duals[0][:n], solved.levels[0].objective
 
 
 def solve_rows(
