@@ -21,6 +21,8 @@ from layout.swaps import assign_to, excluded
 _NODE = 60
 # pairs left at which whole units go to a program of rows, and nodes of it before the search goes on branching
 _PAIRS, _LEAF = 700, 2000
+# most pairs of a program that looks for a first answer
+_MOST = 1600
 # pairs, or a gap, above which the first answer of whole units is sought by neighbourhoods too
 _LARGE, _WIDE = 9000, 0.005
 # gap of a search with divided units for sites that may be good for whole ones
@@ -95,7 +97,8 @@ def _polish(search: Search, dual: Dual) -> Search:
         if divided.best is not None:
             search = search.with_set(divided.best.opened)
     kept = favoured(case, used, _PAIRS) & (used < search.cut)
-    search = search.offered(search_pairs(case, search.best, kept, search.limits))
+    if kept.sum() <= _MOST or search.best is None:
+        search = search.offered(search_pairs(case, search.best, kept, search.limits))
     wide = search.best is not None and search.value - dual.bound > _WIDE * abs(search.value)
     if search.best is not None and (case.cost.size > _LARGE or wide) and dual.bound < search.cut:
         search = search.offered(search_sites(case, search.best, favoured(case, used, _EACH * case.cost.shape[1]), search.limits))

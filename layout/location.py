@@ -200,20 +200,17 @@ def _by_rows(case: Case, limits: Limits) -> Proof:
         if best is not None:
             kept &= used < best.value
     columns = program_of(case, kept)
+    mends: list[Answer] = [] if best is None else [best]
     try:
-        solution = solve_rows(case, columns, limits, start=best)
-    except StoppedError:
+        solution = solve_rows(case, columns, limits, start=best, mends=mends)
+    except NoSolutionError as none:
+        best = min(mends, key=lambda a: a.value, default=None)
         if best is None:
             raise
-        status = "time_limit" if time.monotonic() > limits.until else "work_limit"
-        return Proof(best, min(bound, best.value), status)
-    except NoSolutionError:
-        if best is None:
-            raise
-        return Proof(best, best.value, "optimal")
-    answer = answer_of(case, columns, solution.values)
-    if best is not None and best.value < answer.value:
-        answer = best
+        if not isinstance(none, StoppedError):
+            return Proof(best, best.value, "optimal")
+        return Proof(best, min(bound, best.value), "time_limit" if time.monotonic() > limits.until else "work_limit")
+    answer = min([answer_of(case, columns, solution.values), *mends], key=lambda a: a.value)
     bound = min(max(bound, solution.levels[0].bound), answer.value)
     return Proof(answer, round_up(bound, case.step, answer.value), solution.status)
 

@@ -147,8 +147,9 @@ def relaxed(case: Case, kept: np.ndarray, limits: Limits) -> tuple[np.ndarray, n
 
 
 def solve_rows(
-    case: Case, columns: Columns, limits: Limits, *, start: Answer | None = None, cutoff: float = np.inf, gap: float | None = None
-) -> Solution:
+    case: Case, columns: Columns, limits: Limits, *, start: Answer | None = None, cutoff: float = np.inf, gap: float | None = None,
+    mends: list[Answer] | None = None,
+) -> Solution:  # fmt: skip
     """Solve the program, with rows for areas in one piece added as answers break them.
 
     Parameters
@@ -163,6 +164,8 @@ def solve_rows(
         Answers that cost as much need not be found.
     gap
         Another gap than that of the limits.
+    mends
+        Gets the answers that come of mending areas on the way.
 
     Returns
     -------
@@ -176,12 +179,20 @@ def solve_rows(
     >>> solve_rows(case, program_of(case), Limits(0.0, None, time.monotonic() + 9, 0)).levels[0].objective
     6.0
     """
+
+    def more_rows(values: np.ndarray) -> Rows | None:
+        rows = broken_pieces(case, columns, values)
+        found = mended(case, columns, values) if rows is not None and mends is not None else None
+        if found is not None and mends is not None:
+            mends.append(found)
+        return rows
+
     step = case.step
     absolute = max(step - 1e-6 * step, 1e-9) if step else 1e-9 * max(1.0, float(np.abs(columns.costs).max(initial=0.0)))
     return search(
         columns.program, columns.costs, gap=limits.gap if gap is None else gap, absolute_gap=absolute, cutoff=cutoff, work_limit=limits.work,
         time_limit=max(limits.until - time.monotonic(), 0.01), seed=limits.seed, start=None if start is None else _values(case, columns, start),
-        more_rows=None if case.neighbours is None else lambda values: broken_pieces(case, columns, values),
+        more_rows=None if case.neighbours is None else more_rows,
     )  # fmt: skip
 
 
@@ -308,6 +319,60 @@ def broken_pieces(case: Case, columns: Columns, values: np.ndarray) -> Rows | No
         return None
     r, c, v = (np.array(t) for t in zip(*entries, strict=True))
     return Rows(sparse_rows(rows, len(columns.costs), (r, c, v)), np.full(rows, -np.inf), np.ones(rows))
+
+
+def mended(case: Case, columns: Columns, values: np.ndarray) -> Answer | None:
+    """Mend areas that are not in one piece: the largest piece of each grows, unit by unit at the least cost, until all are served.
+
+    Parameters
+    ----------
+    case
+        With the neighbours of each unit.
+    columns
+        Of the program.
+    values
+        Of the columns, whole for the pairs.
+
+    Returns
+    -------
+    Answer or None
+        None where a unit is left, or a site carries too little.
+
+    Examples
+    --------
+    >>> from layout.location_case import case_of, read_request
+    >>> case = case_of(read_request(np.array([[1.0, 9], [9, 1], [2, 3]]), count=2, adjacency=[(0, 1), (1, 2)]))
+    >>> mended(case, program_of(case), np.array([1.0, 0, 0, 1, 1, 0, 1, 1])).value
+    5.0
+    """
+    m, n = case.cost.shape
+    neighbours, at = case.neighbours or (), np.full(n, -1)
+    opened = values[len(columns.units) : len(columns.units) + m] > _HALF
+    used = values[: len(columns.units)] > _HALF
+    for j in np.flatnonzero(opened):
+        parts = pieces(set(columns.units[used & (columns.sites == j)].tolist()), neighbours)
+        at[list(parts[0]) if parts else []] = j
+    room = case.capacity - np.bincount(at[at >= 0], case.load[at >= 0], minlength=m)
+    empty = opened & (np.bincount(at[at >= 0], minlength=m) == 0)
+    while (at < 0).any():
+        best, unit, site = np.inf, -1, -1
+        for i in np.flatnonzero(at < 0).tolist():
+            beside = {int(at[w]) for w in neighbours[i] if at[w] >= 0} | set(np.flatnonzero(empty).tolist())
+            for j in sorted(beside):
+                if case.cost[j, i] < best and case.load[i] <= room[j] + 1e-9:
+                    best, unit, site = case.cost[j, i], i, j
+        if unit < 0:
+            return None
+        at[unit] = site
+        room[site] -= case.load[unit]
+        empty[site] = False
+    carried = case.capacity - room if np.isfinite(case.capacity).all() else np.bincount(at, case.load, minlength=m)
+    if (opened & (carried < case.least - 1e-9)).any():
+        return None
+    if case.count < 0 and not len(case.excluded):
+        opened = case.must | (np.bincount(at, minlength=m) > 0)
+    units = np.arange(n)
+    return Answer(opened, units, at, np.ones(n), float(case.cost[at, units].sum() + case.fixed[opened].sum()))
 
 
 def pieces(area: set[int], neighbours: tuple[np.ndarray, ...]) -> list[set[int]]:

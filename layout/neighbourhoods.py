@@ -14,6 +14,8 @@ from layout.swaps import excluded
 
 # pairs a unit keeps at least, nodes of a program, sites of a neighbourhood
 _EACH, _NODES, _SITES = 3, 150, 6
+# pairs of a neighbourhood above which it has fewer sites
+_PAIRS = 900
 _BETTER = 1e-7
 
 
@@ -142,8 +144,12 @@ def _groups(case: Case, size: int) -> np.ndarray:
 
 
 def _group(case: Case, best: Answer, kept: np.ndarray, sites: np.ndarray, limits: Limits, nodes: int) -> Answer:
-    inside = np.isin(best.sites, sites)
-    units = np.unique(best.units[inside])
+    while True:
+        inside = np.isin(best.sites, sites)
+        units = np.unique(best.units[inside])
+        if len(sites) <= 2 or kept[np.ix_(sites, units)].sum() <= _PAIRS:
+            break
+        sites = sites[:-1]
     if not len(units):
         return best
     count = int(best.opened[sites].sum()) if case.count >= 0 else -1

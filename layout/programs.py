@@ -435,8 +435,7 @@ def _kept(values: np.ndarray, costs: np.ndarray, bound: float, status: str) -> S
 
 
 def _prepare(model: Any, costs: np.ndarray, limits: _Limits, absolute: float, cutoff: float, work: int | None) -> None:
-    # the clock of a model runs on from one search to the next
-    options: dict[str, Any] = {"time_limit": model.getRunTime() + max(limits.until - time.monotonic(), _LEAST_SECONDS)}
+    options: dict[str, Any] = {"time_limit": max(limits.until - time.monotonic(), _LEAST_SECONDS)}
     options |= {"mip_rel_gap": max(limits.relative, 0.0), "mip_abs_gap": absolute}
     if np.isfinite(cutoff):
         options["objective_bound"] = float(cutoff)
