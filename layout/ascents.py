@@ -15,6 +15,8 @@ from layout.swaps import improve
 
 # rounds of the ascent, and the part of them after which good sets are sought
 _ROUNDS, _PART = 3000, 100
+# a bound that rises by less than this in a part makes the next one slower; the least pace
+_GAINED, _SLOW = 1e-5, 1e-3
 # pairs a unit has in the linear program
 _EACH = 5
 # of a step between two totals so much is out of reach of rounding error
@@ -101,19 +103,20 @@ def climb(case: Case, limits: Limits, best: Answer | None = None) -> tuple[Searc
 
 
 def _ascent(search: Search, prices: np.ndarray, pace: float) -> tuple[Search, Dual]:
-    case, rounds, dual = search.case, 0, None
+    case, rounds = search.case, 0
+    best = Dual(-np.inf, prices, first_set(case), first_set(case), pace, 0)
     while rounds < _ROUNDS:
-        guess = 1.02 * abs(dual.bound) + 1.0 if dual is not None else float(np.abs(prices).sum()) + float(case.fixed.sum())
+        guess = 1.02 * abs(best.bound) + 1.0 if rounds else float(np.abs(prices).sum()) + float(case.fixed.sum())
         target = search.value if search.best is not None else guess
-        found = raise_bound(case, prices, target, rounds=_PART, pace=pace, enough=search.cut)
-        gained = dual is None or found.bound - dual.bound > 1e-5 * abs(found.bound)
-        dual = found if dual is None or found.bound > dual.bound else dual
+        found = raise_bound(case, best.prices, target, rounds=_PART, pace=pace, enough=search.cut)
+        gained = not rounds or found.bound - best.bound > _GAINED * abs(found.bound)
+        best = found if found.bound > best.bound else best
         for chosen in (found.chosen, found.last):
             search = search.with_set(chosen)
-        prices, pace, rounds = dual.prices, found.pace * (1.0 if gained else 0.5), rounds + found.rounds
-        if dual.bound >= search.cut or pace < 1e-3 or found.rounds < _PART or time.monotonic() > search.limits.until:
+        pace, rounds = found.pace * (1.0 if gained else 0.5), rounds + found.rounds
+        if best.bound >= search.cut or pace < _SLOW or found.rounds < _PART or time.monotonic() > search.limits.until:
             break
-    return search, dual
+    return search, best
 
 
 def first_set(case: Case) -> np.ndarray:

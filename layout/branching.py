@@ -12,13 +12,13 @@ from layout.ascents import Search, climb, round_up
 from layout.divided import rounded
 from layout.lagrange import Dual, prove, raise_bound
 from layout.location_case import Answer, Case, Limits, Proof
-from layout.location_rows import answer_of, program_of, solve_rows
+from layout.location_rows import answer_of, program_of, relaxed, solve_rows
 from layout.neighbourhoods import favoured, search_pairs, search_sites
 from layout.programs import NoSolutionError, StoppedError
 from layout.swaps import assign_to, excluded
 
-# rounds of the ascent in a node
-_NODE = 60
+# rounds of the ascent in a node, and in one that decides every site
+_NODE, _LAST = 60, 500
 # pairs left at which whole units go to a program of rows, and nodes of it before the search goes on branching
 _PAIRS, _LEAF = 700, 2000
 # most pairs of a program that looks for a first answer
@@ -111,10 +111,7 @@ def _node(search: Search, state: np.ndarray, prices: np.ndarray, bound: float, *
     there = np.flatnonzero(state >= 0)
     if _impossible(case, state) or not np.isfinite(case.cost[there]).any(axis=0).all():
         return search, []
-    part = replace(
-        case, cost=np.ascontiguousarray(case.cost[there]), capacity=case.capacity[there], least=case.least[there], fixed=case.fixed[there],
-        must=state[there] > 0, sites=case.sites[there], excluded=np.zeros((0, len(there)), bool),
-    )  # fmt: skip
+    part = _part(case, there, state[there] > 0)
     if not root:
         target = search.value if search.best is not None else 1.02 * abs(bound) + 1.0
         dual = raise_bound(part, prices, target, rounds=_NODE, pace=0.5, patience=6, enough=search.cut)
@@ -138,7 +135,7 @@ def _node(search: Search, state: np.ndarray, prices: np.ndarray, bound: float, *
     kept[there] = used < cut
     kept &= (now >= 0)[:, None]
     if _decided(case, now):
-        return _leaf(search, now, kept, bound), []
+        return _leaf(search, now, kept, prices, bound), []
     if case.limited and case.whole and int(kept.sum()) <= _PAIRS:
         search, done = _by_rows(search, now, kept, bound)
         if done:
@@ -176,7 +173,14 @@ def _decided(case: Case, state: np.ndarray) -> bool:
     return not (state == 0).any() or (case.count >= 0 and case.count in ((state > 0).sum(), (state >= 0).sum()))
 
 
-def _leaf(search: Search, state: np.ndarray, kept: np.ndarray, bound: float) -> Search:
+def _part(case: Case, there: np.ndarray, must: np.ndarray) -> Case:
+    return replace(
+        case, cost=np.ascontiguousarray(case.cost[there]), capacity=case.capacity[there], least=case.least[there], fixed=case.fixed[there],
+        must=must, sites=case.sites[there], excluded=np.zeros((0, len(there)), bool),
+    )  # fmt: skip
+
+
+def _leaf(search: Search, state: np.ndarray, kept: np.ndarray, prices: np.ndarray, bound: float) -> Search:
     """Solve a part in which every site is decided."""
     case = search.case
     opened = state > 0
@@ -184,16 +188,35 @@ def _leaf(search: Search, state: np.ndarray, kept: np.ndarray, bound: float) -> 
         opened = state >= 0
     if excluded(case, opened):
         return search
-    if case.limited and case.whole:
-        return _by_rows(search, np.where(opened, 1, -1).astype(np.int8), kept, bound, last=True)[0]
-    return search.offered(assign_to(case, opened))
+    if not (case.limited and case.whole):
+        return search.offered(assign_to(case, opened))
+    decided = np.where(opened, 1, -1).astype(np.int8)
+    if int(kept.sum()) > _PAIRS:
+        # too many pairs for a program: better prices and a better answer first
+        there = np.flatnonzero(opened)
+        part = _part(case, there, np.ones(len(there), bool))
+        near = favoured(part, np.maximum(part.cost - prices, 0.0), _EACH * case.cost.shape[1])
+        linear = relaxed(part, near, search.limits)
+        for at in (prices, None if linear is None else linear[1]):
+            if at is not None and bound < search.cut:
+                dual = raise_bound(part, at, search.value, rounds=_LAST, pace=0.5, patience=15, enough=search.cut)
+                prices, bound = (dual.prices, dual.bound) if dual.bound > bound else (prices, bound)
+        if bound >= search.cut:
+            return search.closed(bound)
+        used = np.full(case.cost.shape, np.inf)
+        used[there] = prove(part, prices)[2]
+        mine = assign_to(case, opened)
+        if mine is not None:
+            search = search.offered(search_sites(case, mine, favoured(case, used, _EACH * case.cost.shape[1]), search.limits))
+        kept = used < search.cut
+    return _by_rows(search, decided, kept, bound, last=True)[0]
 
 
 def _by_rows(search: Search, state: np.ndarray, kept: np.ndarray, bound: float, *, last: bool = False) -> tuple[Search, bool]:
     """Solve a part as a program of rows; and say whether it is done, or must be branched."""
     case, cut = search.case, search.cut
     columns = program_of(case, kept, state)
-    limits = replace(search.limits, work=search.limits.work if last else _LEAF, gap=0.0)
+    limits = replace(search.limits, work=_LEAF, gap=0.0)
     try:
         solution = solve_rows(case, columns, limits, cutoff=cut)
     except StoppedError:

@@ -48,7 +48,8 @@ def cover(case: Case, limits: Limits, *, start: Answer | None = None) -> Proof:
     m, n = case.cost.shape
     j, i = np.nonzero(np.isfinite(case.cost))
     spare = n if case.charge is not None else 0
-    parts, low, high, rows = [(i, j, 1.0)], [np.ones(n)], [np.full(n, np.inf)], n
+    parts: list[tuple] = [(i, j, 1.0)]
+    low, high, rows = [np.ones(n)], [np.full(n, np.inf)], n
     if spare:
         parts.append((np.arange(n), m + np.arange(n), 1.0))
     if case.count >= 0:

@@ -47,9 +47,7 @@ def first_prices(case: Case) -> np.ndarray:
     return np.where(np.isfinite(near[-1]), near[-1], near.min(axis=0))
 
 
-def raise_bound(
-    case: Case, prices: np.ndarray, target: float, *, rounds: int, pace: float = 1.5, patience: int = 20, enough: float = np.inf
-) -> Dual:
+def raise_bound(case: Case, prices: np.ndarray, target: float, *, rounds: int, pace: float = 1.5, patience: int = 20, enough: float = np.inf) -> Dual:
     """Raise the Lagrangian bound of the program without its assignment rows.
 
     Parameters
@@ -84,7 +82,7 @@ def raise_bound(
     5.0
     """
     found = loops("location_kernels").ascend(*_given(case), prices, target, pace, patience, rounds, enough)
-    return Dual(float(found[0]), *found[1:4], float(found[4]), int(found[5]))
+    return Dual(float(found[0]), found[1], found[2], found[3], float(found[4]), int(found[5]))
 
 
 def prove(case: Case, prices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -148,7 +148,7 @@ def locate(
     if against:
         raise NoSolutionError("nothing is feasible:\n- " + "\n- ".join(against))
     limits = Limits(float(gap), work_limit, time.monotonic() + time_limit, int(seed))
-    case, found = case_of(request), []
+    case, found = case_of(request), list[Location]()
     for _ in range(solutions):
         try:
             proof = _solve(request, case, limits)
@@ -166,7 +166,7 @@ def locate(
             if proof.status != "optimal":
                 raise StoppedError(f"stopped by the {proof.status} before any solution was found")
             raise NoSolutionError(explain(request, limits))
-        found.append(_location(request, case, proof, limits))
+        found.append(_location(request, case, proof.answer, proof, limits))
         case = exclude(case, proof.answer.opened)
     return replace(found[0], others=tuple(found[1:]))
 
@@ -215,8 +215,8 @@ def _by_rows(case: Case, limits: Limits) -> Proof:
     return Proof(answer, round_up(bound, case.step, answer.value), solution.status)
 
 
-def _location(request: Request, case: Case, proof: Proof, limits: Limits) -> Location:
-    answer = _nearer(request, case, proof.answer)
+def _location(request: Request, case: Case, answer: Answer, proof: Proof, limits: Limits) -> Location:
+    answer = _nearer(request, case, answer)
     objective, bound = answer.value, proof.bound
     if case.charge is not None:
         # what is not covered was least: what is covered is most

@@ -65,7 +65,7 @@ def program_of(case: Case, kept: np.ndarray | None = None, state: np.ndarray | N
     k, spare = len(i), n if case.charge is not None else 0
     pair, site = np.arange(k), k + np.arange(m)
     total = k + m + spare
-    parts = [(i, pair, 1.0)]
+    parts: list[tuple] = [(i, pair, 1.0)]
     if spare:
         parts.append((np.arange(n), k + m + np.arange(n), 1.0))
     low, high = [np.ones(n)], [np.ones(n)]
@@ -305,7 +305,7 @@ def broken_pieces(case: Case, columns: Columns, values: np.ndarray) -> Rows | No
         area = set(columns.units[used & (columns.sites == j)].tolist())
         parts = pieces(area, neighbours)
         for part in parts[1:]:
-            for a, b in ((min(part), min(parts[0])), (max(part), max(parts[0]))):
+            for a, b in [(a, b) for a in sorted(part) for b in (min(parts[0]), max(parts[0]))]:
                 wall = _wall(part, b, neighbours)
                 if (a, b, wall) in seen:
                     continue
@@ -349,7 +349,7 @@ def mended(case: Case, columns: Columns, values: np.ndarray) -> Answer | None:
     neighbours, at = case.neighbours or (), np.full(n, -1)
     opened = values[len(columns.units) : len(columns.units) + m] > _HALF
     used = values[: len(columns.units)] > _HALF
-    for j in np.flatnonzero(opened):
+    for j in np.flatnonzero(opened).tolist():
         parts = pieces(set(columns.units[used & (columns.sites == j)].tolist()), neighbours)
         at[list(parts[0]) if parts else []] = j
     room = case.capacity - np.bincount(at[at >= 0], case.load[at >= 0], minlength=m)

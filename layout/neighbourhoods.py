@@ -12,8 +12,8 @@ from layout.location_rows import answer_of, program_of, solve_rows
 from layout.programs import NoSolutionError
 from layout.swaps import excluded
 
-# pairs a unit keeps at least, nodes of a program, sites of a neighbourhood
-_EACH, _NODES, _SITES = 3, 150, 6
+# pairs a unit keeps at least, nodes of a program, sites of a neighbourhood: small ones first
+_EACH, _NODES, _SITES = 3, 150, (6, 10)
 # pairs of a neighbourhood above which it has fewer sites
 _PAIRS = 900
 _BETTER = 1e-7
@@ -94,7 +94,7 @@ def search_pairs(case: Case, best: Answer | None, kept: np.ndarray, limits: Limi
     return found
 
 
-def search_sites(case: Case, best: Answer, kept: np.ndarray, limits: Limits, *, size: int = _SITES, nodes: int = _NODES) -> Answer:
+def search_sites(case: Case, best: Answer, kept: np.ndarray, limits: Limits, *, sizes: tuple[int, ...] = _SITES, nodes: int = _NODES) -> Answer:
     """Solve the answer anew for a few sites and their units at a time, until no group of sites is better.
 
     Parameters
@@ -107,8 +107,8 @@ def search_sites(case: Case, best: Answer, kept: np.ndarray, limits: Limits, *, 
         Pairs that may be used besides its own.
     limits
         Where to stop.
-    size, nodes
-        Sites of a group, and nodes of its search.
+    sizes, nodes
+        Sites of a group, one size after another, and nodes of its search.
 
     Returns
     -------
@@ -124,12 +124,12 @@ def search_sites(case: Case, best: Answer, kept: np.ndarray, limits: Limits, *, 
     2.0
     """
     m = len(case.cost)
-    near = _groups(case, min(size, m))
-    stale, j = 0, 0
-    while stale < m and time.monotonic() < limits.until:
-        found = _group(case, best, kept, near[j], limits, nodes)
-        stale = 0 if found.value < best.value * (1 - _BETTER) else stale + 1
-        best, j = found, (j + 1) % m
+    for size in sizes:
+        near, stale, j = _groups(case, min(size, m)), 0, 0
+        while stale < m and time.monotonic() < limits.until:
+            found = _group(case, best, kept, near[j], limits, nodes)
+            stale = 0 if found.value < best.value * (1 - _BETTER) else stale + 1
+            best, j = found, (j + 1) % m
     return best
 
 

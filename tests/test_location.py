@@ -268,7 +268,10 @@ FAMILIES = [
     ({"count": 2, "limit": 2, "must_close": ["y"]}, "must_close: all sites are closed that are allowed for units b, d"),
     ({"fixed_cost": 1, "min_load": 3, "must_open": ["x", "y"]}, "min_load: the open sites need 6 of a load of 4"),
     ({"count": 3, "capacity": 1.9, "load": 1.2, "single_source": True}, "capacity, single_source"),
-    ({"count": 3, "capacity": 2, "load": {"a": 3, "b": 1, "c": 1, "d": 1}, "single_source": True}, "single_source: no site holds the whole load of units a"),
+    (
+        {"count": 3, "capacity": 2, "load": {"a": 3, "b": 1, "c": 1, "d": 1}, "single_source": True},
+        "single_source: no site holds the whole load of units a",
+    ),
     ({"count": 1, "limit": 4.5}, "it could be met without any one of: limit, count"),
     ({"count": 2, "adjacency": [("a", "b")]}, "it could be met without any one of: count, adjacency"),
     ({"count": 3, "min_load": 1.5, "single_source": True}, "min_load: the open sites need 4.5 of a load of 4"),
@@ -331,7 +334,9 @@ def test_single_faults(asked, words):
         layout.locate(COSTS, **asked)
 
 
-@pytest.mark.parametrize(("costs", "words"), [([[]], "no units or no sites"), ([["a"]], "not numbers"), (COSTS.iloc[[0, 0]], "the units a come more than once")])
+@pytest.mark.parametrize(
+    ("costs", "words"), [([[]], "no units or no sites"), ([["a"]], "not numbers"), (COSTS.iloc[[0, 0]], "the units a come more than once")]
+)
 def test_faults_of_the_costs(costs, words):
     with pytest.raises(ValueError, match=words):
         layout.locate(costs, count=1)
@@ -461,7 +466,9 @@ def whole_program(rows, low, costs):
     from scipy import sparse
 
     n = len(costs)
-    return Program(np.zeros(n), np.ones(n), np.ones(n, bool), sparse.csr_matrix(np.asarray(rows, float)), np.asarray(low, float), np.full(len(low), np.inf))
+    return Program(
+        np.zeros(n), np.ones(n), np.ones(n, bool), sparse.csr_matrix(np.asarray(rows, float)), np.asarray(low, float), np.full(len(low), np.inf)
+    )
 
 
 def test_a_search_keeps_its_start_where_nothing_is_better():
