@@ -11,7 +11,7 @@ from layout.lagrange import Dual, first_prices, raise_bound
 from layout.location_case import Answer, Case, Limits
 from layout.location_rows import relaxed
 from layout.neighbourhoods import favoured
-from layout.swaps import improve
+from layout.swaps import beside_excluded, improve
 
 # rounds of the ascent, and the part of them after which good sets are sought
 _ROUNDS, _PART = 3000, 100
@@ -91,6 +91,8 @@ def climb(case: Case, limits: Limits, best: Answer | None = None) -> tuple[Searc
     (5.0, True)
     """
     search = Search(case, limits, best).with_set(first_set(case))
+    if len(case.excluded) and not case.limited:
+        search = search.offered(beside_excluded(case))
     search, dual = _ascent(search, first_prices(case), 1.5)
     if case.limited and dual.bound < search.cut:
         # with capacities an ascent ends early; the duals of a linear program with few pairs lead on

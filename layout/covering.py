@@ -14,7 +14,7 @@ from layout.programs import NoSolutionError, Program, StoppedError, search, spar
 _HALF = 0.5
 
 
-def cover(case: Case, limits: Limits, *, start: Answer | None = None) -> Proof:
+def cover(case: Case, limits: Limits, *, cutoff: float = np.inf) -> Proof:
     """Cover units by open sites at the least fixed cost and charge for those that are not covered.
 
     Parameters
@@ -23,8 +23,8 @@ def cover(case: Case, limits: Limits, *, start: Answer | None = None) -> Proof:
         Without capacities, least loads and contiguity, all costs 0 where allowed.
     limits
         Where to stop.
-    start
-        An answer to begin from.
+    cutoff
+        Answers that cost as much need not be found.
 
     Returns
     -------
@@ -63,15 +63,10 @@ def cover(case: Case, limits: Limits, *, start: Answer | None = None) -> Proof:
     costs = np.append(case.fixed, case.charge if case.charge is not None else [])
     matrix = sparse_rows(rows, m + spare, *parts)
     program = Program(lower, np.ones(m + spare), integer, matrix, np.concatenate(low), np.concatenate(high))
-    step, begin = case.step, None
-    if start is not None:
-        begin = np.zeros(m + spare)
-        begin[:m] = start.opened
-        if spare:
-            begin[m:] = ~np.isfinite(case.cost[start.opened]).any(axis=0)
+    step = case.step
     solution = search(
         program, costs, gap=limits.gap, absolute_gap=0.999 * step if step else 1e-9, work_limit=limits.work, seed=limits.seed,
-        time_limit=max(limits.until - time.monotonic(), 0.01), start=begin,
+        time_limit=max(limits.until - time.monotonic(), 0.01), cutoff=cutoff,
     )  # fmt: skip
     opened = solution.values[:m] > _HALF
     answer = nearest_answer(case, opened, case.cost)
@@ -205,7 +200,7 @@ def within(case: Case, radius: float, limits: Limits) -> Answer | None:
     try:
         if case.plain and not case.limited:
             few = replace(near, fixed=np.ones(len(case.fixed)), count=-1) if not len(case.excluded) else near
-            proof = cover(few, replace(limits, gap=0.0))
+            proof = cover(few, replace(limits, gap=0.0), cutoff=case.count + _HALF if few is not near else np.inf)
             if proof.answer is None or proof.answer.opened.sum() > case.count:
                 if proof.bound <= case.count and proof.status != "optimal":
                     raise StoppedError(f"stopped by the {proof.status} before any solution was found")

@@ -31,8 +31,8 @@ def contradictions(request: Request) -> list[str]:
     Examples
     --------
     >>> from layout.location_case import read_request
-    >>> contradictions(read_request(np.array([[1.0, 2.0], [2.0, np.inf]]), count=1, must_open=[0, 1], limit=1.5, capacity=0.9))
-    ['count: 2 sites must open, of 1', 'limit: no site within 1.5 of units 1', 'capacity: 0.9 on 1 sites for a load of 2']
+    >>> contradictions(read_request(np.array([[1.0, 2.0], [2.0, np.inf]]), count=1, limit=1.5, capacity=0.9))
+    ['limit: no site within 1.5 of units 1', 'capacity: 0.9 on 1 sites for a load of 2']
     """
     out = []
     free = ~request.must_close

@@ -129,6 +129,55 @@ def excluded(case: Case, opened: np.ndarray) -> bool:
     return bool((case.excluded == opened).all(axis=1).any())
 
 
+def beside_excluded(case: Case) -> Answer | None:
+    """Find the best set that is one move away from a set that is not wanted again: a site more, one less, or another.
+
+    Parameters
+    ----------
+    case
+        A plain program whose sites have no capacity that could bind.
+
+    Returns
+    -------
+    Answer or None
+        None where no such set serves every unit.
+
+    Examples
+    --------
+    >>> from layout.location_case import case_of, exclude, read_request
+    >>> case = case_of(read_request(np.array([[1.0, 4.0, 2.0], [5.0, 1.0, 9.0]]), count=2))
+    >>> beside_excluded(exclude(case, np.array([True, True, False]))).value
+    3.0
+    """
+    cost, best, least = high_costs(case), None, np.inf
+    for opened in case.excluded:
+        near = np.where(opened[:, None], cost, np.inf)
+        first = np.argmin(near, axis=0)
+        rest = near.copy()
+        rest[first, np.arange(cost.shape[1])] = np.inf
+        d1, d2 = near.min(axis=0), rest.min(axis=0)
+        shut = np.flatnonzero(~opened)
+        for drop in [-1, *np.flatnonzero(opened & ~case.must).tolist()]:
+            base = np.where(first == drop, d2, d1)
+            fixed = float(case.fixed[opened].sum()) - (float(case.fixed[drop]) if drop >= 0 else 0.0)
+            moves = [] if case.count >= 0 or drop < 0 or opened.sum() < 2 else [(-1, float(base.sum()) + fixed)]
+            if case.count < 0 or drop >= 0:
+                moves += list(zip(shut.tolist(), (np.minimum(base, cost[shut]).sum(axis=1) + fixed + case.fixed[shut]).tolist(), strict=True))
+            for add, value in sorted(moves, key=lambda move: (move[1], move[0])):
+                if value >= least:
+                    break
+                now = opened.copy()
+                if drop >= 0:
+                    now[drop] = False
+                if add >= 0:
+                    now[add] = True
+                found = assign_to(case, now)
+                if found is not None:
+                    best, least = found, value
+                    break
+    return best
+
+
 def _whole_answer(case: Case, at: np.ndarray, opened: np.ndarray) -> Answer:
     units = np.arange(len(at))
     if case.count < 0 and not len(case.excluded):

@@ -165,12 +165,12 @@ def against_brute_force(seeds):
 
 
 def test_every_objective_and_option_against_brute_force():
-    assert len(against_brute_force(range(60))) > 20
+    assert len(against_brute_force(range(45))) > 16
 
 
 @pytest.mark.slow
 def test_many_more_against_brute_force():
-    against_brute_force(range(60, 900))
+    against_brute_force(range(45, 900))
 
 
 COSTS = pd.DataFrame([[1.0, 5, 9], [5, 1, 5], [9, 5, 1], [4, 2, 6]], index=["a", "b", "c", "d"], columns=["x", "y", "z"])
@@ -235,10 +235,10 @@ def test_areas_in_one_piece_by_hand():
 
 def test_larger_areas_are_in_one_piece_and_cost_between_the_free_and_the_mended():
     rng = np.random.default_rng(7)
-    grid = nx.convert_node_labels_to_integers(nx.grid_2d_graph(6, 6), ordering="sorted")
-    at = np.array([(i // 6, i % 6) for i in range(36)], float)
+    grid = nx.convert_node_labels_to_integers(nx.grid_2d_graph(5, 5), ordering="sorted")
+    at = np.array([(i // 5, i % 5) for i in range(25)], float)
     # ridges make costs that do not follow the straight line
-    costs = np.hypot(*(at[:, None] - rng.uniform(0, 5, (5, 2))).transpose(2, 0, 1)) * rng.uniform(0.3, 2.0, (36, 5))
+    costs = np.hypot(*(at[:, None] - rng.uniform(0, 4, (4, 2))).transpose(2, 0, 1)) * rng.uniform(0.3, 2.0, (25, 4))
     found = layout.locate(costs, count=3, adjacency=grid)
     free = layout.locate(costs, count=3)
     assert found.status == "optimal" and found.bound >= free.bound - 1e-6 and found.objective > free.objective
