@@ -146,15 +146,15 @@ def whole(given):
     ours, theirs, longest, worst, proven, shut = 0.0, 0.0, 0.0, 0.0, 0, 0
     for number, optimum in enumerate(best, 1):
         costs, load, room, fixed = read_holmberg(number)
-        found, seconds = cpu(locate, costs, load=load, capacity=room, fixed_cost=fixed, single_source=True, time_limit=60)
-        (value, bound), peer = cpu(bare, costs, load, room, fixed, 60.0)
+        found, seconds = cpu(locate, costs, load=load, capacity=room, fixed_cost=fixed, single_source=True, time_limit=given.wall)
+        (value, bound), peer = cpu(bare, costs, load, room, fixed, float(given.wall))
         ours, theirs, longest = ours + seconds, theirs + peer, max(longest, seconds)
         worst, proven = max(worst, 100 * (found.objective / optimum - 1)), proven + (found.gap <= 1e-4)
         shut += value - bound <= 1e-4 * value
         print(f"  p{number}: {found.objective:g} of {optimum:g}, {found.status}, {seconds:.2f} s; bare HiGHS {value:g}, {peer:.2f} s", flush=True)
     say("71 single-source instances: worst above the optimum", worst, "%", 0.05)
     say("  proven at 1e-4, of 71", proven, "", 69, at_least=True)
-    say("  bare HiGHS, 60 s each: proven", shut, "")
+    say(f"  bare HiGHS, at most {given.wall} s of the clock each, as ours: proven", shut, "")
     say("  together", ours, "s", 480)
     say("  longest", longest, "s", 60)
     say("  time over that of bare HiGHS", ours / theirs, "x", 0.8)
@@ -218,6 +218,7 @@ def main():
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default all")
     parser.add_argument("--long", action="store_true", help="ten minutes of ours and of bare HiGHS for the best known of the counties")
     parser.add_argument("--seconds", type=int, default=120, help="limit of CBC for each instance")
+    parser.add_argument("--wall", type=int, default=60, help="seconds of the clock for each of the 71; more where the machine is shared")
     parser.add_argument("--docs", action="store_true", help="put the table into docs/location.md")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -27,7 +27,8 @@ _MOST = 1600
 _LARGE, _WIDE = 9000, 0.005
 # gap of a search with divided units for sites that may be good for whole ones
 _ROUGH = 5e-4
-# pairs a unit keeps in those
+# sites of a neighbourhood: small ones first, the others in large programs only; and pairs a unit keeps in them
+_SIZES = (6, 10)
 _EACH = 4
 
 _Child = tuple[np.ndarray, np.ndarray, float]
@@ -101,7 +102,8 @@ def _polish(search: Search, dual: Dual) -> Search:
         search = search.offered(search_pairs(case, search.best, kept, search.limits))
     wide = search.best is not None and search.value - dual.bound > _WIDE * abs(search.value)
     if search.best is not None and (case.cost.size > _LARGE or wide) and dual.bound < search.cut:
-        search = search.offered(search_sites(case, search.best, favoured(case, used, _EACH * case.cost.shape[1]), search.limits))
+        sizes = _SIZES if case.cost.size > _LARGE else _SIZES[:1]
+        search = search.offered(search_sites(case, search.best, favoured(case, used, _EACH * case.cost.shape[1]), search.limits, sizes=sizes))
     return search
 
 
