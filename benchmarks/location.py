@@ -46,6 +46,11 @@ def cpu(run, *args, **kwargs):
     return out, time.process_time() - start
 
 
+def children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def read_pmed(number):
     path = DATA / "pmed" / f"pmed{number}.txt"
     n, _, p = (int(v) for v in path.read_text(encoding="utf-8").split()[:3])
@@ -130,14 +135,16 @@ def spopt_peer(given):
     for number in range(6, 16):
         costs, p = read_pmed(number)
         _, ours = cpu(locate, costs, count=p)
-        start = time.perf_counter()
+        start = time.process_time() + children()
         # it raises an error where CBC was stopped
         with contextlib.suppress(RuntimeError):
             model = PMedian.from_cost_matrix(costs, np.ones(len(costs)), p_facilities=p)
             model.solve(pulp.PULP_CBC_CMD(msg=False, timeLimit=given.seconds), results=False)
-        theirs = time.perf_counter() - start
+        theirs = time.process_time() + children() - start
         ratios.append(theirs / ours)
-        print(f"  pmed{number}: ours {ours:.2f} s (CPU), spopt with CBC {theirs:.1f} s (stopped after {given.seconds} s at the latest)", flush=True)
+        print(
+            f"  pmed{number}: ours {ours:.2f} s (CPU), spopt with CBC {theirs:.1f} s (CBC stopped after {given.seconds} s at the latest)", flush=True
+        )
     say("spopt with CBC on p-median 6-15, time over ours, median", statistics.median(ratios), "x", 5, at_least=True)
 
 
