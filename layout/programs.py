@@ -92,6 +92,14 @@ class NoSolutionError(ValueError):
     """No values meet the rows, or none was found before a limit; the message says which."""
 
 
+class InfeasibleError(NoSolutionError):
+    """No values meet the rows, or none cost less than was asked for."""
+
+
+class StoppedError(NoSolutionError):
+    """A limit ended the search before any values were found; there may be some."""
+
+
 def solve(
     program: Program,
     objectives: Mapping[str, np.ndarray],
@@ -409,6 +417,137 @@ def round_stepwise(
     return values
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Rows to be added to a program: their entries (rows x columns) and bounds."""
+
+    matrix: sparse.csr_matrix
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+def search(
+    program: Program, costs: np.ndarray, *, gap: float = 0.0, absolute_gap: float = _SLIP, cutoff: float = np.inf, work_limit: int | None = None,
+    time_limit: float = 300.0, seed: int = 0, start: np.ndarray | None = None, more_rows: Callable[[np.ndarray], Rows | None] | None = None,
+) -> Solution:  # fmt: skip
+    """Minimise one objective, beginning from values at hand, with rows that are added where an answer breaks them.
+
+    Parameters
+    ----------
+    program
+        Rows and columns.
+    costs
+        Cost of each column.
+    gap, absolute_gap
+        Relative and absolute gap at which a search for whole columns may stop.
+    cutoff
+        Values that cost as much need not be found; the bound is at most this.
+    work_limit
+        Most branch-and-bound nodes of all searches; of a linear program most simplex iterations.
+    time_limit, seed
+        As in :func:`solve`.
+    start
+        Values the search for whole columns need not come back to unless something is better by more than the gap; ignored where
+        they break a row.
+    more_rows
+        Called with the values of each answer; returns rows that these break, or None. The last answer breaks none.
+
+    Returns
+    -------
+    Solution
+        Values, one Level and, for a linear program, the duals of its rows and of those added, in order.
+
+    Raises
+    ------
+    NoSolutionError
+        If no values meet the rows, or none that cost less than the cutoff.
+    StoppedError
+        If a limit ended the search before any values were found.
+
+    References
+    ----------
+    Objective: min c x subject to (1) row_lower <= A x <= row_upper, (2) lower <= x <= upper, (3) x_j whole for the integer
+    columns, (4) rows added later. Every answer before the last bounds the last.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(2), np.ones(2), np.ones(2, bool), sparse.csr_matrix([[1.0, 1.0]]), np.array([1.0]), np.array([np.inf]))
+    >>> search(program, np.array([2.0, 3.0]), start=np.array([0.0, 1.0])).values.tolist()
+    [1.0, 0.0]
+    """
+    whole, bound, nodes = bool(program.integer.any()), -np.inf, 0
+    limits = _Limits(gap, {}, work_limit, time.monotonic() + time_limit, seed)
+    ready = start if whole and start is not None and _fits(program, start) else None
+    if ready is not None and more_rows is not None and more_rows(ready) is not None:
+        ready = None
+    if ready is not None:
+        # only what is better by more than the gap is looked for: HiGHS 1.16 maps a start wrongly into some presolved programs
+        value = _value(ready, costs)
+        cutoff = min(cutoff, value - max(absolute_gap, gap * abs(value)))
+    model = _highs(program, limits)
+    while True:
+        _prepare(model, costs, limits, absolute_gap, cutoff, None if work_limit is None else work_limit - nodes)
+        try:
+            values, level, duals, done = _found(model, program, costs, whole)
+        except NoSolutionError as none:
+            if ready is None or not isinstance(none, (StoppedError, InfeasibleError)):
+                raise
+            stopped = isinstance(none, StoppedError)
+            least = float(model.getInfo().mip_dual_bound) if stopped else cutoff
+            status = "optimal" if not stopped else "time_limit" if time.monotonic() >= limits.until else "work_limit"
+            return _kept(ready, costs, min(max(bound, least), cutoff), status)
+        bound, nodes = max(bound, min(level.bound, cutoff)), nodes + done
+        rows = more_rows(values) if more_rows is not None else None
+        if rows is None or level.status != "optimal":
+            if ready is not None and (rows is not None or level.objective >= _value(ready, costs)):
+                return _kept(ready, costs, bound, level.status)
+            if rows is not None:
+                raise StoppedError(f"stopped by the {level.status} before any solution was found")
+            bound = min(bound, level.objective)
+            return Solution(values, (replace(level, bound=bound, gap=level.objective - bound),), level.status, (duals,))
+        matrix = rows.matrix.tocsr()
+        begins, places = matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32)
+        model.addRows(matrix.shape[0], rows.lower, rows.upper, matrix.nnz, begins, places, matrix.data)
+        program = replace(
+            program, matrix=sparse.vstack([program.matrix, matrix], format="csr"),
+            row_lower=np.append(program.row_lower, rows.lower), row_upper=np.append(program.row_upper, rows.upper),
+        )  # fmt: skip
+
+
+def _kept(values: np.ndarray, costs: np.ndarray, bound: float, status: str) -> Solution:
+    objective = _value(values, costs)
+    return Solution(values, (Level("cost", objective, bound, objective - bound, status),), status)
+
+
+def _prepare(model: Any, costs: np.ndarray, limits: _Limits, absolute: float, cutoff: float, work: int | None) -> None:
+    options: dict[str, Any] = {"time_limit": max(limits.until - time.monotonic(), _LEAST_SECONDS)}
+    options |= {"mip_rel_gap": max(limits.relative, 0.0), "mip_abs_gap": absolute}
+    if np.isfinite(cutoff):
+        options["objective_bound"] = float(cutoff)
+    if work is not None:
+        options["mip_max_nodes"] = max(int(work), 1)
+    for key, value in options.items():
+        model.setOptionValue(key, value)
+    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), np.asarray(costs, float))
+
+
+def _found(model: Any, program: Program, costs: np.ndarray, whole: bool) -> tuple[np.ndarray, Level, np.ndarray, int]:
+    """Run the model once: values, level, duals of the rows, nodes searched."""
+    import highspy
+
+    if not whole:
+        values, level, _, duals = _linear_level(model, "cost", costs)
+        return values, level, duals, 0
+    model.run()
+    status, info = _status(model, "cost"), model.getInfo()
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        raise StoppedError(f"stopped by the {status} before any solution was found")
+    values = _rounded(program, np.array(model.getSolution().col_value)) + 0.0
+    objective = _value(values, costs)
+    bound = min(float(info.mip_dual_bound), objective)
+    return values, Level("cost", objective, bound, objective - bound, status), np.zeros(0), max(int(info.mip_node_count), 0)
+
+
 def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Choose one way for each group: the first by rank that keeps its limit, else the quickest.
 
@@ -514,7 +653,7 @@ def _linear_level(model: Any, name: str, costs: np.ndarray) -> tuple[np.ndarray,
     found = model.getSolution()
     values, objective = np.array(found.col_value), float(model.getInfo().objective_function_value)
     if status != "optimal" and model.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        raise NoSolutionError(f"level {name}: stopped by the {status} before any solution was found")
+        raise StoppedError(f"level {name}: stopped by the {status} before any solution was found")
     bound = objective if status == "optimal" else -np.inf
     return values, Level(name, objective, bound, objective - bound, status), np.array(found.col_dual), np.array(found.row_dual)
 
@@ -530,8 +669,8 @@ def _status(model: Any, name: str) -> str:
         return "time_limit"
     if status in (kinds.kSolutionLimit, kinds.kIterationLimit):
         return "work_limit"
-    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
-        raise NoSolutionError(f"level {name}: no values meet all rows")
+    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible, kinds.kObjectiveBound):
+        raise InfeasibleError(f"level {name}: no values meet all rows")
     raise NoSolutionError(f"level {name}: the solver ended with {model.modelStatusToString(status)}")
 
 
@@ -561,21 +700,21 @@ def _whole_level(
     model.run()
     try:
         status, info = _status(model, level.name), model.getInfo()
-    except NoSolutionError:
+    except InfeasibleError:
         if ready is None:
             raise
-        return _kept(program, ready, costs, level, cutoff, "optimal")
+        return _start_kept(program, ready, costs, level, cutoff, "optimal")
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         if ready is None:
-            raise NoSolutionError(f"level {level.name}: stopped by the {status} before any solution was found")
-        return _kept(program, ready, costs, level, min(float(info.mip_dual_bound), cutoff), status)
+            raise StoppedError(f"level {level.name}: stopped by the {status} before any solution was found")
+        return _start_kept(program, ready, costs, level, min(float(info.mip_dual_bound), cutoff), status)
     values = _rounded(program, np.array(model.getSolution().col_value))
     objective = _value(values, costs)
     bound = min(max(float(info.mip_dual_bound), level.bound), objective, cutoff)
     return values, Level(level.name, objective, bound, objective - bound, status)
 
 
-def _kept(program: Program, values: np.ndarray, costs: np.ndarray, level: Level, bound: float, status: str) -> tuple[np.ndarray, Level]:
+def _start_kept(program: Program, values: np.ndarray, costs: np.ndarray, level: Level, bound: float, status: str) -> tuple[np.ndarray, Level]:
     values = _rounded(program, values)
     objective = _value(values, costs)
     bound = min(max(bound, level.bound), objective)

@@ -20,7 +20,14 @@ ROOMS = [
     ["roads"],
     ["obstacles"],
     ["county", "data_gaps"],
-    ["programs"],
+    ["programs", "location_kernels", "location_case"],
+    ["lagrange", "location_rows"],
+    ["swaps", "location_families", "covering"],
+    ["neighbourhoods"],
+    ["ascents"],
+    ["divided"],
+    ["branching"],
+    ["location"],
     ["transport_kernels"],
     ["transport"],
     ["kernels", "topology", "relief", "road_edits"],
@@ -69,11 +76,14 @@ ROOMS = [
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 # solvers of programs: they know no school words
-STRANGERS = {"programs"}
+STRANGERS = {
+    "programs", "location", "location_case", "location_families", "location_kernels", "location_rows", "lagrange", "swaps", "covering", "neighbourhoods",
+    "ascents", "divided", "branching",
+}  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
     "folium": {"maps"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
+    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}

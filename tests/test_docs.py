@@ -15,6 +15,7 @@ PAGES = [
     "docs/population.md",
     "docs/minutes.md",
     "docs/catchment.md",
+    "docs/location.md",
 ]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 
