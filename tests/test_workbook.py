@@ -264,7 +264,7 @@ def test_villages_proposals_sites_and_must_stay_by_hand(written):
 def test_guide_standards_and_sources(written):
     sheets = sheets_of(written)
     guide = sheets["说明"].groupby("项目")["内容"].apply(list)
-    assert guide["求解"] == ["没有着落的学生（人）：9；已证明不可能低于 9，差距 0（已达到要求的精度）", "已达到要求的精度"]
+    assert guide["求解"] == ["没有着落的学生（人·学年）：9；已证明不可能低于 9，差距 0（已达到要求的精度）", "已达到要求的精度"]
     assert guide["假定"] == ["“学校”表“教室数”列有 2 行按假定填写：每校6间（依据 assume.rooms.min）"]
     assert any("按平地计算" in s for s in guide["数据说明"])
     rules = read_standards().rules
