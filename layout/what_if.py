@@ -246,10 +246,12 @@ def packed(what_if: WhatIf) -> dict[str, Any]:
 def _state(plan: Plan, schools: pd.DataFrame, year: int) -> pd.DataFrame:
     """Return the schools of the plan in a year."""
     planned = plan.planned.school_years
-    kind = schools[["school_id", "kind"]]
+    kinds = schools.set_index("school_id")["kind"].to_dict()
     if year in set(planned["year"]):
         there = planned[(planned["year"] == year) & (planned["status"] == "open")]
-        rows = pd.DataFrame(there.drop(columns=[c for c in there if c not in _STATE])).merge(kind, on="school_id")
+        rows = pd.DataFrame(there[there["school_id"].isin(schools["school_id"])]).reindex(columns=_STATE)
+        # a school may become another kind over the years
+        rows["kind"] = rows["kind"].where(rows["kind"].notna() & (rows["kind"] != ""), rows["school_id"].map(kinds))
     else:
         now = plan.county.schools
         rows = pd.DataFrame(now.loc[(now["status"] == "open") & now["school_id"].isin(schools["school_id"]), _STATE])
