@@ -64,7 +64,7 @@ def test_the_same_plan_is_packed_the_same(plan, what_if):
 
 def test_the_estimate_of_the_plan_is_the_quick_estimate(plan, what_if):
     found = estimate_changes(what_if, plan_changes(what_if, 2026))
-    years = plan.planned.school_years.merge(plan.schools[["school_id", "kind"]], on="school_id")
+    years = plan.planned.school_years.drop(columns="kind").merge(plan.schools[["school_id", "kind"]], on="school_id")
     times = plan.planned.times
     matrix = seconds_matrix(times, plan.standards, settlement_ids=plan.county.settlements["settlement_id"], school_ids=years["school_id"])
     # the page keeps one weekly way, to ten seconds
