@@ -91,7 +91,7 @@ def make_what_if(plan: Plan) -> WhatIf | None:
     --------
     >>> what_if = make_what_if(layout.make_plan(paper, to=2026))
     >>> what_if.years, list(what_if.schools.school_id)
-    ((2025, 2026), ['C-D', 'C-E', 'S1', 'S2'])
+    ((2025, 2026), ['S1', 'S2'])
     """
     county, standards = plan.county, plan.standards
     times = pd.concat([plan.today.times, plan.planned.times], ignore_index=True)
