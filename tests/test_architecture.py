@@ -10,7 +10,7 @@ import pytest
 # a module imports only from rooms above its own; the stages never import each other
 ROOMS = [
     ["messages", "compiled"], ["tables"], ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters"], ["elevation_tiles"], ["terrain", "cost_surface_kernels"], ["cost_surface"], ["road_edges", "road_noding"], ["road_graph", "bureau_roads"], ["roads"],
-    ["obstacles"], ["county", "data_gaps"], ["programs"], ["transport_kernels"], ["transport"], ["kernels", "topology", "relief", "road_edits"], ["hierarchy", "barriers"], ["open_ground"], ["strands"], ["pace"], ["network"], ["joins"], ["search"], ["reach", "roadside", "explain"], ["reach_areas"], ["children", "candidates", "grades", "attendance", "relocation"], ["age_list", "seats"], ["villages"], ["siting"], ["buildings"],
+    ["obstacles"], ["county", "data_gaps"], ["programs"], ["transport_kernels", "villages_kernels"], ["transport"], ["kernels", "topology", "relief", "road_edits"], ["hierarchy", "barriers"], ["open_ground"], ["strands"], ["pace"], ["network"], ["joins"], ["search"], ["reach", "roadside", "explain"], ["reach_areas"], ["children", "candidates", "grades", "attendance", "relocation"], ["age_list", "seats"], ["villages"], ["siting"], ["buildings"],
     ["reasons"], ["population", "travel", "catchment", "class_size", "placement"], ["plausibility", "draws", "sensitivity", "buses", "access", "equity", "small_school", "boarding", "site_seats", "choice"], ["in_reach"], ["forecast", "needs"], ["remedy"], ["sample_ground", "sample_schools", "open_schools"], ["sample", "open_data"], ["findings"], ["plan"], ["privacy", "ground"], ["maps"],
     ["pages"], ["finding_sheets"], ["workbook"], ["outputs"], ["cli"], ["__init__", "__main__"],
 ]  # fmt: skip
@@ -20,7 +20,7 @@ STRANGERS = {"programs"}
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
     "folium": {"maps"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
+    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}
