@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from layout.children import spread, ways_of, whole_children
-from layout.programs import Level, Solution
+from layout.programs import Level, Solution, beside
 from layout.seats import School, Seats, pooled, school_of, search_classes, whole_classes
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
@@ -136,7 +136,8 @@ def assign(
         places without children of the band join pieces.
     whole_villages
         Send each settlement's grade band to one school (划片) that teaches all its grades. Children for whom the classes there have no seat
-        sit in them all the same and are counted (``above_standard``); a child without a bed keeps its seat.
+        sit in them all the same and are counted (``above_standard``); a child without a bed and without a day way has no place and takes
+        no seat.
     seat_schools
         Ids of the schools of the county seat; teaching points and small primary schools among them take no children from
         elsewhere.
@@ -148,8 +149,9 @@ def assign(
     pandas.DataFrame
         Table ``assignment``, whole pupils; the rows of a year add up to its rounded total. Children without a place have an
         empty school, mode ``none`` and status ``no_route`` (no school of their grade can be reached), ``no_bed`` (only by
-        boarding, and beds are full or missing) or ``no_seat``. ``attrs["gap"]``: by year the levels with objective, bound and
-        gap.
+        boarding, and beds are full or missing) or ``no_seat``. ``attrs["gap"]``: by year the levels with objective, bound, gap and status:
+        ``optimal``; ``search`` where what is possible lies between bound and objective; ``relaxed`` for the levels after such a one, whose
+        bound is that of the relaxed optimum with its better level before and bounds no answer that is worse there.
 
     Raises
     ------
@@ -420,62 +422,74 @@ def _neighbours(adjacency: pd.DataFrame) -> dict[str, frozenset[str]]:
 
 def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...], rules: _Rules, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
     """Send each village's band to one school, from the optimum with divided villages on."""
-    children = flows.children
-    names, grades = children["settlement_id"].to_numpy(object), children["grade"].to_numpy(int)
-    counts = children["pupils"].to_numpy(int)
-    groups: dict[tuple[str, str], list[int]] = {}
-    for child in np.flatnonzero((children["attends"] == "home").to_numpy()):
-        groups.setdefault((str(names[child]), band_of(int(grades[child]))), []).append(int(child))
-    keys = sorted(groups)
+    children, boards = flows.children, flows.boards
+    grades, counts = children["grade"].to_numpy(int), children["pupils"].to_numpy(int)
     begin = np.searchsorted(flows.demand, np.arange(len(children) + 1))
-    taught = [set(s.grades) for s in flows.schools]
-    villages, first = [], []
-    for name, band in keys:
-        mine = groups[name, band]
-        wanted = {int(grades[d]) for d in mine}
-        ways: dict[int, list[float]] = {}
-        for j in range(begin[mine[0]], begin[mine[0] + 1]):
-            k = int(flows.school[j])
-            if k >= 0 and wanted <= taught[k]:
-                way = ways.setdefault(k, [np.nan, 0.0, np.nan, 0.0])
-                if flows.boards[j]:
-                    way[2] = float(flows.minutes[j])
-                else:
-                    way[0], way[1] = float(flows.minutes[j]), float(flows.excess[j])
-                way[3] = 0.0 if flows.change is None else float(flows.change[j])
-        options = [Option(k, *way) for k, way in ways.items()]
-        options.sort(key=lambda o: (not np.isfinite(o.day), o.excess > 0, o.excess, o.day if np.isfinite(o.day) else o.week, o.school))
-        villages.append(Village(name, band, {int(grades[d]): int(counts[d]) for d in mine}, tuple(options)))
-        share = np.zeros(len(flows.schools) + 1)
-        for d in mine:
-            np.add.at(share, flows.school[begin[d] : begin[d + 1]], values[begin[d] : begin[d + 1]])
-        first.append(int(np.argmax(share[:-1])) if len(share) > 1 and share[:-1].any() else -1)
+    home = (children["attends"] == "home").to_numpy()[flows.demand]
+    groups, villages, first = _villages_of(flows, values, begin)
     fixed = np.zeros((len(flows.schools), len(GRADES) + 1))
     seated = np.flatnonzero((flows.mode == MODES.index("seat")) & (values > 0))
     np.add.at(fixed, (flows.school[seated], flows.grade[seated]), values[seated])
     # children of the county seat are placed as before: what they cost is no part of what villages can reach
-    home = (children["attends"] == "home").to_numpy()[flows.demand]
-    costs = _levels(flows)
-    seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in costs.items()}
+    seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in _levels(flows).items()}
     least = {level.name: level.bound - seat_part[level.name] for level in levels}
-    bound = [0.0 if name == "above_standard" else least.get(name, 0.0) for name in VILLAGE_LEVELS]
+    if rules.seats_bind:
+        # levels before the seats are bounded by what is possible without any
+        free = send(
+            _transport(flows, ()), _levels(flows), whole=False, weights=[_WEIGHTS[n] for n in least], in_order=flows.change is None, seed=seed
+        )
+        before = VILLAGE_LEVELS[: VILLAGE_LEVELS.index("above_standard")]
+        least |= {name: float(cost[home] @ free.values[home]) for name, cost in _levels(flows).items() if name in before}
+    bound = [least.get(name, 0.0) for name in VILLAGE_LEVELS]
     answer = send_villages(villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed)
-    out = np.where((children["attends"] == "home").to_numpy()[flows.demand], 0.0, values)
-    for key, school, boarders in zip(keys, answer.school, answer.boarders, strict=True):
-        left = boarders
-        for d in groups[key]:
+    out = np.where(home, 0.0, values)
+    for mine, school, boarders in zip(groups, answer.school, answer.boarders, strict=True):
+        for d in mine:
             here = np.arange(begin[d], begin[d + 1])
             there = (flows.school[here] == school) & (school >= 0)
-            board, day = here[there & flows.boards[here]], here[there & ~flows.boards[here]]
-            # of a village's boarders those of the lower grades come first
-            beds = min(left, int(counts[d])) if len(board) else 0
-            left -= beds
+            board, day = here[there & boards[here]], here[there & ~boards[here]]
+            beds = boarders.get(int(grades[d]), 0)
             out[board] = beds
             out[day if len(day) else here[flows.school[here] < 0]] = int(counts[d]) - beds
     more = [seat_part.get(name, 0.0) for name in VILLAGE_LEVELS]
     return out, tuple(
         replace(level, objective=level.objective + n, bound=level.bound + n) for level, n in zip(as_levels(answer, bound), more, strict=True)
     )
+
+
+def _villages_of(flows: _Flows, values: np.ndarray, begin: np.ndarray) -> tuple[list[list[int]], list[Village], list[int]]:
+    """List the demands of each settlement and band, its options, and the school that most of its children go to where it is divided."""
+    children, taught = flows.children, [set(s.grades) for s in flows.schools]
+    names, grades = children["settlement_id"].to_numpy(object), children["grade"].to_numpy(int)
+    counts, start = children["pupils"].to_numpy(int), begin.tolist()
+    change = np.zeros(len(flows.school)) if flows.change is None else flows.change
+    school, boards = flows.school.tolist(), flows.boards.tolist()
+    minutes, excess, changed = flows.minutes.tolist(), flows.excess.tolist(), change.tolist()
+    groups: dict[tuple[str, str], list[int]] = {}
+    for child in np.flatnonzero((children["attends"] == "home").to_numpy()):
+        groups.setdefault((str(names[child]), band_of(int(grades[child]))), []).append(int(child))
+    villages, first = [], []
+    for (name, band), mine in sorted(groups.items()):
+        wanted = {int(grades[d]) for d in mine}
+        options: dict[int, Option] = {}
+        for j in range(start[mine[0]], start[mine[0] + 1]):
+            k = school[j]
+            if k < 0 or not wanted <= taught[k]:
+                continue
+            option = options.get(k, Option(k, np.nan, 0.0, np.nan, changed[j]))
+            options[k] = replace(option, week=minutes[j]) if boards[j] else replace(option, day=minutes[j], excess=excess[j])
+        ordered = sorted(
+            options.values(),
+            key=lambda o: (not np.isfinite(o.day), o.excess > 0, o.excess, o.day if np.isfinite(o.day) else o.week, o.school),
+        )
+        villages.append(Village(name, band, {int(grades[d]): int(counts[d]) for d in mine}, tuple(ordered)))
+        share: dict[int, float] = {}
+        for d in mine:
+            for j in start[d] + np.flatnonzero(values[start[d] : start[d + 1]] > 0):
+                share[school[j]] = share.get(school[j], 0.0) + float(values[j])
+        share.pop(-1, None)
+        first.append(min(share, key=lambda k: (-share[k], k), default=-1))
+    return [mine for _, mine in sorted(groups.items())], villages, first
 
 
 def _undominated(
@@ -536,8 +550,7 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
 
 
 def _stated(found: Solution, relaxed: Solution) -> tuple[Level, ...]:
-    pairs = zip(found.levels, relaxed.levels, strict=True)
-    return tuple(Level(a.name, a.objective, min(b.bound, a.objective), max(a.objective - b.bound, 0.0), a.status) for a, b in pairs)
+    return beside({level.name: level.objective for level in found.levels}, {level.name: level.bound for level in relaxed.levels})
 
 
 def _order(solution: Solution) -> list[float]:

@@ -57,7 +57,8 @@ class Program:
 class Level:
     """How one objective ended: its value, what is proven to be unbeatable, their difference, and why the search stopped.
 
-    ``status``: optimal (gap within what was asked for), work_limit, time_limit.
+    ``status``: optimal (gap within what was asked for), work_limit, time_limit; of answers put beside a relaxation (:func:`beside`) also
+    search and relaxed.
     """
 
     name: str
@@ -546,6 +547,37 @@ def _found(model: Any, program: Program, costs: np.ndarray, whole: bool) -> tupl
     objective = _value(values, costs)
     bound = min(float(info.mip_dual_bound), objective)
     return values, Level("cost", objective, bound, objective - bound, status), np.zeros(0), max(int(info.mip_node_count), 0)
+
+
+def beside(objectives: Mapping[str, float], bounds: Mapping[str, float]) -> tuple[Level, ...]:
+    """Put the levels of an answer beside those of a relaxation.
+
+    Parameters
+    ----------
+    objectives
+        Value of each level, the first one foremost.
+    bounds
+        Optimum of each level in the relaxation, each among the optima of those before it.
+
+    Returns
+    -------
+    tuple of Level
+        ``status``: ``optimal`` as long as the relaxation is reached; ``search`` of the first level that ends above it: what is possible lies
+        between bound and value; ``relaxed`` of all after that: their bound is that of the relaxation, which has a better level before, and
+        bounds no answer that is worse there.
+
+    Examples
+    --------
+    >>> [(level.gap, level.status) for level in beside({"a": 2.0, "b": 5.0, "c": 7.0}, {"a": 2.0, "b": 4.0, "c": 9.0})]
+    [(0.0, 'optimal'), (1.0, 'search'), (0.0, 'relaxed')]
+    """
+    out: list[Level] = []
+    for name, value in objectives.items():
+        bound = min(bounds[name], value)
+        reached = value - bound <= _slip(value)
+        exact = not out or out[-1].status == "optimal"
+        out.append(Level(name, value, bound, value - bound, "relaxed" if not exact else "optimal" if reached else "search"))
+    return tuple(out)
 
 
 def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:

@@ -8,22 +8,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
-from layout.programs import Level, NoSolutionError, Program, solve, sparse_rows
+from layout.programs import Level, Program, beside, solve, sparse_rows
 from layout.seats import School
-from layout.tables import GRADES
+from layout.tables import BANDS, GRADES
 
 _SAME = 1e-6
 #: Levels in order: of a village that goes as a whole, those for whom no class has a seat sit in it all the same.
 LEVELS = ("without_place", "beyond_limit", "excess_minutes", "above_standard", "boarders", "minutes", "change")
-# a sum of the levels by which the search compares moves; what it finds is reported level by level
-_WEIGHTS = np.array([1e6, 4e4, 200.0, 4e4, 200.0, 1.0, 1e-3])
-# options of a village looked at in the search, villages and options of a neighbourhood solved at once, its branch-and-bound nodes
-_OPTIONS, _NEAR, _FEW, _NODES = 12, 24, 5, 5
-# schools with children above their seats whose neighbourhoods are solved, the fullest first
-_NEIGHBOURHOODS = 4
+# A sum of the levels by which the search compares steps; what it finds is reported level by level. A boarder weighs more than the minutes
+# that any day way within its limit costs, a child beyond the limit as much as one above the seats.
+_WEIGHTS = np.array([1e6, 1e4, 50.0, 1e4, 100.0, 1.0, 1e-3])
+# steps of the search a village, and at most; the threshold that it begins with (half a child above the seats) and ends with (minutes)
+_STEPS, _MOST_STEPS, _HOT, _COLD = 3000, 100_000_000, 5e3, 5.0
 # a program of so many options at most is solved to proof
 _PROOF = 400
+# rooms of a school whose seats do not bind
+_ENDLESS = 10**9
 
 
 # columns, values, least and most of a row
@@ -63,25 +65,23 @@ class Village:
 
 @dataclass(frozen=True)
 class Answer:
-    """School of each village (-1: none) and how many of its children board; the levels; whether they are proven."""
+    """School of each village (-1: none) and how many of its children board, by grade; the levels; whether they are proven."""
 
     school: tuple[int, ...]
-    boarders: tuple[int, ...]
+    boarders: tuple[Mapping[int, int], ...]
     levels: tuple[float, ...]
     proven: bool
 
 
 @dataclass(frozen=True)
 class _Model:
-    """The villages and schools of a search, what each school already holds (``fixed``) and who borders on whom."""
+    """The villages and schools of a problem, what each school already holds (``fixed``) and who borders on whom."""
 
     villages: tuple[Village, ...]
     schools: tuple[School, ...]
     fixed: np.ndarray
     seats_bind: bool
     neighbours: Mapping[str, frozenset[str]] | None
-    pupils: np.ndarray
-    beds: frozenset[tuple[int, int]]
     by_school: tuple[dict[int, Option], ...]
 
 
@@ -91,8 +91,8 @@ def send_villages(
 ) -> Answer:  # fmt: skip
     """Send every village's band to one school.
 
-    Small counties are solved to proof. Larger ones begin at ``first``, repair what is too full, and search: villages move and change
-    places, then neighbourhoods of a few schools are solved as programs, as long as anything improves.
+    Small counties are solved to proof. Larger ones begin at ``first`` and search: villages move, change places or push each other on
+    as long as a falling threshold allows, a counted number of steps (:mod:`layout.villages_kernels`).
 
     Parameters
     ----------
@@ -124,7 +124,8 @@ def send_villages(
     Objective: lexmin (children without a place; beyond the limit; excess minutes; above the seats of their grade as the best classes
     allow; boarders; minutes, of a boarder a fifth of the weekly way; change) subject to (1) one school a village, (2) boarders
     <= beds, (3) classes <= rooms, (4) the villages of a school and band are connected (a cut for every pair of pieces:
-    whoever joins them needs a village of the border between).
+    whoever joins them needs a village of the border between). A child without a bed and without a day way has no place and takes no seat.
+    The search minimises a weighted sum of the levels instead, in which a child above the seats counts as one beyond the limit.
 
     Examples
     --------
@@ -134,81 +135,63 @@ def send_villages(
     >>> send_villages(rows, there, np.zeros((2, 10)), [-1, -1], seats_bind=True).school
     (0, 1)
     """
-    pupils = np.zeros((len(villages), len(GRADES) + 1))
-    for u, village in enumerate(villages):
-        for g, n in village.pupils.items():
-            pupils[u, g] = n
-    # villages and schools where a bed may make a difference
-    beds = frozenset(
-        (u, o.school) for u, v in enumerate(villages) for o in v.options if o.needs_bed and np.isfinite(o.week) and schools[o.school].beds > 0
-    )
     by_school = tuple({o.school: o for o in v.options} for v in villages)
-    model = _Model(tuple(villages), tuple(schools), fixed, seats_bind, neighbours, pupils, beds, by_school)
-    free = np.arange(len(villages))
-    start = [s if any(o.school == s for o in v.options) else (v.options[0].school if v.options else -1) for v, s in zip(villages, first, strict=True)]
+    model = _Model(tuple(villages), tuple(schools), fixed, seats_bind, neighbours, by_school)
     if sum(len(v.options) for v in villages) <= _PROOF:
-        chosen, proven = _solved(model, start, free, {}, None, seed)
-        return _answer(model, chosen, proven)
-    chosen = _searched(model, _joined(model, start), seed)
-    answer = _answer(model, chosen, False)
+        return _solved(model, seed)
+    start = [s if s in mine else (v.options[0].school if v.options else -1) for v, s, mine in zip(villages, first, by_school, strict=True)]
+    chosen = _searched(model, start, seed)
+    answer = _answer(model, chosen, _beds(model, chosen), False)
     return replace(answer, proven=bound is not None and all(a <= b + _SAME for a, b in zip(answer.levels, bound, strict=True)))
 
 
-def _answer(model: _Model, chosen: Sequence[int], proven: bool) -> Answer:
-    boarders = [0] * len(chosen)
-    members = _members(model, chosen)
-    total = np.zeros(len(LEVELS))
-    for k, mine in members.items():
-        levels, beds = _of_school(model, k, mine)
-        total += levels
-        for u, n in beds.items():
-            boarders[u] = n
-    total[0] += sum(v.total for v, k in zip(model.villages, chosen, strict=True) if k < 0)
-    return Answer(tuple(int(k) for k in chosen), tuple(boarders), tuple(float(t) for t in total), proven)
-
-
-def _members(model: _Model, chosen: Sequence[int]) -> dict[int, list[int]]:
-    out: dict[int, list[int]] = {}
+def _answer(model: _Model, chosen: Sequence[int], boarders: Sequence[Mapping[int, int]], proven: bool) -> Answer:
+    """Count the levels of a choice of schools and boarders."""
+    levels, load = np.zeros(len(LEVELS)), model.fixed.astype(float).copy()
     for u, k in enumerate(chosen):
-        if k >= 0:
-            out.setdefault(int(k), []).append(u)
-    # what is fixed at a school counts also where nobody else goes
-    for school in np.flatnonzero(model.fixed.sum(axis=1) > 0):
-        out.setdefault(int(school), [])
-    return dict(sorted(out.items()))
-
-
-def _of_school(model: _Model, k: int, mine: Iterable[int]) -> tuple[np.ndarray, dict[int, int]]:
-    """Return the levels of the villages of a school, and who of them board: those whom a bed saves most."""
-    school, levels, load = model.schools[k], np.zeros(len(LEVELS)), model.fixed[k].copy()
-    wanting: list[tuple[float, float, int]] = []
-    for u in mine:
-        village, option = model.villages[u], model.by_school[u][k]
-        load = load + model.pupils[u]
-        if np.isfinite(option.week) and option.needs_bed:
-            day = option.day if np.isfinite(option.day) else 0.0
-            wanting.append((-option.excess if np.isfinite(option.day) else -np.inf, option.week / 5 - day, u))
-        levels[6] += option.change * village.total
-    beds, left = {}, float(school.beds)
-    for _, _, u in sorted(wanting):
-        beds[u] = int(min(model.villages[u].total, left))
-        left -= beds[u]
-    for u in mine:
-        village, option = model.villages[u], model.by_school[u][k]
-        n = beds.get(u, 0)
-        rest = village.total - n
-        levels[4] += n
-        levels[5] += n * option.week / 5 if n else 0.0
-        if not np.isfinite(option.day):
-            # whoever has no bed keeps the seat
+        village, board = model.villages[u], sum(boarders[u].values())
+        rest = village.total - board
+        if k < 0:
             levels[0] += rest
-        else:
-            levels[1] += rest if option.excess > 0 else 0
-            levels[2] += rest * option.excess
-            levels[5] += rest * option.day
+            continue
+        option = model.by_school[u][k]
+        by_day = bool(np.isfinite(option.day))
+        for g, n in village.pupils.items():
+            load[k, g] += n if by_day else boarders[u].get(g, 0)
+        late = by_day and option.excess > 0
+        levels += [
+            0 if by_day else rest, rest if late else 0, rest * option.excess if late else 0.0, 0, board,
+            (rest * option.day if by_day else 0.0) + (board * option.week / 5 if board else 0.0), option.change * village.total,
+        ]  # fmt: skip
     if model.seats_bind:
-        levels[3] = above_seats(school, load)
-    return levels, {u: n for u, n in beds.items() if n}
+        levels[3] = sum(above_seats(school, row) for school, row in zip(model.schools, load, strict=True))
+    return Answer(tuple(int(k) for k in chosen), tuple(dict(b) for b in boarders), tuple(float(n) for n in levels), proven)
+
+
+def _beds(model: _Model, chosen: Sequence[int]) -> list[dict[int, int]]:
+    """Give the beds of each school to those whom they save most, of a village to the lower grades first."""
+    wanting: dict[int, list[tuple[float, float, int]]] = {}
+    for u, k in enumerate(chosen):
+        option = model.by_school[u].get(k)
+        if option is not None and option.needs_bed and np.isfinite(option.week):
+            by_day = bool(np.isfinite(option.day))
+            row = (-option.excess if by_day else -np.inf, option.week / 5 - (option.day if by_day else 0.0), u)
+            wanting.setdefault(int(k), []).append(row)
+    out: list[dict[int, int]] = [{} for _ in chosen]
+    for k, rows in wanting.items():
+        left = model.schools[k].beds
+        for _, _, u in sorted(rows):
+            out[u] = _lowest_first(model.villages[u].pupils, left)
+            left -= sum(out[u].values())
+    return out
+
+
+def _lowest_first(pupils: Mapping[int, int], beds: int) -> dict[int, int]:
+    out = {}
+    for g in sorted(pupils):
+        out[g] = min(pupils[g], beds)
+        beds -= out[g]
+    return out
 
 
 def above_seats(school: School, load: np.ndarray) -> float:
@@ -237,8 +220,8 @@ def above_seats(school: School, load: np.ndarray) -> float:
     best = _above(alone, school.rooms)
     if not school.mixes or best <= 0:
         return extra + best
-    longest = max(school.most_grades, -(-len(school.grades) // school.rooms))
-    return extra + _above_mixed(school.grades, school.rooms, school.mixed, longest, tuple(school.size[g] for g in school.grades), pupils, best)
+    sizes = tuple(school.size[g] for g in school.grades)
+    return extra + _above_mixed(school.grades, school.rooms, school.mixed, _longest(school), sizes, pupils, best)
 
 
 @functools.lru_cache(maxsize=50_000)
@@ -316,243 +299,144 @@ def _apart(model: _Model, chosen: Sequence[int]) -> list[tuple[int, list[list[in
     return [(k, pieces) for k, pieces in found if len(pieces) > 1]
 
 
-def _joined(model: _Model, chosen: Sequence[int]) -> list[int]:
-    """Give pieces that lie apart to a school next to them, the smallest first; what fits nowhere has no school."""
-    out = list(chosen)
-    for _ in range(len(out)):
-        apart = _apart(model, out)
-        if not apart:
-            break
-        for k, pieces in apart:
-            for piece in pieces[1:]:
-                for u in piece:
-                    others = [o.school for o in model.villages[u].options if o.school != k]
-                    out[u] = -1
-                    for s in others:
-                        trial = [*out[:u], s, *out[u + 1 :]]
-                        if not any(u in p for school, ps in _apart(model, trial) if school == s for p in ps):
-                            out[u] = s
-                            break
-    return out
-
-
-def _fits(model: _Model, chosen: list[int], schools: Iterable[int]) -> bool:
-    if model.neighbours is None:
-        return True
-    wanted = set(schools)
-    mine: dict[tuple[int, str], list[int]] = {}
-    for u, k in enumerate(chosen):
-        if k in wanted:
-            mine.setdefault((k, model.villages[u].band), []).append(u)
-    return all(len(_pieces(model, band, group)) == 1 for (_, band), group in mine.items())
-
-
 # ---- search
 
 
-def _searched(model: _Model, chosen: list[int], seed: int) -> list[int]:
-    state = _State.of(model, chosen)
-    state.settle()
-    for k in sorted(state.members, key=lambda k: (-state.over[k], k))[:_NEIGHBOURHOODS]:
-        if state.over[k] <= _SAME:
-            continue
-        near = _around(model, state.chosen, state.members, k)
-        held = {s: mine - set(near) for s, mine in state.members.items()}
-        try:
-            better, _ = _solved(model, state.chosen, np.array(near, int), held, _NODES, seed)
-        except NoSolutionError:
-            continue
-        moves = [(u, int(better[u])) for u in near if better[u] != state.chosen[u] and better[u] >= 0]
-        if moves and state.gain(moves) > _SAME:
-            state.make(moves)
-    state.settle()
-    return state.chosen
+def _searched(model: _Model, start: Sequence[int], seed: int) -> list[int]:
+    from layout.compiled import loops
+
+    kernels = loops("villages_kernels")
+    facts = kernels.Facts(**_options(model), **_links(model))
+    standing = kernels.Standing(**_standing(model, facts.start, facts.options[:, kernels.SCHOOL], start))
+    if model.neighbours is not None:
+        kernels.unite(facts, standing)
+    price = float(_WEIGHTS[3]) if model.seats_bind else 0.0
+    kernels.search(facts, standing, price, _HOT, _COLD, min(_STEPS * len(model.villages), _MOST_STEPS), 2 * seed + 1)
+    return [int(facts.options[j, kernels.SCHOOL]) if j >= 0 else -1 for j in standing.chosen]
 
 
-@dataclass(frozen=True)
-class _State:
-    """Where a search stands: school of each village, villages and load of each school, children above its seats, its score."""
-
-    model: _Model
-    chosen: list[int]
-    members: dict[int, set[int]]
-    load: np.ndarray
-    over: dict[int, float]
-    score: dict[int, float]
-    cost: list[dict[int, float]]
-    moves: dict[int, int]
-    tried: dict[int, int]
-
-    @classmethod
-    def of(cls, model: _Model, chosen: list[int]) -> _State:
-        members = {k: set(mine) for k, mine in _members(model, chosen).items()}
-        load = model.fixed.astype(float).copy()
-        for u, k in enumerate(chosen):
-            if k >= 0:
-                load[k] += model.pupils[u]
-        over = {k: above_seats(model.schools[k], load[k]) if model.seats_bind else 0.0 for k in range(len(model.schools))}
-        score = {k: _score(model, k, mine) for k, mine in members.items()}
-        cost = [{o.school: _alone(o, v.total) for o in v.options} for v in model.villages]
-        return cls(model, list(chosen), members, load, over, score, cost, {}, {})
-
-    def quick(self, u: int, k: int) -> bool:
-        """Say whether beds play no part in a village's move to or from a school."""
-        return k < 0 or (u, k) not in self.model.beds
-
-    def short_of_beds(self, k: int) -> bool:
-        """Say whether a school has fewer beds than children who want one."""
-        wanted = sum(self.model.villages[u].total for u in self.members.get(k, set()) if (u, k) in self.model.beds)
-        return wanted > self.model.schools[k].beds
-
-    def gain(self, moves: Sequence[tuple[int, int]]) -> float:
-        """Return by how much moves of villages to schools improve the sum of the levels."""
-        touched = {k for u, k in moves} | {self.chosen[u] for u, _ in moves if self.chosen[u] >= 0}
-        if all(self.quick(u, k) and self.quick(u, self.chosen[u]) and self.chosen[u] >= 0 for u, k in moves):
-            gain = sum(self.cost[u][self.chosen[u]] - self.cost[u][k] for u, k in moves)
-            if self.model.seats_bind:
-                if gain + _WEIGHTS[3] * sum(self.over[k] for k in touched) <= _SAME:
-                    return 0.0
-                for s in touched:
-                    row = self.load[s].copy()
-                    for u, k in moves:
-                        if k == s:
-                            row += self.model.pupils[u]
-                        elif self.chosen[u] == s:
-                            row -= self.model.pupils[u]
-                    gain += _WEIGHTS[3] * (self.over[s] - above_seats(self.model.schools[s], row))
-        else:
-            sets = {s: set(self.members.get(s, set())) for s in touched}
-            for u, k in moves:
-                if self.chosen[u] >= 0:
-                    sets[self.chosen[u]].discard(u)
-                sets[k].add(u)
-            gain = sum(self.score.get(s, 0.0) - _score(self.model, s, mine) for s, mine in sets.items())
-            gain += sum(_WEIGHTS[0] * self.model.villages[u].total for u, _ in moves if self.chosen[u] < 0)
-        if gain > _SAME and self.model.neighbours is not None:
-            trial = list(self.chosen)
-            for u, k in moves:
-                trial[u] = k
-            if not _fits(self.model, trial, touched):
-                return 0.0
-        return float(gain)
-
-    def make(self, moves: Sequence[tuple[int, int]]) -> None:
-        """Move villages."""
-        schools = set()
-        for u, k in moves:
-            if self.chosen[u] >= 0:
-                self.members[self.chosen[u]].discard(u)
-                self.load[self.chosen[u]] -= self.model.pupils[u]
-                schools.add(self.chosen[u])
-            self.members.setdefault(k, set()).add(u)
-            self.load[k] += self.model.pupils[u]
-            schools.add(k)
-            self.chosen[u] = k
-        for k in schools:
-            self.moves[k] = self.moves.get(k, 0) + 1
-            self.score[k] = _score(self.model, k, self.members[k])
-            self.over[k] = above_seats(self.model.schools[k], self.load[k]) if self.model.seats_bind else 0.0
-
-    def settle(self) -> None:
-        """Move and swap villages as long as that improves anything, a number of rounds at most."""
-        for _ in range(_OPTIONS):
-            if not self.round():
-                break
-
-    def round(self) -> bool:
-        moved = False
-        for u, village in enumerate(self.model.villages):
-            here = self.chosen[u]
-            if not village.options:
-                continue
-            options = village.options[:_OPTIONS]
-            cheapest = min(self.cost[u][o.school] for o in options)
-            strained = here < 0 or self.over[here] > _SAME or (not self.quick(u, here) and self.short_of_beds(here))
-            if not strained and self.cost[u][here] <= cheapest + _SAME:
-                continue
-            tries = [o.school for o in options if o.school != here]
-            # nothing has changed at these schools since it last found no better one
-            stamp = sum(self.moves.get(k, 0) for k in (*tries, here))
-            if self.tried.get(u) == stamp:
-                continue
-            self.tried[u] = stamp
-            # no move gains more than the strain of the school that is left and the way that is saved
-            relief = 0.0 if here < 0 else _WEIGHTS[3] * self.over[here] + self.cost[u][here]
-            worth = [k for k in tries if here < 0 or not self.quick(u, here) or relief > self.cost[u][k] + _SAME]
-            top = max(((self.gain([(u, k)]), -i, k) for i, k in enumerate(worth)), default=(0.0, 0, -1))
-            if top[0] > _SAME:
-                self.make([(u, top[2])])
-                moved = True
-                continue
-            if here < 0 or self.over[here] <= _SAME:
-                continue
-            swap = (0.0, -1, -1)
-            for k in worth[:_FEW]:
-                for v in sorted(self.members.get(k, set())):
-                    if self.model.villages[v].band == village.band and here in self.cost[v]:
-                        gain = self.gain([(u, k), (v, here)])
-                        if gain > swap[0] + _SAME:
-                            swap = (gain, v, k)
-            if swap[1] >= 0:
-                self.make([(u, swap[2]), (swap[1], here)])
-                moved = True
-        return moved
+def _options(model: _Model) -> dict[str, np.ndarray]:
+    """Lay out villages and their options as arrays, those of a village by what they cost a child at best."""
+    pupils = _by_grade(v.pupils for v in model.villages)
+    many = [len(v.options) for v in model.villages]
+    owner, listed = np.repeat(np.arange(len(many)), many), [o for v in model.villages for o in v.options]
+    school = np.array([o.school for o in listed], int)
+    day, excess, week, change = (np.array([getattr(o, name) for o in listed], float) for name in ("day", "excess", "week", "change"))
+    by_day = np.isfinite(day)
+    late, minutes = by_day & (excess > 0), np.where(by_day, day, 0.0)
+    weight = dict(zip(LEVELS, _WEIGHTS, strict=True))
+    alone = np.where(by_day, weight["beyond_limit"] * late + weight["excess_minutes"] * excess * late + minutes, weight["without_place"])
+    wants = (~by_day | late) & np.isfinite(week) & (np.array([s.beds for s in model.schools])[school] > 0)
+    relief = np.where(wants, alone - weight["boarders"] - np.where(wants, week, 0.0) / 5, 0.0)
+    # the order of _beds
+    rank, turn = np.full(len(school), -1), np.flatnonzero(wants)
+    first = np.where(by_day, -excess, -np.inf)
+    rank[turn[np.lexsort((owner[turn], (week / 5 - minutes)[turn], first[turn]))]] = np.arange(len(turn))
+    order = np.lexsort((school, alone - relief + weight["change"] * change, owner))
+    total = pupils.sum(axis=1)
+    cost = total[owner] * (alone + weight["change"] * change)
+    return {
+        "pupils": pupils, "band": np.array([list(BANDS).index(v.band) for v in model.villages], int), "start": np.append(0, np.cumsum(many)),
+        "options": np.column_stack([owner, school, rank, ~by_day])[order], "worth": np.column_stack([cost, relief, total[owner] * relief])[order],
+        "by_school": np.lexsort((school[order], owner)), "none": weight["without_place"] * total, "schools": _schools(model, school),
+    }  # fmt: skip
 
 
-def _alone(option: Option, total: int) -> float:
-    late = np.isfinite(option.day) and option.excess > 0
-    minutes = option.day if np.isfinite(option.day) else option.week
-    return float(total * (_WEIGHTS[1] * late + _WEIGHTS[2] * (option.excess if late else 0.0) + minutes + _WEIGHTS[6] * option.change))
+def _schools(model: _Model, school: np.ndarray) -> np.ndarray:
+    """Write class sizes, rooms, beds, mixed classes, and where the villages of each school begin."""
+    schools, room = model.schools, np.bincount(school, minlength=len(model.schools))
+    rooms = [s.rooms if model.seats_bind else _ENDLESS for s in schools]
+    mixed = [s.mixed if s.mixes and model.seats_bind else 0 for s in schools]
+    columns = (rooms, [s.beds for s in schools], mixed, [_longest(s) for s in schools], np.cumsum(room) - room)
+    return np.column_stack([_by_grade(s.size for s in schools), *columns])
 
 
-def _score(model: _Model, k: int, mine: Iterable[int]) -> float:
-    return float(_WEIGHTS @ _of_school(model, k, mine)[0])
+def _longest(school: School) -> int:
+    """Return the most grades that sit together."""
+    return max(school.most_grades, -(-len(school.grades) // school.rooms)) if school.mixes else 1
 
 
-def _around(model: _Model, chosen: Sequence[int], members: Mapping[int, set[int]], k: int) -> list[int]:
-    """Return the villages of a school and of those they could go to instead, the nearest first, up to a number."""
-    near = sorted(members[k])
-    ring: dict[int, int] = {}
-    for u in near:
-        for rank, option in enumerate(model.villages[u].options[:_FEW]):
-            ring[option.school] = min(ring.get(option.school, rank), rank)
-    for s in sorted(ring, key=lambda s: (ring[s], s)):
-        near += [u for u in sorted(members.get(s, set())) if s != k]
-    return near[:_NEAR]
+def _by_grade(rows: Iterable[Mapping[int, int]]) -> np.ndarray:
+    return np.array([[row.get(g, 0) for g in GRADES] for row in rows], int).reshape(-1, len(GRADES))
+
+
+def _standing(model: _Model, begin: np.ndarray, school: np.ndarray, start: Sequence[int]) -> dict[str, np.ndarray]:
+    """Put every village where the search begins."""
+    option = [next((j for j in range(begin[u], begin[u + 1]) if school[j] == k), -1) for u, k in enumerate(start)]
+    many, room = len(model.schools), np.bincount(school, minlength=len(model.schools))
+    first, held, place = np.cumsum(room) - room, np.zeros((many, 2), int), np.zeros(len(option), int)
+    members, load = np.zeros(len(school), int), np.rint(model.fixed[:, 1:]).astype(int)
+    pupils = _by_grade(v.pupils for v in model.villages)
+    for u, j in enumerate(option):
+        if j >= 0:
+            k = school[j]
+            place[u] = first[k] + held[k, 0]
+            members[place[u]] = u
+            held[k, 0] += 1
+            load[k] += pupils[u]
+    return {
+        "chosen": np.array(option, int), "load": load, "short": np.zeros_like(load), "held": held, "saved": np.zeros(many), "members": members,
+        "place": place,
+    }  # fmt: skip
+
+
+def _links(model: _Model) -> dict[str, np.ndarray]:
+    """Say who borders on whom: villages of a band, and between them grounds without children of it, one node a ground."""
+    none = np.zeros(0, int)
+    if model.neighbours is None:
+        return {"link_start": none, "links": none}
+    places = sorted({v.place for v in model.villages} | set(model.neighbours) | {p for near in model.neighbours.values() for p in near})
+    number = {p: i for i, p in enumerate(places)}
+    pairs = np.array([(number[a], number[b]) for a, near in model.neighbours.items() for b in sorted(near)], int).reshape(-1, 2)
+    nodes, ends = len(model.villages), []
+    for band in BANDS:
+        node = np.full(len(places), -1)
+        for u, village in enumerate(model.villages):
+            if village.band == band:
+                node[number[village.place]] = u
+        ground = node < 0
+        open_ways = pairs[ground[pairs].all(axis=1)]
+        label = connected_components(sparse_rows(len(places), len(places), (open_ways[:, 0], open_ways[:, 1], 1.0)), directed=False)[1]
+        node[ground] = nodes + label[ground]
+        nodes += int(label.max(initial=-1)) + 1
+        ends.append(node[pairs])
+    tail, head = np.unique(np.concatenate([*ends, np.concatenate(ends)[:, ::-1]]), axis=0).T
+    apart = tail != head
+    return {"link_start": np.searchsorted(tail[apart], np.arange(nodes + 1)), "links": head[apart]}
 
 
 # ---- programs
 
 
-def _solved(
-    model: _Model, chosen: Sequence[int], free: np.ndarray, held: Mapping[int, set[int]], work_limit: int | None, seed: int
-) -> tuple[list[int], bool]:
-    """Choose the schools of some villages at once, the others staying; pieces that lie apart are cut off until none are."""
-    every = not held
-    program, objectives, columns = _program(model, free, held, every)
-    gaps = dict.fromkeys(objectives, _SAME) if every else {name: 0.5 for name in objectives}
+def _solved(model: _Model, seed: int) -> Answer:
+    """Choose all schools and boarders to proof; pieces that lie apart are cut off until none are."""
+    program, objectives, columns, beds = _program(model)
+    gaps = dict.fromkeys(objectives, _SAME)
     while True:
-        found = solve(program, objectives, absolute_gaps=gaps, work_limit=work_limit, seed=seed)
-        out = list(chosen)
-        for u in free:
-            out[int(u)] = -1
+        found = solve(program, objectives, absolute_gaps=gaps, seed=seed)
+        chosen = [-1] * len(model.villages)
         for (u, k), j in columns.items():
             if found.values[j] > 0.5:
-                out[u] = k
-        apart = _apart(model, out)
-        if not apart or not every:
-            return out, every and found.status == "optimal"
-        program = _cut(model, program, columns, apart, out)
+                chosen[u] = k
+        apart = _apart(model, chosen)
+        if not apart:
+            break
+        program = _cut(model, program, columns, apart, chosen)
+    boarders: list[dict[int, int]] = [{} for _ in chosen]
+    for (u, k, g), b in beds.items():
+        number = round(float(found.values[b])) if chosen[u] == k else 0
+        boarders[u] |= {g: number} if g else _lowest_first(model.villages[u].pupils, number)
+    return _answer(model, chosen, boarders, found.status == "optimal")
 
 
-def _program(
-    model: _Model, free: np.ndarray, held: Mapping[int, set[int]], every: bool
-) -> tuple[Program, dict[str, np.ndarray], dict[tuple[int, int], int]]:
+def _program(model: _Model) -> tuple[Program, dict[str, np.ndarray], dict[tuple[int, int], int], dict[tuple[int, int, int], int]]:
+    """Write rows and columns; return also the column of each village at a school, and of its boarders (by grade, 0: whichever)."""
     rows: list[_Row] = []
     lower: list[float] = []
     upper: list[float] = []
     costs: list[np.ndarray] = []
     columns: dict[tuple[int, int], int] = {}
+    boarders: dict[tuple[int, int, int], int] = {}
 
     def column(least: float, most: float, **cost: float) -> int:
         lower.append(least)
@@ -560,38 +444,42 @@ def _program(
         costs.append(np.array([cost.get(name, 0.0) for name in LEVELS]))
         return len(lower) - 1
 
-    loads: dict[tuple[int, int], list[tuple[int, float]]] = {}
+    # columns that sit in a grade of a school, with how many children, and how many at most
+    loads: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
     beds: dict[int, list[int]] = {}
-    for u in free:
-        village = model.villages[u]
+    for u, village in enumerate(model.villages):
         mine = []
-        for option in village.options if every else village.options[:_FEW]:
+        for option in village.options:
             n, k, day = float(village.total), option.school, bool(np.isfinite(option.day))
             late = day and option.excess > 0
             j = column(
                 0, 1, without_place=0.0 if day else n, beyond_limit=n if late else 0.0, excess_minutes=n * option.excess if late else 0.0,
                 minutes=n * option.day if day else 0.0, change=n * option.change,
             )  # fmt: skip
-            columns[int(u), k] = j
+            columns[u, k] = j
             mine.append(j)
-            for g, m in village.pupils.items():
-                loads.setdefault((k, g), []).append((j, float(m)))
-            if np.isfinite(option.week) and option.needs_bed:
-                # boarders: each is spared what the day way would have cost
+            if day:
+                for g, m in village.pupils.items():
+                    loads.setdefault((k, g), []).append((j, float(m), float(m)))
+            if not (np.isfinite(option.week) and option.needs_bed):
+                continue
+            # boarders: each is spared what the day way would have cost; without a day way only they sit, so their grades count
+            for g, m in [(0, village.total)] if day else village.pupils.items():
                 b = column(
-                    0, n, without_place=0.0 if day else -1.0, beyond_limit=-1.0 if late else 0.0, excess_minutes=-option.excess if late else 0.0,
+                    0, m, without_place=0.0 if day else -1.0, beyond_limit=-1.0 if late else 0.0, excess_minutes=-option.excess if late else 0.0,
                     boarders=1.0, minutes=option.week / 5 - (option.day if day else 0.0),
                 )  # fmt: skip
-                rows.append(([b, j], [1.0, -n], -np.inf, 0.0))
+                boarders[u, k, g] = b
+                rows.append(([b, j], [1.0, -float(m)], -np.inf, 0.0))
                 beds.setdefault(k, []).append(b)
+                if not day:
+                    loads.setdefault((k, g), []).append((b, 1.0, float(m)))
         none = column(0, 1, without_place=float(village.total))
         rows.append(([*mine, none], [1.0] * (len(mine) + 1), 1.0, 1.0))
-    for k, mine in sorted(beds.items()):
-        taken = sum(_of_school(model, k, held.get(k, set()))[1].values()) if not every else 0
-        rows.append((mine, [1.0] * len(mine), -np.inf, float(max(model.schools[k].beds - taken, 0))))
+    rows += [(mine, [1.0] * len(mine), -np.inf, float(model.schools[k].beds)) for k, mine in sorted(beds.items())]
     if model.seats_bind:
         for k in sorted({k for k, _ in loads}):
-            _seat_rows(model, k, held.get(k, set()), loads, rows, column)
+            _seat_rows(model, k, loads, rows, column)
     matrix = sparse_rows(len(rows), len(lower), *((np.full(len(c), i), np.array(c, int), np.array(v, float)) for i, (c, v, _, _) in enumerate(rows)))
     program = Program(
         np.array(lower, float), np.array(upper, float), np.ones(len(lower), bool), matrix, np.array([r[2] for r in rows], float),
@@ -599,36 +487,33 @@ def _program(
     )  # fmt: skip
     table = np.array(costs).T
     used = [i for i, name in enumerate(LEVELS) if name != "change" or np.abs(table[i]).any()]
-    return program, {LEVELS[i]: table[i] for i in used}, columns
+    return program, {LEVELS[i]: table[i] for i in used}, columns, boarders
 
 
 def _seat_rows(
-    model: _Model, k: int, held: set[int], loads: Mapping[tuple[int, int], list[tuple[int, float]]], rows: list[_Row], column: Callable[..., int]
+    model: _Model, k: int, loads: Mapping[tuple[int, int], list[tuple[int, float, float]]], rows: list[_Row], column: Callable[..., int]
 ) -> None:
-    school = model.schools[k]
-    base = model.fixed[k].copy()
-    for u in held:
-        for g, n in model.villages[u].pupils.items():
-            base[g] += n
+    school, base = model.schools[k], model.fixed[k]
     own = {g: column(0.0, float(school.rooms)) for g in school.grades}
     over = {g: column(0.0, np.inf, above_standard=1.0) for g in school.grades}
-    longest = max(school.most_grades, -(-len(school.grades) // school.rooms)) if school.mixes else 1
+    longest = _longest(school)
     runs = [school.grades[a : a + n] for n in range(2, longest + 1) for a in range(len(school.grades) - n + 1)]
     together = {run: column(0.0, 1.0) for run in runs}
     rows.append(([*own.values(), *together.values()], [1.0] * (len(own) + len(together)), -np.inf, float(school.rooms)))
     for g in school.grades:
         mine = loads.get((k, g), [])
         mixed = [c for run, c in together.items() if g in run]
-        values = [*(n for _, n in mine), -1.0, -float(school.size[g]), *(-float(school.mixed) for _ in mixed)]
-        rows.append(([*(j for j, _ in mine), over[g], own[g], *mixed], values, -np.inf, -float(base[g])))
+        values = [*(n for _, n, _ in mine), -1.0, -float(school.size[g]), *(-float(school.mixed) for _ in mixed)]
+        rows.append(([*(j for j, _, _ in mine), over[g], own[g], *mixed], values, -np.inf, -float(base[g])))
         if mixed:
             rows.append(([own[g], *mixed], [1.0, *(float(school.rooms) for _ in mixed)], -np.inf, float(school.rooms)))
     for run, c in together.items():
-        mine = [pair for g in run for pair in loads.get((k, g), [])]
-        most = sum(n for _, n in mine if n > 0) + float(base[list(run)].sum())
+        mine = [entry for g in run for entry in loads.get((k, g), [])]
+        held = float(base[list(run)].sum())
+        most = sum(n for _, _, n in mine) + held
         rows.append((
-            [*(j for j, _ in mine), *(over[g] for g in run), c], [*(n for _, n in mine), *(-1.0 for _ in run), most],
-            -np.inf, float(school.mixed) + most - float(base[list(run)].sum()),
+            [*(j for j, _, _ in mine), *(over[g] for g in run), c], [*(n for _, n, _ in mine), *(-1.0 for _ in run), most],
+            -np.inf, float(school.mixed) + most - held,
         ))  # fmt: skip
 
 
@@ -674,20 +559,19 @@ def as_levels(answer: Answer, bound: Sequence[float]) -> tuple[Level, ...]:
     answer
         From :func:`send_villages`.
     bound
-        By :data:`LEVELS`, of the optimum with divided villages.
+        By :data:`LEVELS`: of the optimum with divided villages, without seats on the levels before them.
 
     Returns
     -------
     tuple of Level
-        In the order of :data:`LEVELS`; ``gap`` is 0 where the answer is proven, else what whole villages cost beside the bound.
+        In the order of :data:`LEVELS`; proven ones are optimal with a gap of 0, others stand beside the bound as
+        :func:`layout.programs.beside` says.
 
     Examples
     --------
     >>> as_levels(Answer((0,), (0,), (0.0, 0.0, 0.0, 2.0, 0.0, 30.0, 0.0), False), [0.0] * 7)[3].gap
     2.0
     """
-    out = []
-    for name, value, least in zip(LEVELS, answer.levels, bound, strict=True):
-        known = value if answer.proven else min(least, value)
-        out.append(Level(name, value, known, value - known, "optimal" if answer.proven else "search"))
-    return tuple(out)
+    if answer.proven:
+        return tuple(Level(name, value, value, 0.0, "optimal") for name, value in zip(LEVELS, answer.levels, strict=True))
+    return beside(dict(zip(LEVELS, answer.levels, strict=True)), dict(zip(LEVELS, bound, strict=True)))

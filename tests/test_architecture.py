@@ -28,7 +28,7 @@ ROOMS = [
     ["divided"],
     ["branching"],
     ["location"],
-    ["transport_kernels"],
+    ["transport_kernels", "villages_kernels"],
     ["transport"],
     ["kernels", "topology", "relief", "road_edits"],
     ["hierarchy", "barriers"],

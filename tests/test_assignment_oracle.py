@@ -125,19 +125,35 @@ def whole(children, times, schools, links=None):
         """Return the levels of the villages that go to a school."""
         if (k, mine) not in known:
             levels, load = [0.0] * 6, dict.fromkeys(range(1, 10), 0)
-            for key, _ in mine:
+            bed_only = []
+            for key, (_, day, week) in mine:
                 for g, n in groups[key].items():
-                    load[g] += n
-            levels[3] = min(above(load, formed) for formed in every[k])
-            here = [option[1:] for key, option in mine for _ in range(sum(groups[key].values()))]
-            beds = schools["beds"].iloc[k]
+                    if day is None:
+                        bed_only.append((g, week[6], n))
+                    else:
+                        load[g] += n
+            beds = int(schools["beds"].iloc[k])
+            # who has no day way sits only with a bed: tried for every number of beds by grade, the quickest weekly ways of a grade first
+            wanting = {g: sorted(m for h, m, n in bed_only if h == g for _ in range(n)) for g, _, _ in bed_only}
+            given = min(beds, sum(map(len, wanting.values())))
+            choices = [ns for ns in product(*(range(len(w) + 1) for w in wanting.values())) if sum(ns) == given]
+            best_of = []
+            for ns in choices:
+                sits = {g: load[g] + dict(zip(wanting, ns, strict=True)).get(g, 0) for g in load}
+                taken = sum(sum(w[:n]) for w, n in zip(wanting.values(), ns, strict=True))
+                best_of.append((min(above(sits, formed) for formed in every[k]), taken))
+            levels[3], taken = min(best_of)
+            levels[0] = sum(map(len, wanting.values())) - given
+            levels[4], levels[5] = given, taken
+            here = [option[1:] for key, option in mine if option[1] is not None for _ in range(sum(groups[key].values()))]
+            beds -= given
             # a bed goes to the child whom it saves most
             for day, week in sorted(here, key=lambda ways: bed_gain(*ways)):
-                boards = week is not None and beds > 0 and (day is None or bool(day[3]))
+                boards = week is not None and beds > 0 and bool(day[3])
                 beds -= boards
                 used = week if boards else day
                 for level, column in ((0, 2), (1, 3), (2, 4), (4, 5), (5, 6)):
-                    levels[level] += used[column] if used else float(level == 0)
+                    levels[level] += used[column]
             known[k, mine] = levels
         return known[k, mine]
 
@@ -157,9 +173,7 @@ def whole(children, times, schools, links=None):
 
 
 def bed_gain(day, week):
-    if week is None or (day is not None and not day[3]):
-        return (9, 0, 0)
-    return (0, 0, week[6]) if day is None else (1, -day[4], week[6] - day[6])
+    return (1, 0, 0) if week is None or not day[3] else (0, -day[4], week[6] - day[6])
 
 
 def above(load, formed):

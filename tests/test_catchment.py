@@ -449,5 +449,23 @@ def test_a_whole_village_leaves_a_zone_that_teaches_only_some_of_its_grades():
         assert {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}["minutes"] == 140
 
 
+def test_a_child_of_a_whole_village_without_a_bed_takes_no_seat():
+    """S has one room of 50 and ten beds, no day way leads there: of A's 60 ten board and sit; 50 are without a place and above nothing."""
+    times, schools = times_of([("A", "S", "week", "junior", 50.0)]), schools_of([("S", "junior", 7, 9, 1, 10)])
+    out = assign(pupils_of([("A", 7, "home", 60)]), times, schools, STANDARDS, school_years=years_of(schools), whole_villages=True)
+    assert found(out, "school_id", "status", "pupils") == [["", "no_bed", 50], ["S", "served", 10]]
+    levels = {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}
+    assert (levels["without_place"], levels["above_standard"], levels["boarders"]) == (50, 0, 10)
+
+
+def test_beds_without_a_day_way_go_to_grades_that_sit_together():
+    """One room, 20 beds, five of grade 7 and twenty of grade 8: a class of grade 8 takes all beds, and nobody is above its seats."""
+    times, schools = times_of([("A", "S", "week", "junior", 50.0)]), schools_of([("S", "junior", 7, 9, 1, 20)])
+    children = pupils_of([("A", 7, "home", 5), ("A", 8, "home", 20)])
+    out = assign(children, times, schools, STANDARDS, school_years=years_of(schools), whole_villages=True)
+    assert found(out, "grade", "school_id", "pupils") == [[7, "", 5], [8, "S", 20]]
+    assert {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}["above_standard"] == 0
+
+
 def test_nearest_school_without_times():
     assert not len(nearest_school(times_of([]), schools_of([("S", "primary", 1, 6, 6, 0)]), STANDARDS))

@@ -206,7 +206,9 @@ def test_clusters_of_a_plan_agree_with_what_schools_need(paper):
     paper = dataclasses.replace(paper, population=paper.population.assign(persons=paper.population["persons"] / 2))
     plan = layout.make_plan(paper, to=2027)
     clusters = plan.findings.clusters
-    assert {("today", 2025), ("today", 2026), ("today", 2027), ("planned", 2026), ("planned", 2027)} == set(zip(clusters["view"], clusters["year"], strict=True))
+    assert {("today", 2025), ("today", 2026), ("today", 2027), ("planned", 2026), ("planned", 2027)} == set(
+        zip(clusters["view"], clusters["year"], strict=True)
+    )
     needs = plan.findings.school_needs.merge(clusters[clusters["view"] == "today"], on=["school_id", "year"])
     assert len(needs) == 3 and (needs["posts_x"] == needs["posts_y"]).all()
     assert (clusters["hub_id"] == "S2").all() and plan.findings.rounds["hub_id"].eq("S2").all() and len(plan.findings.rounds)
