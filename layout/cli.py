@@ -155,6 +155,7 @@ def plan(
     audience: Audience = "internal",
     out: Out = None,
     scenario: Annotated[Path | None, typer.Option("--scenario", dir_okay=False, help=_help("scenario"))] = None,
+    cover: Annotated[bool, typer.Option("--cover", help=_help("cover"))] = False,
     alternatives: Annotated[bool, typer.Option("--alternatives", help=_help("alternatives"))] = False,
     futures: Annotated[Path | None, typer.Option("--futures", file_okay=False, help=_help("futures"))] = None,
     draws: Draws = DRAWS,
@@ -166,7 +167,7 @@ def plan(
         _say("cli.reading", lang, folder=folder)
         _plan(
             read_county(folder), to=to, scenario=scenario, draws=draws, out=out, lang=lang, audience=audience, alternatives=alternatives,
-            futures=futures,
+            futures=futures, cover=cover,
         )  # fmt: skip
 
 
@@ -234,7 +235,7 @@ def doctor(lang: Lang = "zh") -> None:
 
 def _plan(
     county: County, *, to: int | None, scenario: Path | None, draws: int, out: Path | None, lang: str, audience: str, alternatives: bool = False,
-    futures: Path | None = None,
+    futures: Path | None = None, cover: bool = False,
 ) -> None:  # fmt: skip
     from layout.alternatives import with_alternatives, with_futures
     from layout.compiled import cached
@@ -262,7 +263,7 @@ def _plan(
     if county.terrain is not None and not cached("cost_surface_kernels"):
         _say("cli.compiling", lang)
     with _progress(lang) as progress:
-        made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, to=to)
+        made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, to=to, cover=cover)
     if alternatives:
         with _working("cli.alternatives", lang):
             made = with_alternatives(made)

@@ -71,7 +71,7 @@ def future_of(
     scenario = check_scenario(scenario)
     wanted = tuple(sorted({int(year) for year in years}))
     pupils = project_pupils(county, standards, years=wanted, scenario=scenario)
-    own = candidate_sites(county, pupils, standards)
+    own = candidate_sites(county, pupils, standards, cover=False)
     sites = own.sites
     if more_sites is not None and len(more_sites):
         joined = pd.concat([own.sites, more_sites], ignore_index=True).drop_duplicates("school_id").sort_values("school_id", ignore_index=True)

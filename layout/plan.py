@@ -171,6 +171,7 @@ def make_plan(
     scenario: Scenario | None = None,
     draws: int = 0,
     seed: int = 0,
+    cover: bool = False,
     gap: float = 0.03,
     work_limit: int | None = None,
     time_limit: float = 300,
@@ -194,6 +195,9 @@ def make_plan(
         a meeting tried on the map) the planned view has just those schools, and nothing is searched for.
     draws, seed
         Draws behind the ranges of the pupils; none without draws.
+    cover
+        Whether sites are also looked for where they would serve most children without a school within the limit; the search takes several
+        times as long then.
     gap, work_limit, time_limit
         Where the search for proposals may stop, as in :func:`layout.propose`.
     progress
@@ -248,7 +252,7 @@ def make_plan(
     sites_checked = site_pupils(county, standards, people, pupils)
     county = replace(county, notes=(*county.notes, *notes, *site_notes(sites_checked)))
     step("candidates")
-    sites = candidate_sites(county, pupils, standards)
+    sites = candidate_sites(county, pupils, standards, cover=cover)
     # the schools of the planned view before anything is proposed: today's, or those that a meeting tried
     before = county
     if changes is not None:
