@@ -176,8 +176,8 @@ def _linear(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, 
         logger.debug("linear level %s: %s", name, level)
         if level.status != "optimal" or i == len(costs) - 1:
             break
-        current = _on_face(current, values, reduced, duals)
-        _tighten(model, current)
+        wider, current = current, _on_face(current, values, reduced, duals)
+        _tighten(model, wider, current)
         # the basis stays feasible on the face, so the primal simplex goes on from it
         model.setOptionValue("simplex_strategy", _PRIMAL)
     return Solution(values, tuple(levels), levels[-1].status, tuple(prices)), current
@@ -226,8 +226,8 @@ def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _
         face = _on_face(current, relaxed, reduced, duals)
         # values on the face prove that whole columns lose nothing on this level
         if _fits(face, values):
+            _tighten(model, current, face)
             current = face
-            _tighten(model, current)
         else:
             current = _held(current, cost, level.objective + _slip(level.objective))
             model = _highs(_as_linear(current), replace(limits, nodes=None))
@@ -318,10 +318,10 @@ def solve_growing(
                 levels.append(level)
                 duals.append(dual)
                 if len(levels) < len(rows):
-                    current = _on_face(current, values, reduced, dual)
-                    _tighten(model, current)
+                    wider, current = current, _on_face(current, values, reduced, dual)
+                    _tighten(model, wider, current)
             if len(rows) > 1:
-                _tighten(model, program)
+                _tighten(model, current, program)
             block = more(duals, rows)
             if block is None:
                 break
@@ -499,20 +499,38 @@ def _whole_level(
         if ready is not None and _fits(program, ready) and _value(ready, costs) - level.bound <= within + _slip(level.objective):
             values = _rounded(program, ready)
             return values, replace(level, objective=_value(values, costs), gap=max(_value(values, costs) - level.bound, 0.0))
-    model = _highs(program, limits)
-    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
-    model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
-    model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
-    model.run()
-    status, info = _status(model, level.name), model.getInfo()
+    ready = start if start is not None and _fits(program, start) else None
+    for presolve in ("choose", "off"):
+        model = _highs(program, limits)
+        model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
+        model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
+        model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
+        model.setOptionValue("presolve", presolve)
+        model.run()
+        info = model.getInfo()
+        # the solver's presolve now and then loses answers: values at hand that are better than what it calls the best contradict it
+        known = np.inf if ready is None else _value(ready, costs)
+        if presolve == "off" or not _contradicted(model, known):
+            break
+    status = _status(model, level.name)
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        if start is None or not _fits(program, start):
+        if ready is None:
             raise NoSolutionError(f"level {level.name}: stopped by the {status} before any solution was found")
-        return start, replace(level, objective=_value(start, costs), gap=_value(start, costs) - level.bound, status=status)
+        return ready, replace(level, objective=known, gap=known - level.bound, status=status)
     values = _rounded(program, np.array(model.getSolution().col_value))
     objective = _value(values, costs)
     bound = min(max(float(info.mip_dual_bound), level.bound), objective)
     return values, Level(level.name, objective, bound, objective - bound, status)
+
+
+def _contradicted(model: Any, known: float) -> bool:
+    """Say whether a value at hand is better than the optimum that a solver claims."""
+    import highspy
+
+    kinds, status = highspy.HighsModelStatus, model.getModelStatus()
+    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
+        return bool(np.isfinite(known))
+    return bool(status == kinds.kOptimal and float(model.getInfo().mip_dual_bound) > known + _slip(known))
 
 
 def _rounded(program: Program, values: np.ndarray) -> np.ndarray:
@@ -540,10 +558,12 @@ def _on_face(program: Program, values: np.ndarray, reduced: np.ndarray, duals: n
     return replace(program, lower=lower, upper=upper, row_lower=row_lower, row_upper=row_upper)
 
 
-def _tighten(model: Any, program: Program) -> None:
-    columns, rows = len(program.lower), len(program.row_lower)
-    model.changeColsBounds(columns, np.arange(columns, dtype=np.int32), program.lower, program.upper)
-    model.changeRowsBounds(rows, np.arange(rows, dtype=np.int32), program.row_lower, program.row_upper)
+def _tighten(model: Any, before: Program, program: Program) -> None:
+    """Set the bounds of the model that differ from those before."""
+    columns = np.flatnonzero((before.lower != program.lower) | (before.upper != program.upper)).astype(np.int32)
+    rows = np.flatnonzero((before.row_lower != program.row_lower) | (before.row_upper != program.row_upper)).astype(np.int32)
+    model.changeColsBounds(len(columns), columns, program.lower[columns], program.upper[columns])
+    model.changeRowsBounds(len(rows), rows, program.row_lower[rows], program.row_upper[rows])
 
 
 def _held(program: Program, costs: np.ndarray, most: float) -> Program:
