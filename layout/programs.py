@@ -23,6 +23,8 @@ _PRIMAL = 4
 _LEAST_SECONDS = 0.01
 # with so many levels to come at most, values good on all of them are looked for at once
 _SOON = 2
+# a program with more columns is large: its search begins below the values at hand
+_LARGE = 5000
 # a value this near a whole number is that number
 _WHOLE = 1e-6
 
@@ -188,8 +190,8 @@ def _linear(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, 
         logger.debug("linear level %s: %s", name, level)
         if level.status != "optimal" or i == len(costs) - 1:
             break
-        current = _on_face(current, values, reduced, duals)
-        _tighten(model, current)
+        wider, current = current, _on_face(current, values, reduced, duals)
+        _tighten(model, wider, current)
         # the basis stays feasible on the face, so the primal simplex goes on from it
         model.setOptionValue("simplex_strategy", _PRIMAL)
     return Solution(values, tuple(levels), levels[-1].status, tuple(prices)), current
@@ -249,8 +251,8 @@ def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _
         loose = _held(current, cost, level.objective + _LOOSE * _slip(level.objective))
         # values on the face prove that whole columns lose nothing on this level
         if _fits(face, values):
+            _tighten(model, current, face)
             current = face
-            _tighten(model, current)
             continue
         values = _pinned(current, values, cost, dict(list(costs.items())[i + 1 :]), limits)
         current = _held(current, cost, level.objective + _slip(level.objective))
@@ -355,10 +357,10 @@ def solve_growing(
                 levels.append(level)
                 duals.append(dual)
                 if len(levels) < len(rows):
-                    current = _on_face(current, values, reduced, dual)
-                    _tighten(model, current)
+                    wider, current = current, _on_face(current, values, reduced, dual)
+                    _tighten(model, wider, current)
             if len(rows) > 1:
-                _tighten(model, program)
+                _tighten(model, current, program)
             block = more(duals, rows)
             if block is None:
                 break
@@ -719,21 +721,28 @@ def _whole_level(
         if ready is not None and _fits(program, ready) and _value(ready, costs) - level.bound <= within + _slip(level.objective):
             values = _rounded(program, ready)
             return values, replace(level, objective=_value(values, costs), gap=max(_value(values, costs) - level.bound, 0.0))
-    model = _highs(program, limits)
-    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
-    model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
-    model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
     ready = start if start is not None and _fits(program, start) else None
-    cutoff = np.inf
-    if ready is not None:
-        # only what is better by more than the gap is looked for: where there is nothing, that is the proof
-        cutoff = _value(ready, costs) - max(absolute if absolute is not None else limits.relative * abs(_value(ready, costs)), _slip(level.objective))
-        model.setOptionValue("objective_bound", cutoff)
-    model.run()
+    known = np.inf if ready is None else _value(ready, costs)
+    gap = absolute if absolute is not None else max(limits.relative, 0.0) * abs(known)
+    # in a large program only what is better by more than the gap is looked for: where there is nothing, that is the proof
+    cutoff = known - max(gap, _slip(known)) if ready is not None and len(costs) > _LARGE else np.inf
+    for presolve in ("choose", "off"):
+        model = _highs(program, limits)
+        model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
+        model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
+        model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
+        model.setOptionValue("presolve", presolve)
+        if np.isfinite(cutoff):
+            model.setOptionValue("objective_bound", cutoff)
+        model.run()
+        info = model.getInfo()
+        # the solver's presolve now and then loses answers: values at hand that are better than what it calls the best contradict it
+        if presolve == "off" or np.isfinite(cutoff) or not _contradicted(model, known):
+            break
     try:
-        status, info = _status(model, level.name), model.getInfo()
+        status = _status(model, level.name)
     except InfeasibleError:
-        if ready is None:
+        if ready is None or not np.isfinite(cutoff):
             raise
         return _start_kept(program, ready, costs, level, cutoff, "optimal")
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
@@ -751,6 +760,16 @@ def _start_kept(program: Program, values: np.ndarray, costs: np.ndarray, level: 
     objective = _value(values, costs)
     bound = min(max(bound, level.bound), objective)
     return values, replace(level, objective=objective, bound=bound, gap=objective - bound, status=status)
+
+
+def _contradicted(model: Any, known: float) -> bool:
+    """Say whether a value at hand is better than the optimum that a solver claims."""
+    import highspy
+
+    kinds, status = highspy.HighsModelStatus, model.getModelStatus()
+    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
+        return bool(np.isfinite(known))
+    return bool(status == kinds.kOptimal and float(model.getInfo().mip_dual_bound) > known + _slip(known))
 
 
 def _rounded(program: Program, values: np.ndarray) -> np.ndarray:
@@ -778,10 +797,12 @@ def _on_face(program: Program, values: np.ndarray, reduced: np.ndarray, duals: n
     return replace(program, lower=lower, upper=upper, row_lower=row_lower, row_upper=row_upper)
 
 
-def _tighten(model: Any, program: Program) -> None:
-    columns, rows = len(program.lower), len(program.row_lower)
-    model.changeColsBounds(columns, np.arange(columns, dtype=np.int32), program.lower, program.upper)
-    model.changeRowsBounds(rows, np.arange(rows, dtype=np.int32), program.row_lower, program.row_upper)
+def _tighten(model: Any, before: Program, program: Program) -> None:
+    """Set the bounds of the model that differ from those before."""
+    columns = np.flatnonzero((before.lower != program.lower) | (before.upper != program.upper)).astype(np.int32)
+    rows = np.flatnonzero((before.row_lower != program.row_lower) | (before.row_upper != program.row_upper)).astype(np.int32)
+    model.changeColsBounds(len(columns), columns, program.lower[columns], program.upper[columns])
+    model.changeRowsBounds(len(rows), rows, program.row_lower[rows], program.row_upper[rows])
 
 
 def _held(program: Program, costs: np.ndarray, most: float) -> Program:

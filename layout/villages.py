@@ -20,10 +20,10 @@ LEVELS = ("without_place", "beyond_limit", "excess_minutes", "above_standard", "
 # A sum of the levels by which the search compares steps; what it finds is reported level by level. A boarder weighs more than the minutes
 # that any day way within its limit costs, a child beyond the limit as much as one above the seats.
 _WEIGHTS = np.array([1e6, 1e4, 50.0, 1e4, 100.0, 1.0, 1e-3])
-# steps of the search a village, and at most; the threshold that it begins with (half a child above the seats) and ends with (minutes)
-_STEPS, _MOST_STEPS, _HOT, _COLD = 3000, 100_000_000, 5e3, 5.0
-# a program of so many options at most is solved to proof
-_PROOF = 400
+# steps of the search a village, at least and at most; the threshold that it begins with (half a child above the seats) and ends with (minutes)
+_STEPS, _LEAST_STEPS, _MOST_STEPS, _HOT, _COLD = 4000, 400_000, 100_000_000, 5e3, 30.0
+# a program of so many options at most is solved to proof, by so many branch-and-bound nodes a level at most
+_PROOF, _PROOF_NODES = 400, 20_000
 # rooms of a school whose seats do not bind
 _ENDLESS = 10**9
 
@@ -91,8 +91,9 @@ def send_villages(
 ) -> Answer:  # fmt: skip
     """Send every village's band to one school.
 
-    Small counties are solved to proof. Larger ones begin at ``first`` and search: villages move, change places or push each other on
-    as long as a falling threshold allows, a counted number of steps (:mod:`layout.villages_kernels`).
+    Small counties are solved to proof. Larger ones, and those whose proof takes too many nodes, begin at ``first`` and search: villages
+    move, change places or push each other on as long as a falling threshold allows, a counted number of steps
+    (:mod:`layout.villages_kernels`).
 
     Parameters
     ----------
@@ -137,11 +138,14 @@ def send_villages(
     """
     by_school = tuple({o.school: o for o in v.options} for v in villages)
     model = _Model(tuple(villages), tuple(schools), fixed, seats_bind, neighbours, by_school)
-    if sum(len(v.options) for v in villages) <= _PROOF:
-        return _solved(model, seed)
+    tried = _solved(model, seed) if sum(len(v.options) for v in villages) <= _PROOF else None
+    if tried is not None and tried.proven:
+        return tried
     start = [s if s in mine else (v.options[0].school if v.options else -1) for v, s, mine in zip(villages, first, by_school, strict=True)]
     chosen = _searched(model, start, seed)
-    answer = _answer(model, chosen, _beds(model, chosen), False)
+    answer = _answer(model, chosen, _best_beds(model, chosen, _beds(model, chosen), seed), False)
+    if tried is not None and _order(tried) <= _order(answer):
+        answer = tried
     return replace(answer, proven=bound is not None and all(a <= b + _SAME for a, b in zip(answer.levels, bound, strict=True)))
 
 
@@ -168,6 +172,10 @@ def _answer(model: _Model, chosen: Sequence[int], boarders: Sequence[Mapping[int
     return Answer(tuple(int(k) for k in chosen), tuple(dict(b) for b in boarders), tuple(float(n) for n in levels), proven)
 
 
+def _order(answer: Answer) -> list[float]:
+    return [round(n, 6) for n in answer.levels]
+
+
 def _beds(model: _Model, chosen: Sequence[int]) -> list[dict[int, int]]:
     """Give the beds of each school to those whom they save most, of a village to the lower grades first."""
     wanting: dict[int, list[tuple[float, float, int]]] = {}
@@ -183,6 +191,26 @@ def _beds(model: _Model, chosen: Sequence[int]) -> list[dict[int, int]]:
         for _, _, u in sorted(rows):
             out[u] = _lowest_first(model.villages[u].pupils, left)
             left -= sum(out[u].values())
+    return out
+
+
+def _best_beds(model: _Model, chosen: Sequence[int], boarders: Sequence[Mapping[int, int]], seed: int) -> list[Mapping[int, int]]:
+    """Give out anew the beds of schools where not all without a day way have one: their grades decide who is above the seats."""
+    out = list(boarders)
+    short: dict[int, int] = {}
+    for u, k in enumerate(chosen):
+        if k >= 0 and not np.isfinite(model.by_school[u][k].day):
+            short[k] = short.get(k, 0) + model.villages[u].total - sum(boarders[u].values())
+    for k in sorted(k for k, n in short.items() if n and model.seats_bind):
+        mine = [u for u, s in enumerate(chosen) if s == k]
+        options = tuple(model.by_school[u][k] for u in mine)
+        villages = tuple(replace(model.villages[u], options=(o,)) for u, o in zip(mine, options, strict=True))
+        # whoever else sits here does so anyway
+        part = replace(model, villages=villages, neighbours=None, by_school=tuple({k: o} for o in options))
+        found = _solved(part, seed)
+        if _order(found) < _order(_answer(part, [k] * len(mine), [out[u] for u in mine], False)):
+            for u, board in zip(mine, found.boarders, strict=True):
+                out[u] = board
     return out
 
 
@@ -311,7 +339,8 @@ def _searched(model: _Model, start: Sequence[int], seed: int) -> list[int]:
     if model.neighbours is not None:
         kernels.unite(facts, standing)
     price = float(_WEIGHTS[3]) if model.seats_bind else 0.0
-    kernels.search(facts, standing, price, _HOT, _COLD, min(_STEPS * len(model.villages), _MOST_STEPS), 2 * seed + 1)
+    steps = min(max(_STEPS * len(model.villages), _LEAST_STEPS), _MOST_STEPS)
+    kernels.search(facts, standing, price, _HOT, _COLD, steps, 2 * seed + 1)
     return [int(facts.options[j, kernels.SCHOOL]) if j >= 0 else -1 for j in standing.chosen]
 
 
@@ -409,11 +438,11 @@ def _links(model: _Model) -> dict[str, np.ndarray]:
 
 
 def _solved(model: _Model, seed: int) -> Answer:
-    """Choose all schools and boarders to proof; pieces that lie apart are cut off until none are."""
+    """Choose all schools and boarders, to proof if the nodes last; pieces that lie apart are cut off until none are."""
     program, objectives, columns, beds = _program(model)
     gaps = dict.fromkeys(objectives, _SAME)
     while True:
-        found = solve(program, objectives, absolute_gaps=gaps, seed=seed)
+        found = solve(program, objectives, absolute_gaps=gaps, work_limit=_PROOF_NODES, seed=seed)
         chosen = [-1] * len(model.villages)
         for (u, k), j in columns.items():
             if found.values[j] > 0.5:
@@ -424,8 +453,9 @@ def _solved(model: _Model, seed: int) -> Answer:
         program = _cut(model, program, columns, apart, chosen)
     boarders: list[dict[int, int]] = [{} for _ in chosen]
     for (u, k, g), b in beds.items():
-        number = round(float(found.values[b])) if chosen[u] == k else 0
-        boarders[u] |= {g: number} if g else _lowest_first(model.villages[u].pupils, number)
+        if chosen[u] == k:
+            number = round(float(found.values[b]))
+            boarders[u] |= {g: number} if g else _lowest_first(model.villages[u].pupils, number)
     return _answer(model, chosen, boarders, found.status == "optimal")
 
 

@@ -20,8 +20,9 @@ COST, RELIEF, SPARED = range(3)
 _STRETCH = 1024
 # share of the steps at the end in which nothing worse is taken
 _STILL = 0.1
-# share of the steps that begin at a school above its seats, that move a second village, and of those that put it where the first was
-_FOCUS, _SECOND, _EXCHANGE = 0.15, 0.5, 0.5
+# share of the steps that begin at a school above its seats, that move a second village, and of those that put it where the first was;
+# where areas stay in one piece, share of the steps that take a neighbour along
+_FOCUS, _SECOND, _EXCHANGE, _ALONG = 0.3, 0.75, 0.5, 0.2
 # a step must gain this much to be taken when nothing worse is
 _GAIN = 1e-6
 
@@ -111,8 +112,9 @@ class _Room(NamedTuple):
 def search(facts: Facts, standing: Standing, price: float, hot: float, cold: float, steps: int, seed: int) -> None:
     """Move villages so that the sum of costs falls; what stands at the end is left in ``standing``.
 
-    A step moves a village to another school, and half of them a village of that school to where the first was or elsewhere. It is taken
-    where the sum rises by no more than a threshold, which falls from ``hot`` to ``cold`` and then to nothing. Areas stay in one piece.
+    A step moves a village to another school, and often a village of that school to where the first was or elsewhere. It is taken where
+    the sum rises by no more than a threshold, which falls from ``hot`` to ``cold`` and then to nothing. Areas stay in one piece; then
+    a step may also take a neighbour along.
 
     Parameters
     ----------
@@ -134,11 +136,10 @@ def search(facts: Facts, standing: Standing, price: float, hot: float, cold: flo
     Dueck, G., & Scheuer, T. (1990). Threshold accepting. Journal of Computational Physics, 90(1).
     """
     # arrays by name: to take them out of a record in a loop costs more than the loop
-    start, options, worth, none = facts.start, facts.options, facts.worth, facts.none
+    start, options, worth, none, schools, pupils = facts.start, facts.options, facts.worth, facts.none, facts.schools, facts.pupils
     chosen, held, saved, members = standing.chosen, standing.held, standing.saved, standing.members
-    load, short, schools, pupils = standing.load, standing.short, facts.schools, facts.pupils
     room = _room(facts)
-    row, lacking, takes, wanting = room.row, room.short, room.takes, room.wanting
+    touched = np.zeros(4, np.int64)
     villages, pieces = len(start) - 1, len(facts.link_start) > 0
     for k in range(len(schools)):
         _settle(facts, standing, room, k)
@@ -164,45 +165,48 @@ def search(facts: Facts, standing: Standing, price: float, hot: float, cold: flo
             continue
         k, h = options[option, SCHOOL], options[old, SCHOOL] if old >= 0 else -1
         v, second = -1, -1
-        if _next(state) < _SECOND:
+        if pieces and _next(state) < _ALONG:
+            # a neighbour comes along
+            v = _neighbour(facts, u, state)
+            second = _option_at(start, options, facts.by_school, v, k) if v >= 0 else -1
+        elif _next(state) < _SECOND:
             if held[k, COUNT] == 0:
                 continue
             v = members[schools[k, FIRST] + int(_next(state) * held[k, COUNT])]
             second = _option_at(start, options, facts.by_school, v, h) if _next(state) < _EXCHANGE else _likely(start, v, state)
-            if second < 0 or second == chosen[v]:
-                continue
+        if v >= 0 and (second < 0 or second == chosen[v]):
+            continue
         # what changes but for seats and beds, and how much these may give at most: no step takes longer than until it is hopeless
         rise = worth[option, COST] - (worth[old, COST] if old >= 0 else none[u])
-        hope, other = price * held[k, OVER] + worth[option, SPARED], -1
-        if h >= 0:
-            hope += price * held[h, OVER]
+        hope, f, t = worth[option, SPARED], -1, -1
         if v >= 0:
-            other = options[second, SCHOOL]
-            rise += worth[second, COST] - worth[chosen[v], COST]
+            f, t = options[chosen[v], SCHOOL] if chosen[v] >= 0 else -1, options[second, SCHOOL]
+            rise += worth[second, COST] - (worth[chosen[v], COST] if chosen[v] >= 0 else none[v])
             hope += worth[second, SPARED]
-            if other != h:
-                hope += price * held[other, OVER]
-        if rise - hope > limit:
-            continue
-        if h >= 0:
-            hope -= price * held[h, OVER]
-            if other == h:
-                hope -= worth[second, SPARED]
-            if other == h or held[h, OVER] > 0 or options[old, RANK] >= 0:
-                rise += _change(
-                    price, h, u, second if other == h else -1, chosen, held, saved, members, load, short, schools, options, worth, pupils,
-                    row, lacking, takes, wanting,
-                )  # fmt: skip
+        touched[0], touched[1], touched[2], touched[3] = h, k, f, t
+        for i in range(4):
+            for j in range(i):
+                if touched[j] == touched[i]:
+                    touched[i] = -1
+            if touched[i] >= 0:
+                hope += price * held[touched[i], OVER]
+        for i in range(4):
             if rise - hope > limit:
+                break
+            s = touched[i]
+            if s < 0:
                 continue
-        hope -= price * held[k, OVER] + worth[option, SPARED]
-        rise += _change(price, k, v, option, chosen, held, saved, members, load, short, schools, options, worth, pupils, row, lacking, takes, wanting)
-        if other >= 0 and other != h:
-            if rise - hope > limit:
+            out, also = u if s == h else -1, v if s == f else -1
+            hope -= price * held[s, OVER]
+            if s != k and s != t and held[s, OVER] == 0 and options[chosen[out if out >= 0 else also], RANK] < 0 and (out < 0 or also < 0):
+                # nothing is gained where nobody is above the seats or wants a bed
                 continue
+            into, too = option if s == k else -1, second if s == t else -1
+            hope -= (worth[into, SPARED] if into >= 0 else 0.0) + (worth[too, SPARED] if too >= 0 else 0.0)
             rise += _change(
-                price, other, -1, second, chosen, held, saved, members, load, short, schools, options, worth, pupils, row, lacking, takes, wanting
-            )
+                price, s, out, also, into, too, chosen, held, saved, members, standing.load, standing.short, schools, options, worth, pupils,
+                room.row, room.short, room.takes, room.wanting,
+            )  # fmt: skip
         if rise <= limit and (not pieces or _in_pieces(facts, standing, room, u, option, v, second)):
             _take(facts, standing, room, u, option, v, second)
 
@@ -226,7 +230,7 @@ def unite(facts: Facts, standing: Standing) -> None:
             for u in _members(facts, standing, k):
                 if facts.band[u] != band or piece[u] >= 0:
                     continue
-                _reach(facts, standing, room, k, u, -1, -1)
+                _reach(facts, standing, room, k, u, -1, -1, -1, -1)
                 children = 0
                 for v in _members(facts, standing, k):
                     if facts.band[v] == band and room.seen[v] == room.seen[-1]:
@@ -244,7 +248,7 @@ def unite(facts: Facts, standing: Standing) -> None:
             if standing.chosen[u] >= 0:
                 continue
             for option in range(facts.start[u], facts.start[u + 1]):
-                if _in_piece(facts, standing, room, facts.options[option, SCHOOL], facts.band[u], -1, u):
+                if _in_piece(facts, standing, room, facts.options[option, SCHOOL], facts.band[u], -1, -1, u, -1):
                     _join(facts, standing, u, option)
                     changed = True
                     break
@@ -301,41 +305,58 @@ def _members(facts: Facts, standing: Standing, k: int) -> np.ndarray:
     return standing.members[facts.schools[k, FIRST] : facts.schools[k, FIRST] + standing.held[k, COUNT]]
 
 
+@njit(cache=True, nogil=True)
+def _neighbour(facts: Facts, u: int, state: np.ndarray) -> int:
+    """Draw a village that borders on another; -1 where the draw is open ground or there is none."""
+    many = facts.link_start[u + 1] - facts.link_start[u]
+    if many == 0:
+        return -1
+    v = facts.links[facts.link_start[u] + int(_next(state) * many)]
+    return v if v < len(facts.start) - 1 else -1
+
+
 # ---- what a step costs
 
 
 @njit(cache=True, nogil=True)
 def _change(
-    price: float, k: int, out: int, option: int, chosen: np.ndarray, held: np.ndarray, saved: np.ndarray, members: np.ndarray, load: np.ndarray,
-    short: np.ndarray, schools: np.ndarray, options: np.ndarray, worth: np.ndarray, pupils: np.ndarray, row: np.ndarray, lacking: np.ndarray,
-    takes: np.ndarray, wanting: np.ndarray,
+    price: float, k: int, out: int, also: int, into: int, too: int, chosen: np.ndarray, held: np.ndarray, saved: np.ndarray, members: np.ndarray,
+    load: np.ndarray, short: np.ndarray, schools: np.ndarray, options: np.ndarray, worth: np.ndarray, pupils: np.ndarray, row: np.ndarray,
+    lacking: np.ndarray, takes: np.ndarray, wanting: np.ndarray,
 ) -> float:  # fmt: skip
-    """Return what the seats and beds of a school cost more without a village and with an option."""
-    beds = (option >= 0 and options[option, RANK] >= 0) or (out >= 0 and options[chosen[out], RANK] >= 0)
+    """Return what the seats and beds of a school cost more without one or two villages and with one or two options."""
+    beds = (into >= 0 and options[into, RANK] >= 0) or (too >= 0 and options[too, RANK] >= 0)
+    beds = beds or (out >= 0 and options[chosen[out], RANK] >= 0) or (also >= 0 and options[chosen[also], RANK] >= 0)
     now = saved[k]
     if beds:
-        now = _allot(k, out, option, chosen, held, members, schools, options, worth, pupils, lacking, wanting)
+        now = _allot(k, out, also, into, too, chosen, held, members, schools, options, worth, pupils, lacking, wanting)
     for g in range(_GRADES):
         n = load[k, g] - (lacking[g] if beds else short[k, g])
         if out >= 0:
             n -= pupils[out, g]
-        if option >= 0:
-            n += pupils[options[option, OWNER], g]
+        if also >= 0:
+            n -= pupils[also, g]
+        if into >= 0:
+            n += pupils[options[into, OWNER], g]
+        if too >= 0:
+            n += pupils[options[too, OWNER], g]
         row[g] = n
     return price * (_above(k, schools, row, takes) - held[k, OVER]) + saved[k] - now
 
 
 @njit(cache=True, nogil=True)
 def _allot(
-    k: int, out: int, option: int, chosen: np.ndarray, held: np.ndarray, members: np.ndarray, schools: np.ndarray, options: np.ndarray,
-    worth: np.ndarray, pupils: np.ndarray, lacking: np.ndarray, wanting: np.ndarray,
+    k: int, out: int, also: int, into: int, too: int, chosen: np.ndarray, held: np.ndarray, members: np.ndarray, schools: np.ndarray,
+    options: np.ndarray, worth: np.ndarray, pupils: np.ndarray, lacking: np.ndarray, wanting: np.ndarray,
 ) -> float:  # fmt: skip
     """Give out the beds of a school by rank; return what they save, and in ``lacking`` who has neither bed nor day way."""
-    many, first = 0, schools[k, FIRST]
+    many, first, count = 0, schools[k, FIRST], held[k, COUNT]
     lacking[:] = 0
-    for i in range(first, first + held[k, COUNT] + 1):
-        # the option that comes is last
-        wants = option if i == first + held[k, COUNT] else chosen[members[i]] if members[i] != out else -1
+    for i in range(count + 2):
+        # the options that come are last
+        wants = into if i == count else too if i > count else chosen[members[first + i]]
+        if i < count and (members[first + i] == out or members[first + i] == also):
+            continue
         if wants < 0 or options[wants, RANK] < 0:
             continue
         at = many
@@ -344,7 +365,7 @@ def _allot(
             at -= 1
         wanting[at] = wants
         many += 1
-    left, saved = schools[k, BEDS], 0.0
+    left, gain = schools[k, BEDS], 0.0
     for i in range(many):
         wants, given = wanting[i], 0
         for g in range(_GRADES):
@@ -355,8 +376,8 @@ def _allot(
             given += bed
             if options[wants, BED_ONLY]:
                 lacking[g] += n - bed
-        saved += given * worth[wants, RELIEF]
-    return saved
+        gain += given * worth[wants, RELIEF]
+    return gain
 
 
 @njit(cache=True, nogil=True)
@@ -432,9 +453,13 @@ def _take(facts: Facts, standing: Standing, room: _Room, u: int, option: int, v:
     if h >= 0:
         _leave(facts, standing, u)
     if v >= 0:
-        _leave(facts, standing, v)
+        f = _at(facts, standing, v)
+        if f >= 0:
+            _leave(facts, standing, v)
         _join(facts, standing, v, second)
         _settle(facts, standing, room, facts.options[second, SCHOOL])
+        if f >= 0:
+            _settle(facts, standing, room, f)
     _join(facts, standing, u, option)
     _settle(facts, standing, room, facts.options[option, SCHOOL])
     if h >= 0:
@@ -468,7 +493,7 @@ def _join(facts: Facts, standing: Standing, u: int, option: int) -> None:
 def _settle(facts: Facts, standing: Standing, room: _Room, k: int) -> None:
     """Reckon beds and seats of a school anew."""
     standing.saved[k] = _allot(
-        k, -1, -1, standing.chosen, standing.held, standing.members, facts.schools, facts.options, facts.worth, facts.pupils, room.short,
+        k, -1, -1, -1, -1, standing.chosen, standing.held, standing.members, facts.schools, facts.options, facts.worth, facts.pupils, room.short,
         room.wanting,
     )  # fmt: skip
     for g in range(_GRADES):
@@ -484,33 +509,38 @@ def _settle(facts: Facts, standing: Standing, room: _Room, k: int) -> None:
 def _in_pieces(facts: Facts, standing: Standing, room: _Room, u: int, option: int, v: int, second: int) -> bool:
     """Say whether the areas that a step touches stay in one piece."""
     h, k, band = _at(facts, standing, u), facts.options[option, SCHOOL], facts.band[u]
+    f = _at(facts, standing, v) if v >= 0 else -1
+    t = facts.options[second, SCHOOL] if v >= 0 else -1
     alike = v >= 0 and facts.band[v] == band
-    other = facts.options[second, SCHOOL] if v >= 0 else -1
-    if h >= 0 and not _in_piece(facts, standing, room, h, band, u, v if alike and other == h else -1):
-        return False
-    if not _in_piece(facts, standing, room, k, band, v if alike else -1, u):
-        return False
-    if v < 0:
-        return True
-    if not alike and not _in_piece(facts, standing, room, k, facts.band[v], v, -1):
-        return False
-    return (alike and other == h) or _in_piece(facts, standing, room, other, facts.band[v], -1, v)
+    for s in (h, k):
+        out, into = u if s == h else -1, u if s == k else -1
+        also, too = v if alike and s == f else -1, v if alike and s == t else -1
+        if s >= 0 and not _in_piece(facts, standing, room, s, band, out, also, into, too):
+            return False
+    for s in (f, t):
+        # those looked at already
+        if s < 0 or (alike and s in (h, k)):
+            continue
+        if not _in_piece(facts, standing, room, s, facts.band[v], v if s == f else -1, -1, v if s == t else -1, -1):
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
-def _in_piece(facts: Facts, standing: Standing, room: _Room, k: int, band: int, out: int, came: int) -> bool:
-    """Say whether the villages of a school and band are one piece without one village and with another."""
-    many, begin = 0, came
+def _in_piece(facts: Facts, standing: Standing, room: _Room, k: int, band: int, out: int, also: int, into: int, too: int) -> bool:
+    """Say whether the villages of a school and band are one piece without one or two villages and with others."""
+    many, begin = 0, -1
     for w in _members(facts, standing, k):
-        if facts.band[w] == band and w != out:
+        if facts.band[w] == band and w != out and w != also:
             many, begin = many + 1, w
-    if came >= 0:
-        many += 1
-    return many <= 1 or _reach(facts, standing, room, k, begin, out, came) == many
+    for w in (into, too):
+        if w >= 0:
+            many, begin = many + 1, w
+    return many <= 1 or _reach(facts, standing, room, k, begin, out, also, into, too) == many
 
 
 @njit(cache=True, nogil=True)
-def _reach(facts: Facts, standing: Standing, room: _Room, k: int, begin: int, out: int, came: int) -> int:
+def _reach(facts: Facts, standing: Standing, room: _Room, k: int, begin: int, out: int, also: int, into: int, too: int) -> int:
     """Count the villages of a school that can be reached from one of them, across open grounds too."""
     villages = len(facts.start) - 1
     # the last entry is the mark of this search
@@ -525,9 +555,9 @@ def _reach(facts: Facts, standing: Standing, room: _Room, k: int, begin: int, ou
             many += 1
         for i in range(facts.link_start[here], facts.link_start[here + 1]):
             there = facts.links[i]
-            if room.seen[there] == mark or there == out:
+            if room.seen[there] == mark or there in (out, also):
                 continue
-            if there >= villages or there == came or _at(facts, standing, there) == k:
+            if there >= villages or there in (into, too) or _at(facts, standing, there) == k:
                 room.seen[there] = mark
                 room.stack[top] = there
                 top += 1

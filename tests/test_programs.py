@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import LinearConstraint, milp
 
+from layout import programs
 from layout.programs import NoSolutionError, Program, choose_way, solve, sparse_rows
 
 
@@ -83,6 +84,41 @@ def test_an_absolute_gap_is_kept_and_stated():
     (level,) = found.levels
     assert level.bound <= exact + 1e-6 and level.objective - level.bound == pytest.approx(level.gap) and level.gap <= 0.999
     assert level.objective < exact + 1
+
+
+@pytest.mark.parametrize("claim", ["infeasible", "worse"])
+def test_a_solver_that_contradicts_values_at_hand_is_asked_again(monkeypatch, claim):
+    """Known faults of a solver's presolve: it finds no values where there are some, or calls worse ones the best."""
+    import highspy
+
+    class Faulty:
+        def __init__(self, model):
+            self.model, self.presolve = model, "choose"
+
+        def __getattr__(self, name):
+            return getattr(self.model, name)
+
+        def setOptionValue(self, key, value):
+            self.presolve = value if key == "presolve" else self.presolve
+            return self.model.setOptionValue(key, value)
+
+        def getModelStatus(self):
+            wrong = self.presolve == "choose" and claim == "infeasible"
+            return highspy.HighsModelStatus.kInfeasible if wrong else self.model.getModelStatus()
+
+        def getInfo(self):
+            info = self.model.getInfo()
+            if self.presolve == "choose" and claim == "worse":
+                info.mip_dual_bound += 5
+            return info
+
+    whole = programs._highs
+    monkeypatch.setattr(programs, "_highs", lambda case, limits: Faulty(whole(case, limits)) if case.integer.any() else whole(case, limits))
+    # 2x + 2y >= 3: two are needed; y is free on the second level, so (0, 2); the linear optimum 1.5 is no answer
+    case, start = program([[2, 2]], [3], [np.inf], integer=True), np.array([1.0, 1.0])
+    found = solve(case, {"count": np.ones(2), "first": np.array([1.0, 0.0])}, start=start)
+    assert [(level.objective, level.bound) for level in found.levels] == [(2, 2), (0, 0)]
+    assert found.values.tolist() == [0, 2]
 
 
 def test_contradicting_rows_are_named():
