@@ -415,8 +415,8 @@ def round_stepwise(
             break
         lower, upper = current.lower.copy(), current.upper.copy()
         lower[bound[0]], upper[bound[0]] = bound[1], bound[2]
-        current = replace(current, lower=lower, upper=upper)
-        _tighten(model, current)
+        wider, current = current, replace(current, lower=lower, upper=upper)
+        _tighten(model, wider, current)
     return values
 
 
