@@ -14,7 +14,8 @@ def loops(name: str = "kernels") -> ModuleType:
     Parameters
     ----------
     name
-        ``kernels`` or ``cost_surface_kernels``.
+        ``kernels`` or another module of the package with such loops (``cost_surface_kernels``, ``transport_kernels``,
+        ``villages_kernels``).
 
     Returns
     -------

@@ -24,6 +24,8 @@ _WEIGHTS = np.array([1e6, 1e4, 50.0, 1e4, 100.0, 1.0, 1e-3])
 _STEPS, _LEAST_STEPS, _MOST_STEPS, _HOT, _COLD = 4000, 400_000, 100_000_000, 5e3, 30.0
 # a program of so many options at most is solved to proof, by so many branch-and-bound nodes a level at most
 _PROOF, _PROOF_NODES = 400, 20_000
+# multiplier and increment of a linear congruential generator (Knuth's MMIX)
+_SPREAD, _OFFSET = 6364136223846793005, 1442695040888963407
 # rooms of a school whose seats do not bind
 _ENDLESS = 10**9
 
@@ -340,7 +342,8 @@ def _searched(model: _Model, start: Sequence[int], seed: int) -> list[int]:
         kernels.unite(facts, standing)
     price = float(_WEIGHTS[3]) if model.seats_bind else 0.0
     steps = min(max(_STEPS * len(model.villages), _LEAST_STEPS), _MOST_STEPS)
-    kernels.search(facts, standing, price, _HOT, _COLD, steps, 2 * seed + 1)
+    # small seeds are spread, for the first draws of the generator are as small as its seed
+    kernels.search(facts, standing, price, _HOT, _COLD, steps, (seed * _SPREAD + _OFFSET) % 2**62 | 1)
     return [int(facts.options[j, kernels.SCHOOL]) if j >= 0 else -1 for j in standing.chosen]
 
 

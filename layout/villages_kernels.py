@@ -134,6 +134,23 @@ def search(facts: Facts, standing: Standing, price: float, hot: float, cold: flo
     References
     ----------
     Dueck, G., & Scheuer, T. (1990). Threshold accepting. Journal of Computational Physics, 90(1).
+
+    Examples
+    --------
+    Two villages of 30 children begin at the one room of the first of two schools, five minutes from the second.
+
+    >>> pupils, none = 30 * np.eye(9, dtype=int)[[0, 0]], np.zeros(0, int)
+    >>> options = np.array([[0, 0, -1, 0], [0, 1, -1, 0], [1, 0, -1, 0], [1, 1, -1, 0]])
+    >>> worth = np.array([[0.0, 0.0, 0.0], [150.0, 0.0, 0.0], [0.0, 0.0, 0.0], [120.0, 0.0, 0.0]])
+    >>> schools = np.array([[45, *[0] * 8, 1, 0, 0, 1, first] for first in (0, 2)])
+    >>> facts = Facts(
+    ...     pupils, np.zeros(2, int), np.array([0, 2, 4]), options, worth, np.arange(4), np.full(2, 3e7), schools, none, none)
+    >>> load = np.array([pupils.sum(axis=0), np.zeros(9, int)])
+    >>> standing = Standing(
+    ...     np.array([0, 2]), load, np.zeros((2, 9), int), np.array([[2, 0], [0, 0]]), np.zeros(2), np.array([0, 1, 0, 0]), np.array([0, 1]))
+    >>> search(facts, standing, 1e4, 5e3, 5.0, 1000, 1)
+    >>> standing.chosen.tolist()
+    [0, 3]
     """
     # arrays by name: to take them out of a record in a loop costs more than the loop
     start, options, worth, none, schools, pupils = facts.start, facts.options, facts.worth, facts.none, facts.schools, facts.pupils
@@ -395,7 +412,8 @@ def _above(k: int, schools: np.ndarray, row: np.ndarray, takes: np.ndarray) -> i
     best = _alone(k, schools, row, takes, schools[k, ROOMS], taught)
     if schools[k, MIXED] == 0 or best == 0:
         return extra + best
-    # every cut into runs of neighbours: bit i cuts after the i-th grade; all cuts at once are the classes of one grade above
+    # every cut into runs of neighbours (a school's grades follow each other): bit i cuts after the i-th grade
+    # all cuts at once are the classes of one grade above
     for cuts in range((1 << (many - 1)) - 1):
         begin, classes, over, single, fits = 0, 0, 0, 0, True
         while begin < many and fits:

@@ -176,6 +176,17 @@ def test_a_torn_area_keeps_its_largest_piece():
     assert [int(facts.options[j, villages_kernels.SCHOOL]) if j >= 0 else -1 for j in standing.chosen] == [0, 0, 1, 1, 1, -1]
 
 
+def test_places_without_children_of_the_band_join_pieces():
+    """A and B touch only X, which has no lower grades: their school's lower area is one piece; in the upper grades X goes elsewhere and parts them."""
+    near = {"A": frozenset("X"), "B": frozenset("X"), "X": frozenset("AB")}
+    schools = [School(name, tuple(range(1, 7)), 9, 0, False, dict.fromkeys(range(1, 7), 45), 30, 3) for name in "ST"]
+    both = tuple(Option(k, 10.0 + k, 0.0, np.nan, 0.0) for k in (0, 1))
+    rows = [Village("A", "lower", {1: 5}, both), Village("B", "lower", {1: 5}, both)]
+    rows += [Village("A", "upper", {4: 6}, both), Village("B", "upper", {4: 5}, both[:1]), Village("X", "upper", {4: 5}, both)]
+    _, facts, standing = standing_of(rows, schools, np.zeros((2, 10)), near, seats_bind=True, steps=0, start=[0, 0, 0, 0, 1])
+    assert [int(facts.options[j, villages_kernels.SCHOOL]) if j >= 0 else -1 for j in standing.chosen] == [0, 0, 0, -1, 1]
+
+
 def test_an_exchange_that_no_single_move_can_make(monkeypatch):
     """Two full schools; A and B of 45 live next to the other's school: either move alone puts 45 above the seats, together none."""
     schools = [School(name, (1,), 1, 0, False, {1: 45}, 30, 3) for name in "ST"]
