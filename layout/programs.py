@@ -271,8 +271,10 @@ def _pinned(program: Program, values: np.ndarray, cost: np.ndarray, later: Mappi
         return values
     upper = np.where(cost > 0, np.minimum(program.upper, values), program.upper)
     lower = np.where(cost < 0, np.maximum(program.lower, values), program.lower)
-    found = _leap(replace(program, lower=np.minimum(lower, upper), upper=upper), later, limits)
-    return values if found is None else found.values
+    pinned = replace(program, lower=np.minimum(lower, upper), upper=upper)
+    found = _leap(pinned, later, limits)
+    # the solver's presolve now and then gives wrong values
+    return found.values if found is not None and _fits(pinned, found.values) else values
 
 
 @dataclass(frozen=True)
