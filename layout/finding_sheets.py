@@ -112,9 +112,9 @@ def _filled(plan: Plan, table: str) -> bool:
 
 
 def _shown_years(plan: Plan, table: str) -> pd.DataFrame:
-    """Return a table in the base year and the plan year; breaches and the like tell their years themselves."""
+    """Return a table in the years of the plan; breaches and the like tell their years themselves."""
     frame: pd.DataFrame = getattr(plan.findings, table)
-    return frame[frame["year"].isin([plan.county.base_year, max(plan.years)])] if table == "school_needs" else frame
+    return frame[frame["year"].isin(plan.years)] if table == "school_needs" else frame
 
 
 def table_page(plan: Plan, lang: str, table: str, frame: pd.DataFrame, extra: Mapping[str, tuple[Field, list[Any]]] | None = None) -> Page:
