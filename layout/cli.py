@@ -300,11 +300,19 @@ def _say_gaps(county: County, standards: Standards, said: Collection[str], lang:
 
 
 def _describe(county: County, lang: str) -> None:
+    from layout.tables import schemas
+
     _say("cli.county", lang, name=_shown(county.name), base=county.base_year, settlements=len(county.settlements), schools=len(county.schools),
          rosters=len(county.rosters), persons=f"{county.population['persons'].sum():,.0f}")  # fmt: skip
     _say_notes(county.notes, lang)
-    for row in county.assumptions.to_dict("records"):
-        _say("cli.assumption", lang, **{str(name): _shown(messages.in_language(str(value), lang)) for name, value in row.items()})
+    # columns filled in by one rule are named together
+    for key, group in county.assumptions.groupby(["table", "rows", "note", "basis"], sort=False):
+        table, rows, note, basis = map(str, key)
+        known = schemas().get(table)
+        words = [c if lang == "en" or known is None or c not in known.columns else known.columns[c].zh for c in group["column"]]
+        title = table if lang == "en" or known is None else known.zh
+        _say("cli.assumption", lang, table=_shown(title), column=_shown(("、" if lang == "zh" else ", ").join(words)), rows=rows,
+             note=_shown(messages.in_language(note, lang)), basis=_shown(basis))  # fmt: skip
 
 
 def _list_files(paths: Sequence[Path], lang: str) -> None:

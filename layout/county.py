@@ -21,6 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from layout import messages
 from layout.age_split import split_population
 from layout.coordinates import SYSTEMS, to_wgs84
+from layout.glance import in_a_line, in_a_table
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.rosters import disagreements, roster_notes, rosters_from_totals
@@ -40,7 +41,7 @@ _FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "obstacles",
 _MARGIN_DEG = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class County:
     """Everything known about a county, in canonical tables and one metric coordinate system.
 
@@ -110,6 +111,17 @@ class County:
     standards_path: Path | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[tuple[str, Mapping[str, object]], ...] = ()
+
+    def __repr__(self) -> str:
+        """Say in a line what it is."""
+        return in_a_line(self, self._facts())
+
+    def _repr_html_(self) -> str:
+        """Show its tables with their rows."""
+        return in_a_table(self, self._facts())
+
+    def _facts(self) -> str:
+        return f"{self.name} {self.code}".strip() + f" {self.base_year}, {self.population['persons'].sum():,.0f} persons"
 
 
 def read_county(folder: str | Path) -> County:

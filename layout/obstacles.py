@@ -186,7 +186,8 @@ def _from_layer(path: Path) -> gpd.GeoDataFrame:
     if points.any():
         raise CountyDataError([Problem("obstacles_points", path.name, row=int(i) + 1) for i in np.flatnonzero(points)])
     # a shape without any extent bars nothing
-    layer = layer[~(layer.geometry.isna() | layer.geometry.is_empty | ((layer.length == 0) & (layer.area == 0)))].reset_index(drop=True)
+    drawn = layer.geometry.to_numpy()
+    layer = layer[~(shapely.is_missing(drawn) | shapely.is_empty(drawn)) & (shapely.length(drawn) > 0)].reset_index(drop=True)
     shapes = shapely.make_valid(shapely.force_2d(layer.geometry.to_numpy()))
     kind = layer["kind"].where(layer["kind"].isin(KINDS), "other") if "kind" in layer else ["other"] * len(layer)
     names = layer["name"].fillna("").astype("str") if "name" in layer else [""] * len(layer)

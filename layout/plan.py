@@ -28,6 +28,7 @@ from layout.equity import time_distribution
 from layout.findings import TABLES as FINDINGS
 from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
+from layout.glance import in_a_line, in_a_table
 from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
@@ -98,7 +99,7 @@ class Outcome:
     headline: pd.DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A county's plan: what was read, what comes, what is proposed, and what it rests on.
 
@@ -156,6 +157,17 @@ class Plan:
     bus_services: pd.DataFrame = field(default_factory=lambda: empty("bus_services"))
     time_distribution: pd.DataFrame = field(default_factory=lambda: empty("time_distribution"))
     findings: Findings = field(default_factory=Findings)
+
+    def __repr__(self) -> str:
+        """Say in a line what it is."""
+        return in_a_line(self, self._facts())
+
+    def _repr_html_(self) -> str:
+        """Show its tables with their rows."""
+        return in_a_table(self, self._facts()) + in_a_table(self.findings, "")
+
+    def _facts(self) -> str:
+        return f"{self.county.name} {', '.join(map(str, self.years))}"
 
     def save(self, folder: str | Path) -> None:
         """Write ``plan.gpkg`` (every table) and ``manifest.json`` into a folder; see :func:`read_plan`."""

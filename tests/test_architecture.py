@@ -11,7 +11,8 @@ import pytest
 ROOMS = [
     ["messages", "compiled"],
     ["tables"],
-    ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters"],
+    ["glance"],
+    ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters", "glance"],
     ["elevation_tiles"],
     ["terrain", "cost_surface_kernels"],
     ["cost_surface"],

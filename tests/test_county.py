@@ -478,3 +478,10 @@ def test_zones_that_leave_villages_out_or_lead_nowhere_are_said(paper, tmp_path,
     )
     write_county(whole, tmp_path / "w")
     assert not {key for key, _ in read_county(tmp_path / "w").notes if "zones" in key}
+
+
+def test_a_county_and_a_plan_say_what_they_are(paper):
+    line = repr(paper)
+    assert line.startswith(f"<{type(paper).__name__} {paper.name}") and "\n" not in line and f"schools {len(paper.schools)}," in line
+    shown = dataclasses.replace(paper, name="<img src=x onerror=alert(1)>")._repr_html_()
+    assert "<img" not in shown and "&lt;img" in shown and f"<td>学校</td><td style='text-align:right'>{len(paper.schools)}</td>" in shown
