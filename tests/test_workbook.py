@@ -19,12 +19,13 @@ from scipy.optimize import linprog
 from conftest import CRS, VILLAGES, at, make_paper
 from layout.choice import fit_error
 from layout.findings import TABLES, Findings
+from layout.pages import sheet_title
 from layout.plan import Outcome, Plan, make_plan
 from layout.privacy import PUBLIC_FINDINGS, hidden_counts, hide, parts_in_tens, published_counts, round_people
 from layout.sample import make_sample_county
 from layout.standards import read_standards
 from layout.tables import band_of, check, empty, schemas
-from layout.workbook import summary_sentence, write_workbook
+from layout.workbook import _ORDER, summary_sentence, write_workbook
 
 SHEETS = [
     "说明",
@@ -588,6 +589,12 @@ def test_the_base_year_has_its_errors_on_top_and_the_largest_difference_first(fo
 def test_two_runs_with_findings_give_the_same_bytes(tmp_path, found):
     write_workbook(found_plan(), tmp_path / "again.xlsx")
     assert (tmp_path / "again.xlsx").read_bytes() == found["zh"].read_bytes()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_two_sheets_have_one_title(lang):
+    titles = [sheet_title(key, lang).lower() for key in ("guide", *_ORDER)]
+    assert len(set(titles)) == len(titles) and max(map(len, titles)) <= 31
 
 
 @pytest.mark.slow
