@@ -186,6 +186,31 @@ def draw(folder: CountyFolder, out: Out = None, lang: Lang = "zh", audience: Aud
         _list_files([path], lang)
 
 
+@app.command(help=_help("export"))
+def export(
+    folder: CountyFolder,
+    formats: Annotated[list[str] | None, typer.Option("--format", metavar="gpkg|parquet|shp|kml|csv", help=_help("format"))] = None,
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """Write the layers of a plan for other programs."""
+    from layout.exports import FORMATS, export_plan
+    from layout.outputs import plan_folder
+    from layout.plan import read_plan
+
+    wanted = formats or list(FORMATS)
+    with _exits(lang):
+        unknown = [name for name in wanted if name not in FORMATS]
+        if unknown:
+            _stop("cli.unknown_format", lang, given=_shown(", ".join(unknown)), known=", ".join(FORMATS))
+        home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
+        try:
+            written = export_plan(read_plan(home), out or home / "gis", formats=wanted, lang=lang)
+        except ImportError as error:
+            _stop("cli.words", lang, text=str(error))
+        _say("cli.exported", lang, folder=(out or home / "gis").resolve(), count=len(written))
+
+
 @app.command(help=_help("roads"))
 def roads(
     folder: CountyFolder,
