@@ -21,6 +21,7 @@ import pandas as pd
 from layout import messages
 from layout.choice import fit_error
 from layout.ground import TOLERANCE_M, degrees, folded, road_lines, shaded_ground
+from layout.map_cards import make_cards
 from layout.plan import Outcome, Plan
 from layout.privacy import shown_notes
 from layout.sheets import describe
@@ -36,6 +37,9 @@ _PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
 # schools named on the map because the roll and the model differ most there, by band
 _NAMED = 20
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
+# what the page is made of beside Leaflet, in this order; plan_map.js draws and calls the scripts, colours stand in plan_map.css
+_STYLES = ("plan_map.css", "meeting.css", "print.css")
+_SCRIPTS = ("cards.js", "finder.js", "story.js")
 # the words for codes that the page shows: table, column by the name of the list
 _WORDS = {
     "kind": ("settlements", "kind"), "school_kind": ("schools", "kind"), "school_status": ("schools", "status"), "tier": ("classes", "tier"),
@@ -96,6 +100,7 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # the public page has no children by village, so there is nothing in it to try out
     what_if = make_what_if(plan) if audience == "internal" else None
     to_try = None if what_if is None else packed(what_if)
+    cards = None if audience == "public" else make_cards(plan) | {"between": _between(plan)}
     (south, west), (north, east) = data["bounds"]
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, prefer_canvas=True,
@@ -106,7 +111,7 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # nothing but Leaflet is needed, and Leaflet goes into the page
     drawn.default_js, drawn.default_css = [], []
     figure: Any = drawn.get_root()
-    figure.page = functools.partial(_page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name())
+    figure.page = functools.partial(_page, data=data, cards=cards, to_try=to_try, lang=lang, map_name=drawn.get_name())
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
     return drawn
@@ -164,7 +169,9 @@ def vendored() -> dict[str, dict[str, Any]]:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str) -> str:
+def _page(
+    figure: Any, *, data: Mapping[str, Any], cards: Mapping[str, Any] | None, to_try: Mapping[str, Any] | None, lang: str, map_name: str
+) -> str:  # fmt: skip
     from branca.element import CssLink, JavascriptLink
 
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
@@ -175,14 +182,18 @@ def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | N
         attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
         attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
     script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
-    no_script = " ".join(messages.text("maps.no_script", each) for each in messages.LANGUAGES)
+    # said in the page itself: by an old browser and without scripts nothing else is seen
+    said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
+    island_of_cards = [] if cards is None else [f'<script type="application/json" id="card-data">{_island_text(cards)}</script>']
     title = messages.text("maps.title", lang, county=data["county"])
+    warning = f'<div id="plan-old" role="alert">{said["too_old"]}<noscript>{said["no_script"]}</noscript></div>'
     body = "\n".join([
-        f"<style>{_leaflet_css()}</style>", f"<style>{_asset('plan_map.css')}</style>", f"<script>{script}\n{_icons()}</script>",
-        figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
+        f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in _STYLES), f"<script>{script}\n{_icons()}</script>",
+        figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        *island_of_cards, f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in _SCRIPTS),
+        f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
@@ -375,6 +386,15 @@ def _view(
         "reach": [] if least else _reach(outcome.headline, year, townships),
         "short": [] if least else _short(plan.findings.short_villages, outcome.view, year, villages, schools),
     }  # fmt: skip
+
+
+def _between(plan: Plan) -> list[dict[str, Any]]:
+    """Return what the plan has come to in the plan years before the last; read by the cards and the story."""
+    villages, schools, townships = (
+        {key: i for i, key in enumerate(ids)}
+        for ids in (plan.county.settlements["settlement_id"], plan.schools["school_id"], plan.county.townships["township_id"])
+    )
+    return [_view(f"planned-{year}", plan, plan.planned, year, villages, schools, townships, 0) for year in plan.years[1:-1]]
 
 
 def _flows(
