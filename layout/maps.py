@@ -9,6 +9,7 @@ import html
 import json
 import re
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -177,14 +178,16 @@ def _page(
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    island, attempt = _island_text(data), []
+    island, attempt, figures = _island_text(data), [], []
     if to_try is not None:
         attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
+    if cards is not None:
+        # read by what_if.js, which unpacks, when the first card is opened
+        figures = [f'<script type="application/json" id="card-data">{_island_text(_squeezed(cards))}</script>']
         attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
     script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
     # said in the page itself: by an old browser and without scripts nothing else is seen
     said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
-    island_of_cards = [] if cards is None else [f'<script type="application/json" id="card-data">{_island_text(cards)}</script>']
     title = messages.text("maps.title", lang, county=data["county"])
     warning = f'<div id="plan-old" role="alert">{said["too_old"]}<noscript>{said["no_script"]}</noscript></div>'
     body = "\n".join([
@@ -192,7 +195,7 @@ def _page(
         figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        *island_of_cards, f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in _SCRIPTS),
+        *figures, f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in _SCRIPTS),
         f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
@@ -214,6 +217,13 @@ def _island_text(data: Mapping[str, Any]) -> str:
     for mark in "<>&\u2028\u2029":
         island = island.replace(mark, f"\\u{ord(mark):04x}")
     return island
+
+
+def _squeezed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return data as deflated JSON in letters, with its length."""
+    raw = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return {"size": len(raw), "data": base64.b64encode(squeezer.compress(raw) + squeezer.flush()).decode("ascii")}
 
 
 def _asset(name: str) -> str:
@@ -261,6 +271,9 @@ def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, A
         ],
         "review": _review(plan, schools, least), "findings": {} if least else _findings(plan, villages, schools),
         "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
+        # many proposals rest on the same clauses: each stands here once
+        "cited": {key: _cited(plan.standards, key) for key in sorted({k for row in plan.proposals["clauses"] for k in _parts(row)})},
+        "gates": {gate: _worded(gate) for gate in sorted({g for row in plan.proposals["gates"] for g in _parts(row)})},
         **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan, audience),
     }  # fmt: skip
 
@@ -492,16 +505,19 @@ def _findings(plan: Plan, villages: Mapping[str, int], schools: Mapping[str, int
 def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int) -> list[dict[str, Any]]:
     out = []
     for r in _rows(plan.proposals):
-        clauses = [key.strip() for key in str(r.clauses).split(";") if key.strip()]
-        gates = [gate.strip() for gate in str(r.gates).split(";") if gate.strip()]
+        clauses, gates = _parts(r.clauses), _parts(r.gates)
         out.append({
             "school": schools[r.school_id], "year": r.year, "action": r.action, "role": r.role, "first": r.first_grade, "last": r.last_grade,
             "rooms": r.rooms, "beds": r.beds, "cost": _number(r.cost_yuan) or 0, "pupils": _published(r.pupils, least),
             # the sentence counts the children of single villages
             "reason": None if audience == "public" else {"zh": r.reason_zh, "en": r.reason_en},
-            "clauses": [_cited(plan.standards, key) for key in clauses], "gates": [_worded(gate) for gate in gates],
+            "clauses": clauses, "gates": gates,
         })  # fmt: skip
     return out
+
+
+def _parts(listed: object) -> list[str]:
+    return [part.strip() for part in str(listed).split(";") if part.strip()]
 
 
 def _cited(standards: Standards, key: str) -> dict[str, str]:

@@ -10,10 +10,11 @@ function planCards(page) {
   function extra() {
     if (more) return more;
     const island = document.getElementById("card-data");
-    more = { years: data.years, villages: [], schools: {}, between: [], gates: [], ...(island ? JSON.parse(island.textContent) : {}) };
+    more = { years: data.years, villages: [], schools: {}, between: [], gates: [], ...(island ? unpacked(JSON.parse(island.textContent)) : {}) };
     more.between.forEach(page.addView);
     return more;
   }
+  const unpacked = ({ data: letters, size }) => JSON.parse(new TextDecoder().decode(whatIf.inflate(whatIf.bytesOf(letters), size)));
   // today, the plan year by year, and last what comes if nothing is done
   function steps() {
     const between = extra().between.filter((b) => !data.situations.some((v) => v.key.startsWith("planned") && v.year === b.year));

@@ -637,8 +637,8 @@ function drawPlan(map) {
     const parts = [h("h3", {}, t("card.proposal", { year: p.year, action: word("action", p.action), role: word("school_kind", p.role) }))];
     parts.push(h("p", { class: "reason" }, p.reason ? both(p.reason) : t("card.reason_withheld")));
     parts.push(h("p", { class: "note" }, t("card.adds", { first: p.first, last: p.last, rooms: p.rooms, beds: p.beds, cost: count(Math.round(p.cost / 1e4)), n: count(p.pupils) })));
-    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(c)))));
-    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(g)))));
+    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(data.cited[c])))));
+    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(data.gates[g])))));
     return parts;
   }
   const card = document.getElementById("plan-card"), cards = { township: townshipCard };
@@ -784,6 +784,7 @@ function drawPlan(map) {
   const print = (on) => {
     if (on) seen = [map.getCenter(), map.getZoom(), map.getBounds()];
     printing = on;
+    if (on) planStory.lay(page);
     map.getContainer().classList.toggle("printing", on);
     resize();
     // who looks at the whole county gets it as large as the paper allows, who has zoomed in gets that part

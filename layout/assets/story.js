@@ -37,6 +37,14 @@ const planStory = (() => {
     const box = document.getElementById("plan-paper");
     if (box) box.value = paper;
   }
+  // a legend that is longer than its two columns beside the map gets sheets of its own
+  function lay(page) {
+    const panel = document.getElementById("plan-panel"), trial = page.h("div", { class: "paper-trial" }, [...panel.children].map((child) => child.cloneNode(true)));
+    document.body.append(trial);
+    const millimetre = 96 / 25.4, room = 2 * (paper === "A4" ? 225 : 245) * millimetre;
+    document.body.classList.toggle("long", trial.scrollHeight > room);
+    trial.remove();
+  }
   // what only paper has: the scale there, the day of printing, and that something was tried out
   function stamp(page) {
     const { map, t, state } = page, size = map.getSize(), middle = size.y / 2, metres = map.distance(map.containerPointToLatLng([0, middle]), map.containerPointToLatLng([size.x, middle])) / size.x;
@@ -229,5 +237,5 @@ const planStory = (() => {
     page.open(best.what, best.i);
     return true;
   }
-  return { buttons, start, stamp };
+  return { buttons, start, lay, stamp };
 })();
