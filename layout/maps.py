@@ -9,6 +9,7 @@ import html
 import json
 import re
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ import pandas as pd
 from layout import messages
 from layout.choice import fit_error
 from layout.ground import TOLERANCE_M, degrees, folded, road_lines, shaded_ground
+from layout.map_cards import make_cards
 from layout.plan import Outcome, Plan
 from layout.privacy import shown_notes
 from layout.sheets import describe
@@ -36,6 +38,9 @@ _PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
 # schools named on the map because the roll and the model differ most there, by band
 _NAMED = 20
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
+# what the page is made of beside Leaflet, in this order; plan_map.js draws and calls the scripts, colours stand in plan_map.css
+_STYLES = ("plan_map.css", "meeting.css", "print.css")
+_SCRIPTS = ("cards.js", "finder.js", "story.js")
 # the words for codes that the page shows: table, column by the name of the list
 _WORDS = {
     "kind": ("settlements", "kind"), "school_kind": ("schools", "kind"), "school_status": ("schools", "status"), "tier": ("classes", "tier"),
@@ -96,6 +101,7 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # the public page has no children by village, so there is nothing in it to try out
     what_if = make_what_if(plan) if audience == "internal" else None
     to_try = None if what_if is None else packed(what_if)
+    cards = None if audience == "public" else make_cards(plan) | {"between": _between(plan)}
     (south, west), (north, east) = data["bounds"]
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, prefer_canvas=True,
@@ -106,7 +112,7 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # nothing but Leaflet is needed, and Leaflet goes into the page
     drawn.default_js, drawn.default_css = [], []
     figure: Any = drawn.get_root()
-    figure.page = functools.partial(_page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name())
+    figure.page = functools.partial(_page, data=data, cards=cards, to_try=to_try, lang=lang, map_name=drawn.get_name())
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
     return drawn
@@ -164,25 +170,33 @@ def vendored() -> dict[str, dict[str, Any]]:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str) -> str:
+def _page(
+    figure: Any, *, data: Mapping[str, Any], cards: Mapping[str, Any] | None, to_try: Mapping[str, Any] | None, lang: str, map_name: str
+) -> str:  # fmt: skip
     from branca.element import CssLink, JavascriptLink
 
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    island, attempt = _island_text(data), []
+    island, attempt, figures = _island_text(data), [], []
     if to_try is not None:
         attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
+    if cards is not None:
+        # read by what_if.js, which unpacks, when the first card is opened
+        figures = [f'<script type="application/json" id="card-data">{_island_text(_squeezed(cards))}</script>']
         attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
     script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
-    no_script = " ".join(messages.text("maps.no_script", each) for each in messages.LANGUAGES)
+    # said in the page itself: by an old browser and without scripts nothing else is seen
+    said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
     title = messages.text("maps.title", lang, county=data["county"])
+    warning = f'<div id="plan-old" role="alert">{said["too_old"]}<noscript>{said["no_script"]}</noscript></div>'
     body = "\n".join([
-        f"<style>{_leaflet_css()}</style>", f"<style>{_asset('plan_map.css')}</style>", f"<script>{script}\n{_icons()}</script>",
-        figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
+        f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in _STYLES), f"<script>{script}\n{_icons()}</script>",
+        figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        *figures, f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in _SCRIPTS),
+        f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
@@ -203,6 +217,13 @@ def _island_text(data: Mapping[str, Any]) -> str:
     for mark in "<>&\u2028\u2029":
         island = island.replace(mark, f"\\u{ord(mark):04x}")
     return island
+
+
+def _squeezed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return data as deflated JSON in letters, with its length."""
+    raw = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return {"size": len(raw), "data": base64.b64encode(squeezer.compress(raw) + squeezer.flush()).decode("ascii")}
 
 
 def _asset(name: str) -> str:
@@ -250,6 +271,9 @@ def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, A
         ],
         "review": _review(plan, schools, least), "findings": {} if least else _findings(plan, villages, schools),
         "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
+        # many proposals rest on the same clauses: each stands here once
+        "cited": {key: _cited(plan.standards, key) for key in sorted({k for row in plan.proposals["clauses"] for k in _parts(row)})},
+        "gates": {gate: _worded(gate) for gate in sorted({g for row in plan.proposals["gates"] for g in _parts(row)})},
         **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan, audience),
     }  # fmt: skip
 
@@ -377,6 +401,15 @@ def _view(
     }  # fmt: skip
 
 
+def _between(plan: Plan) -> list[dict[str, Any]]:
+    """Return what the plan has come to in the plan years before the last; read by the cards and the story."""
+    villages, schools, townships = (
+        {key: i for i, key in enumerate(ids)}
+        for ids in (plan.county.settlements["settlement_id"], plan.schools["school_id"], plan.county.townships["township_id"])
+    )
+    return [_view(f"planned-{year}", plan, plan.planned, year, villages, schools, townships, 0) for year in plan.years[1:-1]]
+
+
 def _flows(
     assignment: pd.DataFrame, year: int, villages: Mapping[str, int], schools: Mapping[str, int], least: int
 ) -> list[list[object]]:  # fmt: skip
@@ -472,16 +505,19 @@ def _findings(plan: Plan, villages: Mapping[str, int], schools: Mapping[str, int
 def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int) -> list[dict[str, Any]]:
     out = []
     for r in _rows(plan.proposals):
-        clauses = [key.strip() for key in str(r.clauses).split(";") if key.strip()]
-        gates = [gate.strip() for gate in str(r.gates).split(";") if gate.strip()]
+        clauses, gates = _parts(r.clauses), _parts(r.gates)
         out.append({
             "school": schools[r.school_id], "year": r.year, "action": r.action, "role": r.role, "first": r.first_grade, "last": r.last_grade,
             "rooms": r.rooms, "beds": r.beds, "cost": _number(r.cost_yuan) or 0, "pupils": _published(r.pupils, least),
             # the sentence counts the children of single villages
             "reason": None if audience == "public" else {"zh": r.reason_zh, "en": r.reason_en},
-            "clauses": [_cited(plan.standards, key) for key in clauses], "gates": [_worded(gate) for gate in gates],
+            "clauses": clauses, "gates": gates,
         })  # fmt: skip
     return out
+
+
+def _parts(listed: object) -> list[str]:
+    return [part.strip() for part in str(listed).split(";") if part.strip()]
 
 
 def _cited(standards: Standards, key: str) -> dict[str, str]:

@@ -65,7 +65,7 @@ ROOMS = [
     ["plan"],
     ["futures"],
     ["alternatives"],
-    ["privacy", "ground", "what_if"],
+    ["privacy", "ground", "what_if", "map_cards"],
     ["maps"],
     ["pages"],
     ["finding_sheets"],

@@ -199,11 +199,18 @@ def test_beyond_the_limit_has_a_shape_of_its_own(show, plan):
 def test_search_finds_a_village_and_a_school(show, plan):
     page = show(plan)
     page.fill("#plan-search", "E村（乙镇）")
+    page.press("#plan-search", "Enter")
     card = page.locator("#plan-card")
     assert card.locator("h2").inner_text() == "E村"
-    text = card.inner_text()
-    assert "1—3年级 · S2九年制学校 · 步行 · 37 分钟 · 18 人 · ▲ 超过时限" in text
-    assert "1—3年级 · E村校址 · 步行 · 4 分钟 · 18 人" in text
+    lines = [[cell.strip() for cell in row.split("\t")] for row in texts(page, "#plan-card table.steps tbody tr")]
+    # grades 1-3 today, planned and if nothing is done; grades 4-6 stay
+    assert lines[:5] == [
+        ["1—3年级"],
+        ["S2九年制学校\n步行", "18 人\n37 分钟 ▲", "—", "18 人\n37 分钟 ▲"],
+        ["E村校址\n步行", "—", "18 人\n4 分钟", "—"],
+        ["4—6年级"],
+        ["S2九年制学校\n步行", *["18 人\n33 分钟"] * 3],
+    ]
     page.fill("#plan-search", "S1")
     page.press("#plan-search", "Enter")
     assert card.locator("h2").inner_text() == "S1小学"
@@ -221,7 +228,8 @@ def test_a_proposal_flies_there_and_gives_its_reason(show, plan):
     assert "用地预审" in card.inner_text() and "国办发" in card.inner_text()
     assert page.evaluate("window.planMap.map.getZoom()") > before
     # what opens stands first, what stays stands last
-    assert texts(page, "#plan-proposals button") == ["2035 年 新建：E村校址", "2035 年 增设寄宿：S2九年制学校", "2035 年 保留：S1小学"]
+    assert texts(page, "#plan-proposals button") == ["E村校址\n乙镇", "S2九年制学校\n乙镇", "S1小学\n甲乡"]
+    assert texts(page, "#plan-proposals summary, #plan-proposals h3") == ["2035 年（3 项）", "新建（1）", "增设寄宿（1）", "保留（1）"]
     page.locator("#plan-lang").click()
     assert card.locator(".reason").inner_text().startswith("18 children of E")
 

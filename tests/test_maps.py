@@ -26,6 +26,7 @@ from layout.standards import read_standards
 from layout.tables import band_of, check, empty, label, schemas
 from layout.terrain import Terrain
 
+SCRIPTS, STYLES = ["plan_map.js", "cards.js", "finder.js", "story.js"], ["plan_map.css", "meeting.css", "print.css"]
 HOSTILE = [
     '</script><img src=x onerror="window.hacked=1">',
     "`${window.hacked=1}`",
@@ -537,8 +538,9 @@ def test_schools_hold_their_classes_and_proposals_their_reasons(html, plan):
     assert (opened["school"], opened["action"], opened["rooms"], opened["cost"]) == (0, "open", 3, 1.2e6)
     assert opened["reason"]["zh"].startswith("E村18名") and opened["reason"]["en"].startswith("18 children of E")
     rule = plan.standards.rules["travel.limit.walk.lower"]
-    assert opened["clauses"][0] == {"zh": f"{rule.zh}: {rule.cite('zh')}", "en": f"{rule.en}: {rule.cite('en')}"}
-    assert [gate["zh"] for gate in opened["gates"]] == [messages.text("gate.hear_parents"), "用地预审"]
+    assert opened["clauses"] == ["travel.limit.walk.lower", "layout.village_primary"] and opened["gates"] == ["hear_parents", "用地预审"]
+    assert data["cited"][opened["clauses"][0]] == {"zh": f"{rule.zh}: {rule.cite('zh')}", "en": f"{rule.en}: {rule.cite('en')}"}
+    assert [data["gates"][gate]["zh"] for gate in opened["gates"]] == [messages.text("gate.hear_parents"), "用地预审"]
     assert data["must_stay"] == [[1, 2025, 90, 129.6], [1, 2035, 90, None]]
 
 
@@ -620,8 +622,8 @@ def test_the_twenty_schools_of_a_band_that_differ_most_are_named():
 def test_unverified_standards_are_marked_on_the_page(plan):
     unverified = next(key for key, rule in plan.standards.rules.items() if rule.verified == "U")
     proposals = plan.proposals.assign(clauses=unverified)
-    clauses = island(render(dataclasses.replace(plan, proposals=proposals)))["proposals"][0]["clauses"]
-    assert "待核实" in clauses[0]["zh"] and messages.text("standards.unverified", "en").strip() in clauses[0]["en"]
+    clause = island(render(dataclasses.replace(plan, proposals=proposals)))["cited"][unverified]
+    assert "待核实" in clause["zh"] and messages.text("standards.unverified", "en").strip() in clause["en"]
 
 
 def test_positions_are_those_of_the_places(html, plan):
@@ -747,7 +749,7 @@ def test_only_the_scripts_of_the_page_may_run(html):
     policy = re.search(r"script-src ([^;]+);", html)[1].split()
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts]
-    assert policy == hashes and len(scripts) == 4
+    assert policy == hashes and len(scripts) == 9
 
 
 def test_head_says_language_and_encoding_first(html, plan):
@@ -786,7 +788,7 @@ def test_vendored_files_are_what_the_manifest_says():
     here = files("layout").joinpath("assets")
     listed = {name: digest for entry in vendored().values() for name, digest in entry["sha256"].items()}
     assert {name: hashlib.sha256(here.joinpath(name).read_bytes()).hexdigest() for name in listed} == listed
-    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {"manifest.json", "plan_map.css", "plan_map.js", "what_if.js"}
+    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {"manifest.json", "guard.js", "what_if.js", *SCRIPTS, *STYLES}
     for entry in vendored().values():
         assert {"name", "version", "licence", "origin"} <= set(entry) and len(here.joinpath(entry["licence_file"]).read_text()) > 1000
 
@@ -815,7 +817,7 @@ def test_line_separators_and_odd_characters_survive():
     assert [v[1] for v in island(render(paper_plan(county)))["villages"]] == odd
 
 
-@pytest.mark.parametrize("name", ["plan_map.js", "what_if.js"])
+@pytest.mark.parametrize("name", ["guard.js", "what_if.js", *SCRIPTS])
 def test_the_script_writes_text_only(name):
     script = files("layout").joinpath("assets", name).read_text(encoding="utf-8")
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setHTML|createContextualFragment|fetch\(|XMLHttpRequest|https?://"
@@ -824,7 +826,7 @@ def test_the_script_writes_text_only(name):
 
 def test_every_sentence_and_colour_of_the_script_exists():
     read = lambda name: files("layout").joinpath("assets", name).read_text(encoding="utf-8")  # noqa: E731
-    script, style = read("plan_map.js"), read("plan_map.css")
+    script, style = "\n".join(map(read, SCRIPTS)), read("plan_map.css")
     # those of the what-if: test_what_if.py
     known = {key.removeprefix("maps.") for key in messages.catalogue("zh") if key.startswith("maps.") and not key.startswith("maps.what_if.")}
     used = set(re.findall(r'\bt\("([\w.]+)"[,)]', script)) | set(re.findall(r'\? "([\w.]+\.[\w.]+)" : ', script))
@@ -834,6 +836,7 @@ def test_every_sentence_and_colour_of_the_script_exists():
     # the rest is chosen by a condition or read by Python
     assert {key for key in others if f'"{key}"' not in script} == {
         "no_script",
+        "too_old",
         "assumption",
         *(k for k in others if k.startswith("card.") and f'"{k[5:]}"' in script),
     }

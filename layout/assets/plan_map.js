@@ -159,7 +159,7 @@ function drawPlan(map) {
   };
   const flow = ([village, band, school, mode, status, pupils, minutes]) => ({ village, band: BANDS[band], school, mode, status, pupils, minutes });
   const views = {};
-  for (const view of data.situations) {
+  function addView(view) {
     const flows = view.flows.map(flow), byVillage = villages.map(() => []), bySchool = schools.map(() => ({ classes: [], seats: null, from: [] }));
     for (const f of flows) {
       byVillage[f.village].push(f);
@@ -168,8 +168,9 @@ function drawPlan(map) {
     for (const c of view.classes) bySchool[c[0]].classes.push(c);
     for (const s of view.seats) bySchool[s[0]].seats = s;
     for (const s of view.rolls) bySchool[s[0]].roll = { pupils: s[1], classes: s[2], oversized: s[3], superClasses: s[4], tier: s[5] };
-    views[view.key] = { ...view, flows, byVillage, bySchool };
+    return (views[view.key] = { ...view, flows, byVillage, bySchool });
   }
+  data.situations.forEach(addView);
   const now = () => views[state.situation];
   const yearOf = (view) => data.years.indexOf(view.year);
   // all children of a village in the k-th year
@@ -513,7 +514,10 @@ function drawPlan(map) {
       draw() {
         const stacked = {};
         for (const i of byAction) {
-          const p = data.proposals[i], k = (stacked[p.school] = (stacked[p.school] || 0) + 1) - 1;
+          const p = data.proposals[i];
+          // a year between shows what serves by then
+          if (now().key.startsWith("planned-") && p.year > now().year) continue;
+          const k = (stacked[p.school] = (stacked[p.school] || 0) + 1) - 1;
           clickable(mark("proposals", schools[p.school].at, { ...actionMark(p.action), offset: [13 + 23 * k, -15] }), () => [word("action", p.action) + " · " + schools[p.school].name, ...(p.reason ? [both(p.reason)] : [])], () => openCard("school", p.school));
         }
       },
@@ -598,31 +602,6 @@ function drawPlan(map) {
     if (roll) lines.push(t("tip.roll", { n: count(roll.pupils), c: roll.classes, tier: word("tier", roll.tier) }));
     return lines;
   }
-  function bars(numbers) {
-    const top = Math.max(1, ...numbers.map((n) => n || 0));
-    return h("div", { class: "bars" }, data.years.map((year, k) => {
-      const bar = h("i");
-      bar.style.height = Math.round((40 * Math.max(numbers[k] || 0, 0)) / top) + "px";
-      return h("div", {}, count(numbers[k]), bar, String(year));
-    }));
-  }
-  function villageCard(i) {
-    const v = villages[i], parts = [h("h2", { tabindex: "-1" }, v.name), h("p", { class: "note" }, [word("kind", v.kind), townshipOf(v), v.id].filter(Boolean).join(" · "))];
-    if (data.pupils.length) {
-      parts.push(h("h3", {}, t("card.pupils_by_year")), bars(data.years.map((_, k) => childrenOf(i, k))));
-      parts.push(grid([t("card.band"), ...data.years.map(String)], BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))]))));
-    }
-    parts.push(...villageFindings(i));
-    for (const view of data.situations) {
-      const flows = views[view.key].byVillage[i];
-      if (!flows.length) continue;
-      parts.push(h("h3", {}, t("card.where", { situation: situationName(view) })));
-      parts.push(h("ul", {}, flows.map((f) => h("li", {}, flowText(f)))));
-    }
-    const moving = data.moves.filter((m) => m.from === i || m.to === i);
-    if (moving.length) parts.push(h("h3", {}, t("layer.moves")), h("ul", {}, moving.map((m) => h("li", {}, moveText(m)))));
-    return parts;
-  }
   function villageFindings(i) {
     const parts = [], mine = (rows) => rows.filter((r) => r[0] === i), byBand = (rows) => mine(rows).sort((a, b) => a[1] - b[1]), bandName = (b) => t("band." + BANDS[b]);
     const short = byBand(now().short), sites = mine(found.sites), access = byBand(found.access), zones = byBand(found.zones);
@@ -654,58 +633,42 @@ function drawPlan(map) {
     if (short.length > LISTED) parts.push(h("p", { class: "note" }, t("card.more", { n: short.length - LISTED })));
     return parts;
   }
-  const flowText = (f) => [t("band." + f.band), f.school >= 0 ? schools[f.school].name : f.status === "away" ? word("status", "away") : t("card.no_school"), f.mode === "none" ? "" : word("mode", f.mode), minutesOf(f),
-    f.pupils === null ? "" : t("unit.pupils", { n: count(f.pupils) }), f.status === "served" || f.status === "away" ? "" : "▲ " + word("status", f.status)].filter(Boolean).join(" · ");
-  function schoolCard(i) {
-    const s = schools[i], parts = [h("h2", { tabindex: "-1" }, s.name), h("p", { class: "note" }, [word("school_kind", s.kind), townshipOf(s), s.id].filter(Boolean).join(" · "))];
-    for (const p of data.proposals.filter((p) => p.school === i)) parts.push(...proposalText(p));
-    for (const m of data.must_stay.filter((m) => m[0] === i)) parts.push(h("p", {}, m[2] === null ? t("card.must_stay_public", { year: m[1], minutes: minutesWord(m[3]) }) : t(m[3] === null ? "card.must_stay_only" : "card.must_stay", { year: m[1], n: count(m[2]), minutes: m[3] === null ? "" : m[3].toFixed(0) })));
-    for (const [, year, next, minutes, pupils, lower, upper, reason] of data.review.filter((r) => r[0] === i)) {
-      parts.push(h("p", {}, t("card.review", { year, name: schoolName(next), minutes: minutesWord(minutes) })));
-      if (reason) parts.push(h("p", { class: "note" }, t("card.review_pupils", { n: count(pupils), lower: count(lower), upper: count(upper), reason: word("review", reason) })));
-    }
-    for (const view of data.situations) {
-      const entry = views[view.key].bySchool[i];
-      if (!entry.seats && !entry.roll) continue;
-      parts.push(h("h3", {}, situationName(view)));
-      if (entry.seats) parts.push(h("p", { class: "note" }, t("card.seats", { status: word("school_status", entry.seats[1]), first: entry.seats[2], last: entry.seats[3], rooms: entry.seats[4], beds: entry.seats[5] })));
-      if (entry.roll) parts.push(h("p", {}, t("tip.roll", { n: count(entry.roll.pupils), c: entry.roll.classes, tier: word("tier", entry.roll.tier) })));
-      if (entry.classes.length) parts.push(grid(["grade", "pupils", "classes", "largest", "tier"].map((k) => t("card." + k)),
-        entry.classes.map(([, grades, pupils, classes, largest, tier, mixed]) => row([grades + (mixed ? t("card.mixed") : ""), count(pupils), String(classes), String(largest), word("tier", tier)]))));
-      const villagesOf = [...new Set(entry.from.map((f) => f.village))].map((v) => villages[v].name);
-      if (villagesOf.length) parts.push(h("p", { class: "note" }, t("card.from", { n: villagesOf.length, names: villagesOf.slice(0, 12).join("、") + (villagesOf.length > 12 ? "……" : "") })));
-    }
-    parts.push(...schoolFindings(i));
-    return parts;
-  }
   function proposalText(p) {
     const parts = [h("h3", {}, t("card.proposal", { year: p.year, action: word("action", p.action), role: word("school_kind", p.role) }))];
     parts.push(h("p", { class: "reason" }, p.reason ? both(p.reason) : t("card.reason_withheld")));
     parts.push(h("p", { class: "note" }, t("card.adds", { first: p.first, last: p.last, rooms: p.rooms, beds: p.beds, cost: count(Math.round(p.cost / 1e4)), n: count(p.pupils) })));
-    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(c)))));
-    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(g)))));
+    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(data.cited[c])))));
+    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(data.gates[g])))));
     return parts;
   }
-  const card = document.getElementById("plan-card"), cards = { village: villageCard, school: schoolCard, township: townshipCard };
+  const card = document.getElementById("plan-card"), cards = { township: townshipCard };
+  // the card is a dialog: it takes the focus and gives it back to whatever opened it
+  let opener = null;
   function openCard(what, i) {
+    if (card.hidden) opener = document.activeElement;
     state.card = [what, i];
     card.replaceChildren(h("button", { type: "button", class: "close", "aria-label": t("card.close"), on: { click: closeCard } }, "✕"), ...cards[what](i));
     card.hidden = false;
     card.scrollTop = 0;
-    card.querySelector("h2").focus({ preventScroll: true });
+    const heading = card.querySelector("h2");
+    heading.id = "plan-card-name";
+    card.setAttribute("aria-labelledby", heading.id);
+    heading.focus({ preventScroll: true });
   }
   function closeCard() {
+    const held = card.contains(document.activeElement);
     state.card = null;
     card.hidden = true;
+    if (held) (opener && opener.isConnected && opener !== document.body ? opener : map.getContainer()).focus({ preventScroll: true });
   }
   function fly(what, i) {
-    const at = (what === "village" ? villages : schools)[i].at;
-    map.setView(at, Math.max(map.getZoom(), Math.min(firstZoom + 2.5, 15)), { animate: false });
+    const seat = what === "township" ? data.townships[i].at : null, at = what === "township" ? seat && L.latLng(seat[1] / 1e5, seat[0] / 1e5) : (what === "village" ? villages : schools)[i].at;
+    if (at) map.setView(at, Math.max(map.getZoom(), Math.min(firstZoom + (what === "township" ? 1.5 : 2.5), 15)), { animate: false });
     openCard(what, i);
   }
 
   /* ---- the panel ---- */
-  const situationName = (view) => t("situation." + view.key, { year: view.year });
+  const situationName = (view) => t("situation." + view.key.split("-")[0], { year: view.year });
   function choice(name, options, value, pick) {
     return h("div", { class: "choices", role: "radiogroup", "aria-label": t("choice." + name) }, options.map(([code, text]) =>
       h("label", {}, h("input", { type: "radio", name, id: name + "-" + code, value: code, checked: code === value, on: { change: () => pick(code) } }), h("span", {}, text))));
@@ -739,36 +702,10 @@ function drawPlan(map) {
     }
     for (const field of document.querySelectorAll("#plan-layers fieldset")) field.classList.toggle("empty", !field.querySelector(".layer:not(.off)"));
   }
-  function searchBox() {
-    const targets = new Map();
-    const offer = (what) => (p, i) => {
-      let label = p.name + (townshipOf(p) ? "（" + townshipOf(p) + "）" : "");
-      if (targets.has(label)) label += " " + p.id;
-      targets.set(label, [what, i]);
-    };
-    villages.forEach(offer("village"));
-    schools.forEach(offer("school"));
-    const go = (e) => {
-      const typed = e.target.value.trim();
-      const hit = targets.get(typed) || (e.type === "change" && typed && [...targets].filter(([label]) => label.includes(typed)).map(([, target]) => target)[0]);
-      if (hit) fly(...hit);
-    };
-    return h("div", { class: "screen-only" }, h("input", { type: "search", id: "plan-search", list: "plan-names", autocomplete: "off", placeholder: t("search.hint"), "aria-label": t("search.hint"), on: { input: go, change: go } }),
-      h("datalist", { id: "plan-names" }, [...targets.keys()].map((label) => h("option", { value: label }))));
-  }
-  function proposalList() {
-    // what changes most comes first: by action, then by the children it serves
-    const rank = ["open", "reopen", "expand", "add_boarding", "change_grades", "convert_to_teaching_point", "review_for_merger", "keep"];
-    const sorted = [...data.proposals].sort((a, b) => rank.indexOf(a.action) - rank.indexOf(b.action) || b.pupils - a.pupils);
-    const list = sorted.map((p) => h("li", {}, h("button", { type: "button", on: { click: () => fly("school", p.school) } }, sample(actionMark(p.action)),
-      h("span", {}, t("proposal.line", { year: p.year, action: word("action", p.action), name: schools[p.school].name })))));
-    return [h("h2", {}, t("panel.proposals", { n: list.length })), list.length ? h("ol", { id: "plan-proposals" }, list) : h("p", {}, t("panel.no_proposals")),
-      list.length > 12 ? h("p", { class: "note print-only" }, t("panel.more", { n: list.length - 12 })) : null];
-  }
   function panel() {
     const fields = GROUPS.map((group) => [group, layers.filter((layer) => layer.group === group)]).filter(([, members]) => members.length);
     document.getElementById("plan-panel").replaceChildren(
-      searchBox(),
+      ...planFinder.search(page),
       h("h2", {}, t("panel.situation")),
       h("div", { class: "screen-only" }, choice("situation", data.situations.map((v) => [v.key, situationName(v)]), state.situation, (code) => { state.situation = code; refresh(); })),
       h("div", { id: "plan-headline" }, headlineTable()), h("p", { class: "note" }, t(data.audience === "public" ? "panel.rounded" : "panel.headline_note", { k: data.small_count })),
@@ -776,7 +713,7 @@ function drawPlan(map) {
       h("div", { class: "screen-only" }, choice("band", BANDS.map((band) => [band, t("band." + band)]), state.band, (code) => { state.band = code; refresh(); })),
       h("div", { id: "plan-layers" }, fields.map(([group, members]) => h("fieldset", {}, h("legend", {}, t("group." + group)), members.map(layerBox)))),
       h("div", { id: "plan-what-if", class: "screen-only" }),
-      ...proposalList().filter(Boolean),
+      ...planFinder.proposals(page).filter(Boolean),
       ...(data.assumptions.length ? [h("h2", {}, t("panel.assumptions")), h("ul", { class: "note screen-only", id: "plan-assumptions" }, data.assumptions.map((a) => h("li", {}, both(a)))),
         h("p", { class: "note print-only" }, t("panel.assumed", { n: data.assumptions.length, names: data.assumptions.map((a) => a.column[state.lang]).join(t("panel.and")) }))] : []),
       ...(data.notes.length ? [h("h2", { class: "screen-only" }, t("panel.notes")), h("ul", { class: "note screen-only" }, data.notes.map((n) => h("li", {}, both(n))))] : []),
@@ -786,13 +723,15 @@ function drawPlan(map) {
     document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
     document.title = t("title", { county: data.county });
     document.getElementById("plan-head").replaceChildren(
-      h("div", { class: "grow" }, h("h1", {}, t("title", { county: data.county })), h("p", { id: "plan-dates" }, t("subtitle", { date: data.base_date, base: data.base_year, plan: data.plan_year }), " · ", h("b", { id: "plan-now" }))),
+      h("div", { class: "grow" }, h("h1", {}, t("title", { county: data.county })), h("p", { id: "plan-dates" }, t("subtitle", { date: data.base_date, base: data.base_year, plan: data.plan_year }), " · ", h("b", { id: "plan-now", role: "status" }), h("span", { id: "plan-printed", class: "print-only" }))),
       h("div", { class: "stamp" }, data.review_no ? t("stamp.review_no", { number: data.review_no }) : t("stamp." + data.audience)),
-      h("button", { type: "button", id: "plan-print", class: "screen-only", on: { click: () => window.print() } }, t("button.print")),
-      h("button", { type: "button", id: "plan-lang", class: "screen-only", lang: state.lang === "zh" ? "en" : "zh-CN", on: { click: () => { state.lang = state.lang === "zh" ? "en" : "zh"; build(); document.getElementById("plan-lang").focus(); } } }, t("button.lang")));
+      ...planStory.buttons(page));
   }
   function refresh() {
-    for (const [name, value] of [["situation", state.situation], ["band", state.band]]) document.getElementById(name + "-" + value).checked = true;
+    for (const [name, value] of [["situation", state.situation], ["band", state.band]]) {
+      const box = document.getElementById(name + "-" + value);
+      if (box) box.checked = true;
+    }
     for (const layer of layers) document.getElementById("show-" + layer.id).checked = state.shown[layer.id];
     draw();
     legends();
@@ -831,7 +770,7 @@ function drawPlan(map) {
     refresh();
     if (window.planMap && window.planMap.whatIf) window.planMap.whatIf.draw();
   }
-  document.addEventListener("keydown", (e) => { if (e.key === "Escape") closeCard(); });
+  document.addEventListener("keydown", (e) => { if (e.key === "Escape" && !e.defaultPrevented) closeCard(); });
   const names = layers.find((layer) => layer.id === "names");
   const fit = layers.find((layer) => layer.id === "fit");
   map.on("moveend", () => {
@@ -845,6 +784,7 @@ function drawPlan(map) {
   const print = (on) => {
     if (on) seen = [map.getCenter(), map.getZoom(), map.getBounds()];
     printing = on;
+    if (on) planStory.lay(page);
     map.getContainer().classList.toggle("printing", on);
     resize();
     // who looks at the whole county gets it as large as the paper allows, who has zoomed in gets that part
@@ -852,17 +792,25 @@ function drawPlan(map) {
     else if (on) map.fitBounds(seen[2], { animate: false });
     else if (seen) map.setView(seen[0], seen[1], { animate: false });
     for (const renderer of [still.roads, still.areas, canvas]) if (renderer._map) renderer._update();
+    if (on) planStory.stamp(page);
   };
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
 
+  const quiet = (wanted) => { state.quiet = wanted; draw(); };
+  const page = {
+    map, state, data, fly, open: openCard, close: closeCard, refresh, build, addView, views, layers: layers.map((layer) => layer.id), villages, schools, h, t, word, both, count, colour, key, sample, grid, row, Mark, canvas, quiet,
+    ground: layers.filter((layer) => layer.group === "ground").map((layer) => layer.id), near: () => Math.min(firstZoom + 2.5, 15),
+    BANDS, TIERS, tierMark, actionMark, townshipOf, childrenOf, situationName, now, moveText, minutesWord, schoolName, villageFindings, schoolFindings, proposalText, cards, whole: () => map.fitBounds(data.bounds, { animate: false, padding: [18, 18] }),
+  };
+  planCards(page);
   // the head takes its height first, so that the map is fitted to what is left
   head();
   resize();
-  map.fitBounds(data.bounds, { animate: false, padding: [18, 18] });
+  page.whole();
   firstZoom = map.getZoom();
   build();
   state.ready = true;
-  const quiet = (wanted) => { state.quiet = wanted; draw(); };
-  window.planMap = { map, state, fly, open: openCard, refresh, layers: layers.map((layer) => layer.id), data, villages, h, t, word, colour, key, Mark, canvas, quiet };
+  window.planMap = page;
+  planStory.start(page);
 }
