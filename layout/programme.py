@@ -532,7 +532,10 @@ def _sizes(model: Model, columns: Columns, rows: _Rows) -> None:
         caps = [(state[p], -n) for p, n in (("small", small), ("primary", largest), ("junior", largest)) if p in state]
         rows.below([*load, *caps], 0.0)
         if "primary" in state and "junior" in state:
-            rows.below(load, nine)
+            # a school with one of the two parts keeps to its own largest size, should that be the larger one
+            spare = max(largest - nine, 0.0)
+            both = [(state[p], spare) for p in ("primary", "junior")] if spare else []
+            rows.below([*load, *both], nine + 2 * spare)
         if "small" in state:
             counted = columns.counted[k, t]
             rows.below([(counted, 1.0), (state["small"], -small)], 0.0)

@@ -323,7 +323,7 @@ class Year:
         binaries = [len(cuts) if len(cuts) > 1 else 0 for _, cuts in missing]
         columns = width + len(missing) + sum(binaries)
         rows, least, most = [], [], []
-        at = width + len(missing)
+        at, choices = width + len(missing), []
         for i, (s, cuts) in enumerate(missing):
             here = np.array([f[2] == s for f in self.flows])
             for p, cut in enumerate(cuts):
@@ -342,6 +342,7 @@ class Year:
             if binaries[i]:
                 row = np.zeros(columns)
                 row[at : at + len(cuts)] = 1.0
+                choices.append(range(at, at + len(cuts)))
                 rows.append(row)
                 least.append(1.0)
                 most.append(1.0)
@@ -352,14 +353,19 @@ class Year:
         matrix = np.concatenate([wide, np.array(rows), above[None, :]])
         low, high = np.concatenate([low, least, [-np.inf]]), np.concatenate([high, most, [np.inf]])
         upper = np.concatenate([upper, np.full(len(missing), np.inf), np.ones(sum(binaries))])
-        whole = np.arange(columns) >= width + len(missing)
-        over = solved(above, matrix, low, high, upper, whole)
+        over = solved(above, matrix, low, high, upper, choices)
         money = np.concatenate([self.money(states), np.zeros(columns - width)])
 
         @cache
         def flows():
-            high[-1] = slack(over)
-            return solved(money, matrix, low, high, upper, whole) if money.any() else 0.0
+            if not money.any():
+                return 0.0
+            for loose in (1.0, 10.0):
+                high[-1] = over + loose * (slack(over) - over)
+                found = solved(money, matrix, low, high, upper, choices)
+                if found is not None:
+                    break
+            return found
 
         return max(over, 0.0), flows
 
@@ -369,17 +375,25 @@ def slack(value):
     return value + 1e-6 * max(1.0, abs(value))
 
 
-def solved(cost, matrix, low, high, upper, whole=None):
-    """Return the least value, or None where nothing meets the rows."""
-    for presolve in (True, False):
-        found = milp(
-            cost, integrality=None if whole is None or not whole.any() else whole.astype(int), bounds=Bounds(0.0, upper),
-            constraints=LinearConstraint(matrix, low, high), options={"mip_rel_gap": 0.0, "presolve": presolve},
-        )  # fmt: skip
-        if found.status == 0:
-            return float(found.fun)
-    assert found.status == 2, found.message
-    return None
+def solved(cost, matrix, low, high, upper, choices=()):
+    """Return the least value, or None where nothing meets the rows; of the columns of each choice one is chosen."""
+    whole = np.zeros(len(cost), int)
+    for columns in choices:
+        whole[columns] = 1
+    found = milp(cost, integrality=whole, bounds=Bounds(0.0, upper), constraints=LinearConstraint(matrix, low, high), options={"mip_rel_gap": 0.0})
+    if found.status == 0 or not choices:
+        assert found.status in (0, 2), found.message
+        return float(found.fun) if found.status == 0 else None
+    # the search with whole columns now and then loses its way: every choice is tried
+    best = None
+    for chosen in itertools.product(*choices):
+        lower, most = np.zeros(len(cost)), upper * (whole == 0)
+        lower[list(chosen)] = most[list(chosen)] = 1.0
+        found = milp(cost, bounds=Bounds(lower, most), constraints=LinearConstraint(matrix, low, high))
+        assert found.status in (0, 2), found.message
+        if found.status == 0 and (best is None or found.fun < best):
+            best = float(found.fun)
+    return best
 
 
 class Search:
