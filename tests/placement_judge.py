@@ -165,4 +165,6 @@ def _years(c, plan):
         added = plan["rooms"][t].get(("S", ""), 0)
         assert added <= c.school["more"] and (not added or year >= c.first["rooms"]), "(i) lead years of rooms"
         for s, n in plan["beds"][t].items():
-            assert n <= c.s["site.beds.max"] and (s != "S" or not n or (year >= c.first["beds"] and c.school["may_grow_beds"])), "(i) lead years of beds"
+            assert n <= c.s["site.beds.max"] and (s != "S" or not n or (year >= c.first["beds"] and c.school["may_grow_beds"])), (
+                "(i) lead years of beds"
+            )

@@ -115,7 +115,11 @@ class Tiny:
         s, parts = self.s, PARTS[state]
         if state == "nine":
             return s["size.max.nine_year"]
-        return sum(s["layout.small_school.max" if p in ("small", "village") else "size.max.primary_junior"] for p in parts if p != "village" or len(parts) == 1)
+        return sum(
+            s["layout.small_school.max" if p in ("small", "village") else "size.max.primary_junior"]
+            for p in parts
+            if p != "village" or len(parts) == 1
+        )
 
     # ---- classes
 
@@ -460,7 +464,11 @@ class Search:
                 for t in self.t:
                     grades = dict(kinds_of(states[t][site])).get(kind)
                     least = 0 if grades is None or "rooms" in self.drop else c.least_rooms(kind, grades)
-                    most = 0 if grades is None or self.drop & {"rooms", "classes"} else min(c.most_rooms(kind, grades, self.drop), int(c.s["site.new_rooms.max"]))
+                    most = (
+                        0
+                        if grades is None or self.drop & {"rooms", "classes"}
+                        else min(c.most_rooms(kind, grades, self.drop), int(c.s["site.new_rooms.max"]))
+                    )
                     can.append(range(least, max(most, least) + 1))
                 spend = c.room(kind == "small", TAUGHT["junior"] if kind == "jr" else TAUGHT["primary"])
                 out.append([((site, kind), seq, spend) for seq in itertools.product(*can) if self.rising(seq)])
@@ -589,7 +597,10 @@ class Search:
         order = []
         for bound, states, beds in kept:
             fixed = self.standing(states, beds) + float(self.over_years(states, beds, "cheapest")[0])
-            rooms = sum(min(sum(w * n for w, n in zip(self.c.weights, seq, strict=True)) for _, seq, _ in each) * each[0][2][1] for each in self.room_runs(states))
+            rooms = sum(
+                min(sum(w * n for w, n in zip(self.c.weights, seq, strict=True)) for _, seq, _ in each) * each[0][2][1]
+                for each in self.room_runs(states)
+            )
             order.append((fixed + rooms / MONEY, len(order), fixed, bound, states, beds))
         best = np.inf
         for least, _, fixed, bound, states, beds in sorted(order, key=lambda o: o[:2]):

@@ -52,7 +52,9 @@ def planted_county() -> County:
         [(p, age, "both", float(young if age < 6 else old)) for p, (_, _, _, young, old) in PLACES.items() for age in range(15) if young],
         columns=["settlement_id", "age", "sex", "persons"],
     )
-    moves = pd.DataFrame([("M1", "R1", 2028, float("nan"), float("nan"), True)], columns=["from_id", "to_id", "year", "households", "persons", "whole_village"])
+    moves = pd.DataFrame(
+        [("M1", "R1", 2028, float("nan"), float("nan"), True)], columns=["from_id", "to_id", "year", "households", "persons", "whole_village"]
+    )
     tables = {
         "settlements": settlements, "schools": schools, "population": population, "moves": moves,
         "townships": pd.DataFrame({"township_id": ["T1", "T2"], "name": ["甲镇", "乙乡"], "is_county_seat": [True, False]}),

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from planted import planted_county
 
 from layout.plan import make_plan
 from layout.standards import read_standards
-from planted import planted_county
 
 STANDARDS = read_standards()
 YEARS = (2027, 2028, 2030, 2035)

@@ -162,7 +162,9 @@ def compare(seed, monkeypatch):
     model, answer = caught[0]
     plan = plain(oracle, model, answer.built)
     counted = judged(oracle, plan)
-    assert counted[:4] == pytest.approx(values[:4], abs=0.02) and counted[4] == pytest.approx(values[4], abs=30.0), f"{seed}: the plan is what it says"
+    assert counted[:4] == pytest.approx(values[:4], abs=0.02) and counted[4] == pytest.approx(values[4], abs=30.0), (
+        f"{seed}: the plan is what it says"
+    )
     # the table says the same buildings
     years = apply_proposals(given["county"].schools, found, years=YEARS).set_index(["school_id", "year"])
     for t, year in enumerate(YEARS):
