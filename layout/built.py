@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from layout.siting import PARTS, part_grades, role_of
 _SAME = 1e-6
 # a whole column above this is one
 _CHOSEN = 0.5
+_Key = TypeVar("_Key", bound=tuple)  # type: ignore[type-arg]
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,30 @@ def without_idle_beds(model: Model, built: Built, boarders: Mapping[tuple[str, i
     Returns
     -------
     Built
-        The same with at most as many beds; what is built stays, so a bed stands from the first year that needs it.
+        The same with at most as many beds; what is built stays, so a bed stands from the first year that needs it, or where there
+        are budgets from the year that paid for it.
     """
-    beds: dict[tuple[int, int], int] = {}
-    for (k, t), count in sorted(built.beds.items()):
-        needed = max(boarders.get((model.sites[k].school_id, model.horizon.years[t]), 0) - model.sites[k].beds, 0)
-        beds[k, t] = max(min(count, needed), beds.get((k, t - 1), 0))
-    return replace(built, beds=beds)
+    needed = {
+        (k, t): min(count, max(boarders.get((model.sites[k].school_id, model.horizon.years[t]), 0) - model.sites[k].beds, 0))
+        for (k, t), count in built.beds.items()
+    }
+    return replace(built, beds=_standing(model, needed, built.beds))
+
+
+def _standing(model: Model, needed: Mapping[_Key, int], built: Mapping[_Key, int]) -> dict[_Key, int]:
+    """Return the rooms or beds, by keys that end with the plan year, that stand when only what is needed in some year is built.
+
+    What is built stays. Without budgets it is built in the first year that needs it; a budget may have made it come sooner.
+    """
+    out: dict[_Key, int] = {}
+    most: dict[_Key, int] = {}
+    for key, count in needed.items():
+        most[key[:-1]] = max(most.get(key[:-1], 0), count)
+    for key in sorted(needed):
+        before = out.get((*key[:-1], key[-1] - 1), 0)
+        early = min(built.get(key, 0), most[key[:-1]]) if model.budget else 0
+        out[key] = max(needed[key], before, early)
+    return out
 
 
 def role_at(model: Model, built: Built, site: int, at: int) -> tuple[str, tuple[int, ...]]:
@@ -160,7 +179,8 @@ def whole_plan(model: Model, programme: Programme, found: Solution, *, standing:
                 if standing is not None:
                     most = standing.rooms.get((k, group, t), 0)
                 formed = formed_at(model, parts, loads, k, group, t, site.rooms + max(most, before))
-                needed = max(formed.rooms - site.rooms, before, 0)
+                # what a budget made come early stays for now
+                needed = max(formed.rooms - site.rooms, before, counted if model.budget else 0)
                 if place is not None:
                     rooms[k, group, t] = needed
                 classes[k, group, t] = formed
@@ -169,8 +189,9 @@ def whole_plan(model: Model, programme: Programme, found: Solution, *, standing:
                     short.add(k)
     beds: dict[tuple[int, int], int] = {}
     boarders = boarders_of(model, shares)
-    for k, t in sorted(columns.beds):
-        beds[k, t] = max(int(np.ceil(boarders[k, t] - _SAME)) - model.sites[k].beds, beds.get((k, t - 1), 0), 0)
+    for (k, t), place in sorted(columns.beds.items()):
+        early = round(float(values[place])) if model.budget else 0
+        beds[k, t] = max(int(np.ceil(boarders[k, t] - _SAME)) - model.sites[k].beds, beds.get((k, t - 1), 0), early)
     return Built(parts, rooms, beds, classes, shares, values[columns.none]), short
 
 
@@ -188,19 +209,13 @@ def trimmed(model: Model, built: Built) -> Built:
         With no more rooms, beds or children above the standard at any school; what is built stays.
     """
     loads, boarders = grade_sums(model, built.shares), boarders_of(model, built.shares)
-    rooms: dict[tuple[int, str, int], int] = {}
     classes: dict[tuple[int, str, int], Classes] = {}
     for key in sorted(built.classes):
         k, group, t = key
-        site = model.sites[k]
-        formed = formed_at(model, built.parts, loads, k, group, t, site.rooms + built.rooms.get(key, 0))
-        classes[key] = formed
-        if key in built.rooms:
-            rooms[key] = max(formed.rooms - site.rooms, rooms.get((k, group, t - 1), 0), 0)
-    beds: dict[tuple[int, int], int] = {}
-    for k, t in sorted(built.beds):
-        beds[k, t] = max(int(np.ceil(boarders[k, t] - _SAME)) - model.sites[k].beds, beds.get((k, t - 1), 0), 0)
-    return replace(built, rooms=rooms, classes=classes, beds=beds)
+        classes[key] = formed_at(model, built.parts, loads, k, group, t, model.sites[k].rooms + built.rooms.get(key, 0))
+    rooms = {key: max(formed.rooms - model.sites[key[0]].rooms, 0) for key, formed in classes.items() if key in built.rooms}
+    beds = {(k, t): max(int(np.ceil(boarders[k, t] - _SAME)) - model.sites[k].beds, 0) for k, t in built.beds}
+    return replace(built, rooms=_standing(model, rooms, built.rooms), classes=classes, beds=_standing(model, beds, built.beds))
 
 
 def over_columns(columns: Columns) -> dict[tuple[int, int], np.ndarray]:

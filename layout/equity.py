@@ -87,7 +87,9 @@ def time_distribution(assignment: pd.DataFrame, *, view: str) -> pd.DataFrame:
         rows.append({
             "view": view, "year": year, "band": band, "pupils": round(upto[-1]), "mean": np.average(minutes, weights=pupils),
             **{name: _quantile(x, upto, share) for name, share in (("median", 0.5), ("p90", 0.9))}, "longest": x[-1],
-            "worst_tenth": _worst(x, pupils[order], 0.1), "gini": gini(minutes, pupils),
+            "worst_tenth": _worst(x, pupils[order], 0.1),
+            # where everybody lives at the school all have the same
+            "gini": gini(minutes, pupils) if x[-1] > 0 else 0.0,
         })  # fmt: skip
     return check("time_distribution", pd.DataFrame(rows))
 

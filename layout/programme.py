@@ -394,8 +394,11 @@ def _openings(model: Model, columns: Columns, rows: _Rows) -> None:
                     rows.below([(column, 1.0), (columns.state[k, other, t], 1.0)], 1.0)
     for (k, t), column in columns.opened.items():
         primary = [(columns.state[k, p, t], 1.0) for p in ("small", "primary") if (k, p, t) in columns.state]
-        for parts in (primary, [(columns.state[k, "junior", t], 1.0)]):
+        junior = [(columns.state[k, "junior", t], 1.0)]
+        for parts in (primary, junior):
             rows.below([*parts, (column, -1.0)], 0.0)
+        # a site is not paid for before something opens there
+        rows.below([(column, 1.0), *((c, -1.0) for c, _ in (*primary, *junior))], 0.0)
 
 
 def _seats(model: Model, columns: Columns, rows: _Rows, exact: frozenset[int]) -> None:
@@ -460,6 +463,9 @@ def _whole_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, mi
             if over:
                 rows.below([(columns.classes[k, group, t, g], 1.0), *((c, most) for c in over)], most)
                 rows.below([(c, 1.0) for c in over], 1.0)
+            if over and band_of(g) == "upper" and (k, "village", t) in columns.state:
+                # grades that a teaching point does not teach make no class there
+                rows.below([*((c, 1.0) for c in over), (columns.state[k, "village", t], -1.0)], 0.0)
             if not model.sites[k].existing:
                 part = "junior" if group == "junior" else group if group == "primary" else "small" if band_of(g) == "lower" else "village"
                 rows.below([(columns.state[k, part, t], 1.0), (columns.classes[k, group, t, g], -1.0), *((c, -1.0) for c in over)], 0.0)
@@ -526,7 +532,10 @@ def _sizes(model: Model, columns: Columns, rows: _Rows) -> None:
         caps = [(state[p], -n) for p, n in (("small", small), ("primary", largest), ("junior", largest)) if p in state]
         rows.below([*load, *caps], 0.0)
         if "primary" in state and "junior" in state:
-            rows.below(load, nine)
+            # a school with one of the two parts keeps to its own largest size, should that be the larger one
+            spare = max(largest - nine, 0.0)
+            both = [(state[p], spare) for p in ("primary", "junior")] if spare else []
+            rows.below([*load, *both], nine + 2 * spare)
         if "small" in state:
             counted = columns.counted[k, t]
             rows.below([(counted, 1.0), (state["small"], -small)], 0.0)

@@ -272,7 +272,11 @@ def _pinned(program: Program, values: np.ndarray, cost: np.ndarray, later: Mappi
     upper = np.where(cost > 0, np.minimum(program.upper, values), program.upper)
     lower = np.where(cost < 0, np.maximum(program.lower, values), program.lower)
     pinned = replace(program, lower=np.minimum(lower, upper), upper=upper)
-    found = _leap(pinned, later, limits)
+    try:
+        found = _leap(pinned, later, limits)
+    except NoSolutionError:
+        # rounding errors may leave nothing between such bounds
+        return values
     # the solver's presolve now and then gives wrong values
     return found.values if found is not None and _fits(pinned, found.values) else values
 

@@ -126,9 +126,10 @@ def _size_rows(model: Model, built: Built, k: int, t: int, mine: np.ndarray, chi
         return
     parts, least = built.parts[k, t], least_pupils(model.standards)
     primary = mine[(band[mine] != "junior") & (mode[mine] != "board")]
-    needs = max((least[p] for p in parts if p != "junior"), default=0.0)
+    # the figure of the role: parts are in order, so that of further primary grades comes last
+    needs = [least[p] for p in parts if p != "junior"]
     if needs:
-        row(primary, child[primary], needs, np.inf)
+        row(primary, child[primary], needs[-1], np.inf)
     if "junior" in parts:
         junior = mine[band[mine] == "junior"]
         row(junior, child[junior], least["junior"], np.inf)

@@ -314,7 +314,8 @@ def _useful(sites: Sequence[Site], children: pd.DataFrame, ways: pd.DataFrame, h
             "small": near["lower"] + near["upper"], "village": near["lower"] + near["upper"], "primary": full["lower"] + full["upper"],
             "junior": full["junior"],
         }  # fmt: skip
-        parts = tuple(part for part in site.parts if most[part] >= least[part])
+        # further primary grades stand on the first ones
+        parts = tuple(part for part in site.parts if most[part] >= min(least[p] for p in ((part, "village") if part == "small" else (part,))))
         # grades 1-3 alone count for a teaching point
         if "small" in parts and "village" not in parts and near["lower"] < least["small"]:
             parts = tuple(part for part in parts if part != "small")

@@ -6,10 +6,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from placement_judge import judged, plain
 from placement_oracle import ROLE, Tiny
 from shapely.geometry import Point
 
 from conftest import CRS, make_paper
+from layout import placement
+from layout.buildings import search
 from layout.candidates import Candidates
 from layout.placement import apply_proposals, propose
 from layout.standards import Standards, Step, read_standards
@@ -17,7 +20,7 @@ from layout.tables import check, empty
 
 STANDARDS = read_standards()
 YEARS, WEIGHTS, BASE = (2028, 2032), (4, 1), 2025
-STATES = ("", "tp", "sp", "pr", "jr", "nine")
+COUNTIES = 300
 LEVELS = ("without_place", "beyond_limit", "excess_minutes", "above_standard", "money")
 
 
@@ -26,14 +29,26 @@ def figures(values, steps=()):
     return Standards(rules, tuple(steps))
 
 
+# bands with their grades, roles that a site may take, the most rooms of a new school, kinds of the school that stands
+SHAPES = (
+    ((("lower", (1, 2)), ("upper", (4,))), ("tp", "sp", "pr"), (6, 8), ("teaching_point", "small_primary", "primary", "teaching_point")),
+    ((("upper", (4, 5)), ("junior", (7,))), ("pr", "jr", "nine"), (9, 11), ("primary", "junior", "nine_year")),
+    ((("upper", (5,)), ("junior", (7, 8))), ("sp", "pr", "jr"), (6, 8), ("small_primary", "primary", "junior", "nine_year")),
+    ((("lower", (1, 3)), ("junior", (9,))), ("tp", "sp", "jr"), (3, 5), ("teaching_point", "junior", "nine_year")),
+    ((("lower", (2,)), ("junior", (7, 8))), ("pr", "jr", "nine"), (9, 10), ("primary", "junior")),
+)  # fmt: skip
+GRADES = {"teaching_point": (1, 3), "small_primary": (1, 6), "primary": (1, 6), "junior": (7, 9), "nine_year": (1, 9)}
+NEVER = 999
+
+
 def tiny(seed):
-    """Draw a county of four villages, one school and two sites, two bands, two years; return what propose takes and what the oracle takes."""
-    rng = np.random.default_rng([seed, 77])
-    bands = (("lower", (1, 2)), ("upper", (4,))) if seed % 3 else (("upper", (4, 5)), ("junior", (7,)))
+    """Draw a county of four villages, one school and two sites with three roles each, two bands, two years; return what propose and the oracle take."""
+    rng = np.random.default_rng([seed, 6])
+    bands, roles, (fewest, most), kinds = SHAPES[seed % len(SHAPES)]
     villages, sites = list("ABCD"), ["X", "Y"]
     pupils = {}
     for v in villages:
-        gone = rng.random() < 0.25
+        gone = rng.random() < 0.2
         for _, grades in bands:
             for g in grades:
                 for y in YEARS:
@@ -42,36 +57,41 @@ def tiny(seed):
                         pupils[y, v, g] = n
     for y in YEARS:  # a year without children of a band is no case of its own
         pupils.setdefault((y, "A", bands[0][1][0]), 1)
-    junior = bands[1][0] == "junior"
-    kind = str(rng.choice(["junior", "nine_year", "primary"] if junior else ["teaching_point", "small_primary", "primary"]))
-    first, last = {"teaching_point": (1, 3), "small_primary": (1, 6), "primary": (1, 6), "junior": (7, 9), "nine_year": (1, 9)}[kind]
+    seat = rng.random() < 0.3
+    if seat:
+        pupils |= {(y, "", g): int(rng.integers(1, 4)) for y in YEARS for g in bands[1][1][:1]}
+    kind = str(rng.choice(kinds))
+    first, last = GRADES[kind]
+    least = {"tp": int(rng.integers(2, 6)), "sp": int(rng.integers(5, 9)), "pr": int(rng.integers(4, 10)), "jr": int(rng.integers(3, 9))}
+    least = {r: n if r in roles else NEVER for r, n in least.items()}
     values = {
-        "class_size.yzjh.primary.max": 5, "class_size.yzjh.junior.max": 5, "class_size.design.primary_incomplete": 4, "class_size.mixed.max_pupils": 4,
-        "class_size.mixed.max_grades": int(rng.integers(2, 4)), "layout.min_pupils.teaching_point": int(rng.integers(2, 6)),
-        "layout.min_pupils.small_primary": int(rng.integers(6, 9)), "layout.min_pupils.primary": int(rng.integers(6, 10)),
-        "layout.min_pupils.junior": int(rng.integers(4, 9)), "layout.small_school.max": int(rng.integers(8, 14)),
-        "size.max.primary_junior": int(rng.integers(9, 16)), "size.max.nine_year": int(rng.integers(14, 22)), "site.beds.max": 2,
-        "site.new_rooms.max": int(rng.choice([3, 7, 10])), "lead.school": int(rng.choice([2, 2, 5])), "lead.rooms": int(rng.choice([1, 1, 5])),
-        "lead.beds": int(rng.choice([1, 1, 5])),
+        "class_size.yzjh.primary.max": int(rng.integers(3, 6)), "class_size.yzjh.junior.max": int(rng.integers(3, 6)),
+        "class_size.design.primary_incomplete": int(rng.integers(2, 5)), "class_size.mixed.max_pupils": int(rng.integers(3, 6)),
+        "class_size.mixed.max_grades": int(rng.integers(2, 4)), **{f"layout.min_pupils.{ROLE[r]}": n for r, n in least.items()},
+        "layout.small_school.max": int(rng.integers(7, 13)), "size.max.primary_junior": int(rng.integers(7, 16)),
+        "size.max.nine_year": int(rng.integers(10, 22)), "site.beds.max": 2, "site.new_rooms.max": int(rng.integers(fewest, most + 1)),
+        "lead.school": int(rng.choice([2, 2, 5])), "lead.rooms": int(rng.choice([1, 1, 5])), "lead.beds": int(rng.choice([1, 1, 5])),
     }  # fmt: skip
-    steps = [Step(2031, "primary", 4, "all_grades"), Step(2031, "junior", 4, "all_grades"), Step(2031, "primary_incomplete", 3, "all_grades")]
+    steps = [Step(2031, "primary", 2, "all_grades"), Step(2031, "junior", 2, "all_grades"), Step(2031, "primary_incomplete", 2, "all_grades")]
     standards = figures(values, steps if rng.random() < 0.4 else ())
     rooms, more = int(rng.integers(1, 4)), int(rng.integers(0, 3))
-    boards = kind in ("primary", "junior", "nine_year")
+    boards, small = kind in ("primary", "junior", "nine_year"), kind in ("teaching_point", "small_primary")
     beds = int(rng.integers(0, 3)) if boards else 0
     earliest = 2030 if rng.random() < 0.2 else 0
-    walk, week = {}, {}
+    day, week = {"walk": {}, "bus": {}}, {}
+    rides = rng.random() < 0.3
     for v in villages:
         for s in ("S", *sites):
             minutes = float(rng.integers(3, 75))
             if rng.random() < 0.85:
-                walk |= {(v, s, b): minutes for b, _ in bands}
+                day["walk"] |= {(v, s, b): minutes for b, _ in bands}
+            if rides and s == "S" and rng.random() < 0.6:
+                day["bus"] |= {(v, s, b): round(minutes / 2) + 4.5 for b, _ in bands}
             away = float(rng.integers(10, 150))
             if rng.random() < 0.8:
-                week |= {(v, s, b): away for b, _ in bands if b != "lower"}
-    budget = {}
-    if rng.random() < 0.2:
-        budget = {y: float(rng.choice([3e5, 1.5e6, 4e6])) for y in YEARS}
+                # a weekly way of grades 1 to 3 is of no use to them
+                week |= {(v, s, b): away for b, _ in bands}
+    budget = {y: float(rng.choice([3e5, 1.5e6, 4e6])) for y in YEARS} if rng.random() < 0.2 else {}
     base = make_paper()
     spots = {s: Point(500_000 + 5_000 * i, 2_950_000) for i, s in enumerate([*villages, "S", "X", "Y"])}
     settlements = gpd.GeoDataFrame(
@@ -83,38 +103,33 @@ def tiny(seed):
     schools = gpd.GeoDataFrame(listed, geometry=[spots["S"], spots["X"]], crs=CRS)
     county = dataclasses.replace(
         base, settlements=check("settlements", settlements), schools=check("schools", schools), base_year=BASE,
-        townships=base.townships.assign(is_county_seat=False),
+        townships=base.townships.assign(is_county_seat=base.townships["township_id"].eq("T1") & seat),
     )  # fmt: skip
-    with_beds = rng.random() < 0.3
+    with_beds = rng.random() < 0.5
     candidates = gpd.GeoDataFrame(
-        {"school_id": sites, "name": sites, "township_id": "T1", "origin": ["county_list" if with_beds else "populous_village", "populous_village"], "flags": ""},
-        geometry=[spots[s] for s in sites], crs=CRS,
+        {"school_id": sites, "name": sites, "township_id": "T1", "origin": ["county_list" if with_beds else "populous_village", "populous_village"],
+         "flags": ""}, geometry=[spots[s] for s in sites], crs=CRS,
     )  # fmt: skip
     table = check("pupils", pd.DataFrame(
-        [(v, y, g, "home", float(n)) for (y, v, g), n in pupils.items()], columns=["settlement_id", "year", "grade", "attends", "pupils"]
+        [(v or "A", y, g, "home" if v else "county_seat", float(n)) for (y, v, g), n in pupils.items()],
+        columns=["settlement_id", "year", "grade", "attends", "pupils"],
     ))  # fmt: skip
-    rows = [(v, s, "walk", b, m, m) for (v, s, b), m in walk.items()] + [(v, s, "week", b, m, m) for (v, s, b), m in week.items()]
+    rows = [(v, s, mode, b, m, m) for mode, ways in {**day, "week": week}.items() for (v, s, b), m in ways.items()]
     times = check("times", pd.DataFrame(rows, columns=["from_id", "to_id", "mode", "band", "minutes", "minutes_back"]))
-    small = kind in ("teaching_point", "small_primary")
     school = {
-        "grades": tuple(range(first, last + 1)), "rooms": rooms, "more": more, "beds": beds, "small": small,
+        "grades": tuple(range(first, last + 1)), "rooms": rooms, "more": more, "beds": beds, "small": small, "seat": seat and not small,
         "boards": boards, "may_grow_beds": boards and (beds > 0 or last > 6),
     }  # fmt: skip
     oracle = Tiny(
-        pupils=pupils, walk=walk, week=week, school=school, years=YEARS, weights=WEIGHTS, standards=standards, budget=budget,
-        first_school=BASE + values["lead.school"], first_rooms=BASE + values["lead.rooms"], first_beds=BASE + values["lead.beds"],
-        sites={s: {
-            "states": STATES, "first": earliest if s == "X" else 0, "beds": with_beds and s == "X",
-            "kind_grades": {"small": (1, 2, 3, 4, 5, 6), "pr": (1, 2, 3, 4, 5, 6), "jr": (7, 8, 9)},
-        } for s in sites},
+        pupils=pupils, day=day, week=week, school=school, years=YEARS, weights=WEIGHTS, standards=standards, budget=budget,
+        first={what: BASE + values[f"lead.{what}"] for what in ("school", "rooms", "beds")},
+        sites={s: {"states": ("", *roles), "first": earliest if s == "X" else 0, "beds": with_beds and s == "X", "seat": seat and with_beds and s == "X"}
+               for s in sites},
     )  # fmt: skip
     given = {
-        "county": county,
-        "pupils": table,
-        "times": times,
-        "standards": standards,
+        "county": county, "pupils": table, "times": times, "standards": standards,
         "candidates": Candidates(check("candidates", candidates), empty("rejected", CRS)),
-    }
+    }  # fmt: skip
     return given, budget, oracle
 
 
@@ -130,60 +145,47 @@ def levels_of(found):
     return tuple(levels[name]["objective"] for name in LEVELS), tuple(levels[name]["bound"] for name in LEVELS)
 
 
-def again(oracle, given, found):
-    """Evaluate the buildings of a plan with the code of the oracle: the best that can be had in them."""
-    roles = {v: k for k, v in ROLE.items()}
-    years = apply_proposals(given["county"].schools, found, years=YEARS)
-    states, beds, rooms = [], [], []
-    for year in YEARS:
-        there = years[years["year"] == year].set_index("school_id")
-        states.append({s: roles[there.loc[s, "kind"]] if s in there.index else "" for s in ("X", "Y")})
-        beds.append({s: int(there.loc[s, "beds"]) if s in there.index else 0 for s in ("S", "X", "Y")})
-        room = {("S", ""): int(there.loc["S", "rooms"]) - oracle.school["rooms"]}
-        for s in ("X", "Y"):
-            kinds = [kind for kind, _ in oracle.room_kinds(states[-1][s])]
-            if len(kinds) == 1:
-                room[s, kinds[0]] = int(there.loc[s, "rooms"])
-            elif kinds:
-                return None  # the split of a nine-year school's rooms is not in the tables
-        rooms.append(room)
-    for t in range(len(YEARS)):
-        for s in ("X", "Y"):
-            for kind in ("small", "pr", "jr"):
-                rooms[t].setdefault((s, kind), 0)
-    best = [oracle.best_year(t, states[t], beds[t], rooms[t]) for t in range(len(YEARS))]
-    money, spent = oracle.fixed_money(states, beds, rooms)
-    assert oracle.affordable(spent)
-    sums = [sum(w * b[i] for w, b in zip(WEIGHTS, best, strict=True)) for i in range(5)]
-    return (*sums[:4], (money + sums[4]) * 1e4)
-
-
-def compare(seed):
+def compare(seed, monkeypatch):
+    """Hold a plan against the oracle, its bound below it, and count it again; return the roles that it opens."""
     given, budget, oracle = tiny(seed)
+    caught = []
+    monkeypatch.setattr(placement, "search", lambda model, **options: caught.append((model, search(model, **options))) or caught[-1][1])
     found = planned(given, budget)
     values, bounds = levels_of(found)
     expected = oracle.optimum()
     for name, value, bound, best in zip(LEVELS, values, bounds, expected, strict=True):
-        # the oracle holds each level to a ten-millionth when it solves the next
+        # the oracle holds each level to a millionth when it solves the next
         tolerance = 30.0 if name == "money" else 0.02
         assert bound <= best + tolerance, f"{seed}: the bound of {name}"
+        assert bound <= value + 1e-6, f"{seed}: the bound of {name}"
         assert value == pytest.approx(best, abs=tolerance), f"{seed}: {name}"
-    stands = again(oracle, given, found)
-    assert stands is None or stands == pytest.approx(values, abs=30.0), f"{seed}: the plan is what it says"
-    return found
+    model, answer = caught[0]
+    plan = plain(oracle, model, answer.built)
+    counted = judged(oracle, plan)
+    assert counted[:4] == pytest.approx(values[:4], abs=0.02) and counted[4] == pytest.approx(values[4], abs=30.0), (
+        f"{seed}: the plan is what it says"
+    )
+    # the table says the same buildings
+    years = apply_proposals(given["county"].schools, found, years=YEARS).set_index(["school_id", "year"])
+    for t, year in enumerate(YEARS):
+        for s, state in plan["states"][t].items():
+            assert (s, year) in years.index if state else (s, year) not in years.index
+            assert not state or years.loc[(s, year), "kind"] == ROLE[state]
+        for s in ("S", *(s for s, state in plan["states"][t].items() if state)):
+            rooms = sum(n for (x, _), n in plan["rooms"][t].items() if x == s) + (oracle.school["rooms"] if s == "S" else 0)
+            beds = plan["beds"][t].get(s, 0) + (oracle.school["beds"] if s == "S" else 0)
+            assert years.loc[(s, year), ["rooms", "beds"]].tolist() == [rooms, beds]
+    return {ROLE[state] for states in plan["states"] for state in states.values() if state}
 
 
-# counties that the oracle lists to the end in seconds; others take it many minutes
-MORE = (2, 4, 6, 10, 15, 16, 32, 33)
-QUICK = (3, 8, 9, 11, 12, 14, 17, 18, 19, 20, 21, 24, 25, 26, 27, 28, 30, 36, 38, 39)
-
-
-@pytest.mark.parametrize("seed", QUICK)
-def test_the_plan_is_the_best_of_all(seed):
-    compare(seed)
+@pytest.mark.parametrize("seed", range(20))
+def test_the_plan_is_the_best_of_all(seed, monkeypatch):
+    compare(seed, monkeypatch)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", MORE)
-def test_the_plan_is_the_best_of_all_in_more_counties(seed):
-    compare(seed)
+@pytest.mark.parametrize("first", range(0, COUNTIES, 20))
+def test_the_plan_is_the_best_of_all_in_three_hundred_counties(first, monkeypatch):
+    for seed in range(first, first + 20):
+        with monkeypatch.context() as patch:
+            compare(seed, patch)
