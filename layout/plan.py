@@ -341,7 +341,9 @@ def make_plan(
 
 
 def plan_years(base_year: int, to: int) -> tuple[int, ...]:
-    """Return the plan years of a plan that nobody gave years for: the first one, the end of the near term, the last one.
+    """Return the plan years of a plan that nobody gave years for: the first one, the ends of five-year plans, the last one.
+
+    An end counts when a school decided on now can stand by then; 2030, the end of the near term, counts always.
 
     Parameters
     ----------
@@ -359,8 +361,11 @@ def plan_years(base_year: int, to: int) -> tuple[int, ...]:
     --------
     >>> plan_years(2025, 2035), plan_years(2025, 2028)
     ((2026, 2030, 2035), (2026, 2028))
+    >>> plan_years(2020, 2030)
+    (2021, 2025, 2030)
     """
-    return tuple(sorted({year for year in (base_year + 1, _NEAR_TERM, to) if base_year < year <= to}))
+    ends = [year for year in range(base_year + 3, to) if year % 5 == 0]
+    return tuple(sorted({year for year in (base_year + 1, _NEAR_TERM, *ends, to) if base_year < year <= to}))
 
 
 def county_times(
