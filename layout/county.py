@@ -19,8 +19,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layout import messages
-from layout.aims import UNSERVED, Aims, read_aims
 from layout.age_split import split_population
+from layout.aims import UNSERVED, Aims, read_aims
 from layout.coordinates import SYSTEMS, to_wgs84
 from layout.glance import in_a_line, in_a_table
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
@@ -709,10 +709,12 @@ def _settings_text(county: County | None) -> str:
 def _aims_text(aims: Aims | None, quoted: Callable[[str], str]) -> list[str]:
     """Write the table ``plan``: what a planner may fill in, or what the county asks."""
     if aims is None:
-        asked = ["# years = [2026, 2030, 2035]", "# must_open = []", "# most_open = 5", '# unserved = "list"  # "refuse"']
-        return ["", messages.text("county_toml.plan", "zh"), messages.text("county_toml.plan", "en"), "# [plan]", *asked, "# budget = { 2026 = 5000000 }"]
+        asked = ["# years = [2026, 2030, 2035]", "# must_open = []", "# must_keep = []", "# most_open = 5", '# unserved = "list"  # "refuse"']
+        said = [messages.text("county_toml.plan", lang) for lang in messages.LANGUAGES]
+        return ["", *said, "# [plan]", *asked, "# budget = { 2026 = 5000000 }"]
     given = [f"years = {list(aims.years)}"] if aims.years else []
     given += [f"must_open = [{', '.join(quoted(s) for s in aims.must_open)}]"] if aims.must_open else []
+    given += [f"must_keep = [{', '.join(quoted(s) for s in aims.must_keep)}]"] if aims.must_keep else []
     given += [f"most_open = {aims.most_open}"] if aims.most_open is not None else []
     given += [f"unserved = {quoted(aims.unserved)}"] if aims.unserved != UNSERVED[0] else []
     given += [f"budget = {{ {', '.join(f'{year} = {money:.2f}' for year, money in aims.budget.items())} }}"] if aims.budget else []

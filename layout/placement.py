@@ -150,7 +150,7 @@ def propose(
     if must_stay is not None:
         pairs = pd.MultiIndex.from_frame(must_stay[["school_id", "year"]])
         needed = needed[pd.MultiIndex.from_frame(needed[["school_id", "year"]]).isin(pairs)]
-    stays = frozenset(needed["school_id"])
+    stays = frozenset(needed["school_id"]) | frozenset(county.aims.must_keep)
     homes = nearest_homes(model, children, open_ways)
     served = Served(model, answer.built, whereabouts(model, answer.built))
     proposals, fading = _written(county, found, served, needed, homes, open_ways, stays, standards)

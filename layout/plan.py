@@ -39,7 +39,7 @@ from layout.population import project_people, project_pupils
 from layout.relocation import site_notes, site_pupils
 from layout.road_edits import edits_of
 from layout.roads import Roads, empty_roads
-from layout.scenario import Scenario, check_scenario, scenario_notes
+from layout.scenario import Scenario, check_scenario, scenario_notes, supposed_aims, supposed_standards
 from layout.school_changes import changed_schools, changed_standards, changes_note, new_sites, read_changes
 from layout.search import Joined, join_places
 from layout.sensitivity import sensitivity, walking_speeds
@@ -239,7 +239,9 @@ def make_plan(
     >>> plan.years, plan.summary.view.tolist()
     ((2025, 2026), ['planned', 'today', 'today'])
     """
-    standards = read_standards(county.standards_path) if standards is None else standards
+    scenario = check_scenario(scenario)
+    standards = supposed_standards(read_standards(county.standards_path) if standards is None else standards, scenario)
+    county = replace(county, aims=supposed_aims(county.aims, scenario, base_year=county.base_year))
     asked = county.aims.years or None if years is None and to is None else years
     planned_years = plan_years(county.base_year, to or _LAST_YEAR) if asked is None else tuple(sorted({int(year) for year in asked}))
     if not planned_years or planned_years[0] <= county.base_year:
@@ -247,7 +249,6 @@ def make_plan(
     all_years = (county.base_year, *planned_years)
     step = _steps(progress)
     step("pupils")
-    scenario = check_scenario(scenario)
     changes = read_changes(scenario.school_changes, county) if scenario.school_changes else None
     standards = standards if changes is None else changed_standards(standards, changes)
     every_year = range(county.base_year, max(all_years) + 1)
@@ -804,8 +805,8 @@ def _unpacked(row: Mapping[str, object], source: Sequence[str]) -> Terrain:
 def _aims(about: Mapping[str, Any]) -> Aims:
     # years are text once they were keys of JSON
     budget = {int(year): float(money) for year, money in about.get("budget", {}).items()}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
-    return Aims(**{**given, "budget": budget})
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
+    return Aims(**(given | {"budget": budget}))
 
 
 def _load(path: Path, manifest: Mapping[str, object]) -> Plan:

@@ -11,7 +11,8 @@ import pytest
 ROOMS = [
     ["messages", "compiled"],
     ["tables"],
-    ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters", "glance", "aims"],
+    ["standards", "coordinates", "sheets", "road_tags", "age_split", "cohorts", "enrolment", "rosters", "glance", "aims"],
+    ["scenario"],
     ["elevation_tiles"],
     ["terrain", "cost_surface_kernels"],
     ["cost_surface"],
