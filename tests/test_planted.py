@@ -1,9 +1,12 @@
 """A county whose best plan is known: the plan finds its sites in the right years, what fades and what must stay, and says why."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from planted import planted_county
 
+from layout.aims import Aims
 from layout.plan import make_plan
 from layout.standards import read_standards
 
@@ -66,6 +69,14 @@ def test_the_school_that_fades_is_looked_at_and_never_closed(plan):
         assert gates.loc[gate, ["state", "figures"]].tolist() == ["people", ""]
     there = plan.planned.school_years
     assert all((there.loc[there["year"] == year, "school_id"] == "S2").any() for year in YEARS)
+
+
+def test_a_school_that_the_county_keeps_is_not_looked_at(plan):
+    kept = make_plan(dataclasses.replace(planted_county(), aims=Aims(must_keep=("S2",))), STANDARDS, years=YEARS)
+    assert kept.proposals["action"].isin(["review_for_merger", "convert_to_teaching_point"]).sum() == 0 and not len(kept.merger_gates)
+    others = plan.proposals[plan.proposals["school_id"] != "S2"]
+    own = kept.proposals[kept.proposals["school_id"] != "S2"]
+    assert own[["school_id", "year", "action"]].values.tolist() == others[["school_id", "year", "action"]].values.tolist()
 
 
 def test_the_school_that_must_stay_is_kept(plan):
