@@ -19,8 +19,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layout import messages
-from layout.aims import UNSERVED, Aims, read_aims
 from layout.age_split import split_population
+from layout.aims import UNSERVED, Aims, read_aims
 from layout.coordinates import SYSTEMS, to_wgs84
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
@@ -698,7 +698,8 @@ def _aims_text(aims: Aims | None, quoted: Callable[[str], str]) -> list[str]:
     """Write the table ``plan``: what a planner may fill in, or what the county asks."""
     if aims is None:
         asked = ["# years = [2026, 2030, 2035]", "# must_open = []", "# most_open = 5", '# unserved = "list"  # "refuse"']
-        return ["", messages.text("county_toml.plan", "zh"), messages.text("county_toml.plan", "en"), "# [plan]", *asked, "# budget = { 2026 = 5000000 }"]
+        heads = [messages.text("county_toml.plan", lang) for lang in messages.LANGUAGES]
+        return ["", *heads, "# [plan]", *asked, "# budget = { 2026 = 5000000 }"]
     given = [f"years = {list(aims.years)}"] if aims.years else []
     given += [f"must_open = [{', '.join(quoted(s) for s in aims.must_open)}]"] if aims.must_open else []
     given += [f"most_open = {aims.most_open}"] if aims.most_open is not None else []

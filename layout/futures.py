@@ -121,8 +121,8 @@ def propose_for(
     # of fewer sites only those that are among them must open
     asked = replace(aims, must_open=tuple(s for s in aims.must_open if sites is None or s in set(sites["school_id"])))
     return propose(
-        replace(future.county, aims=asked), future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
-        work_limit=work_limit, time_limit=time_limit, assign=lambda built: place(judged, built),
+        replace(future.county, aims=asked), future.pupils, times, figures, years=future.years, candidates=candidates,
+        must_stay=future.must_stay, gap=gap, work_limit=work_limit, time_limit=time_limit, assign=lambda built: place(judged, built),
     )  # fmt: skip
 
 

@@ -787,8 +787,9 @@ def _unpacked(row: Mapping[str, object], source: Sequence[str]) -> Terrain:
 def _aims(about: Mapping[str, Any]) -> Aims:
     # years are text once they were keys of JSON
     budget = {int(year): float(money) for year, money in about.get("budget", {}).items()}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
-    return Aims(**{**given, "budget": budget})
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
+    given["budget"] = budget
+    return Aims(**given)
 
 
 def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
