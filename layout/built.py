@@ -111,11 +111,11 @@ def _standing(model: Model, needed: Mapping[_Key, int], built: Mapping[_Key, int
     What is built stays. Without budgets it is built in the first year that needs it; a budget may have made it come sooner.
     """
     out: dict[_Key, int] = {}
-    most: dict[_Key, int] = {}
+    most: dict[tuple[object, ...], int] = {}
     for key, count in needed.items():
         most[key[:-1]] = max(most.get(key[:-1], 0), count)
     for key in sorted(needed):
-        before = out.get((*key[:-1], key[-1] - 1), 0)
+        before = out.get((*key[:-1], key[-1] - 1), 0)  # type: ignore[arg-type]
         early = min(built.get(key, 0), most[key[:-1]]) if model.budget else 0
         out[key] = max(needed[key], before, early)
     return out

@@ -151,7 +151,7 @@ def unserved_causes(assignment: pd.DataFrame, names: Mapping[str, str]) -> list[
     for (year, status), group in rows.groupby(["year", "status"], observed=True):
         places = group.groupby("settlement_id", observed=True)["pupils"].sum().sort_values(ascending=False, kind="stable")
         some = [f"{names.get(str(s), str(s))} {int(n)}" for s, n in places.head(_NAMED).items()]
-        fields = {"year": int(year), "pupils": int(places.sum()), "why": str(status), "places": "、".join(some), "villages": len(places)}
+        fields = {"year": int(str(year)), "pupils": int(places.sum()), "why": str(status), "places": "、".join(some), "villages": len(places)}
         out.append(("unserved", fields))
     return out
 
