@@ -31,6 +31,7 @@ from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.glance import in_a_line, in_a_table
 from layout.hindrances import Cause, NoPlanError, limits_below_any_way, unserved_causes
+from layout.in_reach import mid_stage_moves
 from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
@@ -65,6 +66,7 @@ _PLAN_TABLES = (
     "must_stay",
     "proposals",
     "merger_gates",
+    "mid_stage_moves",
     "alternatives",
     "alternative_proposals",
     "frontier",
@@ -118,6 +120,8 @@ class Plan:
     pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, merger_gates, summary, sensitivity, bus_services, time_distribution
         Tables of the data dictionary; ``forecast`` has every year up to the last, ``bus_services`` the base year today and the
         others with the proposals.
+    mid_stage_moves
+        Children whom the plan sends to another school in the middle of a stage, from today's schools in the base year on.
     alternatives, alternative_proposals, frontier
         Other plans; empty until :func:`layout.with_alternatives` adds them.
     evaluations, regrets, plan_regrets, common_proposals, future_proposals
@@ -150,6 +154,7 @@ class Plan:
     site_pupils: pd.DataFrame = field(default_factory=lambda: empty("site_pupils"))
     sensitivity: pd.DataFrame = field(default_factory=lambda: empty("sensitivity"))
     merger_gates: pd.DataFrame = field(default_factory=lambda: empty("merger_gates"))
+    mid_stage_moves: pd.DataFrame = field(default_factory=lambda: empty("mid_stage_moves"))
     alternatives: pd.DataFrame = field(default_factory=lambda: empty("alternatives"))
     alternative_proposals: pd.DataFrame = field(default_factory=lambda: empty("alternative_proposals"))
     frontier: pd.DataFrame = field(default_factory=lambda: empty("frontier"))
@@ -343,7 +348,9 @@ def make_plan(
         county=county, standards=standards, years=all_years, scenario=scenario, findings=findings,
         pupils=pupils, forecast=course, site_pupils=sites_checked,
         schools=schools, candidates=sites.sites, rejected=sites.rejected,
-        must_stay=stay, proposals=proposals, merger_gates=_gates(proposals), today=today, planned=planned, summary=_summary((today, planned)),
+        must_stay=stay, proposals=proposals, merger_gates=_gates(proposals),
+        mid_stage_moves=mid_stage_moves(pd.concat(sent, ignore_index=True), _as_open(schools)),
+        today=today, planned=planned, summary=_summary((today, planned)),
         sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),
         time_distribution=check("time_distribution", pd.concat([
             time_distribution(o.assignment, view=o.view) for o in (today, planned)], ignore_index=True)),

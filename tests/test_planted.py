@@ -3,12 +3,14 @@
 import dataclasses
 
 import numpy as np
+import openpyxl
 import pytest
 from planted import planted_county
 
 from layout.aims import Aims
 from layout.plan import make_plan
 from layout.standards import read_standards
+from layout.workbook import write_workbook
 
 STANDARDS = read_standards()
 YEARS = (2027, 2028, 2030, 2035)
@@ -99,6 +101,20 @@ def test_boarders_have_beds_and_the_rest_is_served(plan):
     assert (boards.groupby("year")["pupils"].sum() <= beds).all()
     added = of(plan, "S1")
     assert added[["action", "year"]].tolist() == ["add_boarding", 2027] and added["beds"] == boards[boards["year"] == 2027]["pupils"].sum() - 150
+
+
+def test_moves_in_mid_stage_are_named(plan, tmp_path):
+    """D1's grade 6 of 2027 reached S3 on foot and boards at S1 now; whoever ends the teaching point at D2 goes on to S1, which it does not teach."""
+    moves = plan.mid_stage_moves
+    first = moves[moves["year"] == 2027]
+    assert first[["settlement_id", "grade", "from_id", "to_id", "pupils", "lost_grade"]].values.tolist() == [["D1", 6, "S3", "S1", 4, False]]
+    later = moves[moves["year"] > 2027]
+    assert set(later["from_id"]) == {"C-D2"} and later["lost_grade"].all() and set(later["to_id"]) == {"S1"}
+    assert later.groupby(["settlement_id", "year", "grade"])["pupils"].sum()["D2", 2030, 4] == 8
+    write_workbook(plan, tmp_path / "plan.xlsx")
+    write_workbook(plan, tmp_path / "public.xlsx", audience="public")
+    inside, public = (openpyxl.load_workbook(tmp_path / name).sheetnames for name in ("plan.xlsx", "public.xlsx"))
+    assert "中途转学" in inside and "中途转学" not in public
 
 
 def test_every_level_is_proven(plan):
