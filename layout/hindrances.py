@@ -28,7 +28,7 @@ class NoPlanError(NoSolutionError):
     """There is no plan as the county asked; ``causes`` are message keys with their fields."""
 
     def __init__(self, causes: Sequence[Cause]) -> None:
-        """Keep the causes; the message says them in English."""
+        """Keep the causes; the error itself speaks English."""
         self.causes = tuple(causes)
         super().__init__("; ".join(self.words("en")))
 

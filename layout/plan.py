@@ -795,8 +795,7 @@ def _aims(about: Mapping[str, Any]) -> Aims:
     # years are text once they were keys of JSON
     budget = {int(year): float(money) for year, money in about.get("budget", {}).items()}
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
-    given["budget"] = budget
-    return Aims(**given)
+    return Aims(**(given | {"budget": budget}))
 
 
 def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
