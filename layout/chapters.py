@@ -21,9 +21,18 @@ from layout.workbook import summary_sentence
 
 #: Maps that a layout plan must have, by layer, with the chapter in which each stands.
 FIGURES = {
-    "place": "people", "schools": "today", "minutes": "today", "catchments": "today", "pupils_base": "forecast", "pupils_plan": "forecast",
-    "proposals": "layout", "planned_catchments": "layout", "relocation": "layout", "limits": "sites", "near_term": "near_term",
-}  # fmt: skip
+    "place": "people",
+    "schools": "today",
+    "minutes": "today",
+    "catchments": "today",
+    "pupils_base": "forecast",
+    "pupils_plan": "forecast",
+    "proposals": "layout",
+    "planned_catchments": "layout",
+    "relocation": "layout",
+    "limits": "sites",
+    "near_term": "near_term",
+}
 # end of the near term of a layout plan (近期)
 _NEAR_TERM = 2030
 # rows of a long list that stand in the text; the workbook has them all
@@ -32,15 +41,29 @@ _YUAN = 10_000
 _PRIMARY = BANDS["upper"][-1]
 _KEPT = ("keep", "review_for_merger")
 # documents on which every plan rests, beside those that its tables cite
-_BASES = ("law.school_plan", "law.right.nearby", "law.boarding", "layout.plan.duty", "layout.merge.principle", "layout.2026.no1", "decision.notice.min")
+_BASES = (
+    "law.school_plan",
+    "law.right.nearby",
+    "law.boarding",
+    "layout.plan.duty",
+    "layout.merge.principle",
+    "layout.2026.no1",
+    "decision.notice.min",
+)
 # the steps of the procedure with the figures that the standards give
 _STEPS = {
-    "draft": (), "hear": ("layout.merge.hear_parents", "decision.hearing", "decision.hearing.papers"),
-    "map": ("map.review", "map.review.needs", "map.review.time", "map.review.who"), "notice": ("decision.notice.min",),
-    "expert": ("decision.expert",), "risk": ("decision.risk",), "legality": ("decision.legality", "decision.legality.time"),
-    "meeting": ("decision.pack", "decision.two_options"), "filing": ("layout.plan.duty",), "publish": ("plan.publish",),
+    "draft": (),
+    "hear": ("layout.merge.hear_parents", "decision.hearing", "decision.hearing.papers"),
+    "map": ("map.review", "map.review.needs", "map.review.time", "map.review.who"),
+    "notice": ("decision.notice.min",),
+    "expert": ("decision.expert",),
+    "risk": ("decision.risk",),
+    "legality": ("decision.legality", "decision.legality.time"),
+    "meeting": ("decision.pack", "decision.two_options"),
+    "filing": ("layout.plan.duty",),
+    "publish": ("plan.publish",),
     "review": ("plan.review_cycle.anyang", "plan.review_cycle.luohe"),
-}  # fmt: skip
+}
 _LEADS = {"open": "lead.school", "reopen": "lead.school", "expand": "lead.rooms", "change_grades": "lead.rooms", "add_boarding": "lead.beds"}
 
 
@@ -136,11 +159,13 @@ def _drawn(told: _Told, chapter: str) -> list[Block]:
     return [Block("figure", told.say(f"map.{layer}"), image=told.figure(layer)) for layer, place in FIGURES.items() if place == chapter]
 
 
-def _table(told: _Told, key: str, columns: Mapping[str, tuple[str, str]], rows: Sequence[Mapping[str, Any]], *, sums: int = 0, note: str = "") -> Block:
+def _table(
+    told: _Told, key: str, columns: Mapping[str, tuple[str, str]], rows: Sequence[Mapping[str, Any]], *, sums: int = 0, note: str = "", **named: str
+) -> Block:
     """Make a table of rows; the last ``sums`` of them are totals."""
     fields = tuple(Field(name, head, kind) for name, (head, kind) in columns.items())
     frame = pd.DataFrame([{name: row.get(name) for name in columns} for row in rows], columns=list(columns), dtype=object)
-    return Block("table", told.say(f"title.{key}"), page=Page(key, fields, frame, 1, note), bold=tuple(range(len(rows) - sums, len(rows))))
+    return Block("table", told.say(f"title.{key}", **named), page=Page(key, fields, frame, 1, note), bold=tuple(range(len(rows) - sums, len(rows))))
 
 
 def _chosen(told: _Told, key: str, page: Page, names: Sequence[str], frame: pd.DataFrame | None = None) -> Block:
@@ -193,14 +218,17 @@ def _front(told: _Told, audience: str) -> list[Block]:
         Block("title", told.say("cover.title", county=county.name, first=told.base + 1, last=told.last)),
         Block("line", told.say("cover.draft")),
         Block("line", told.say(f"cover.{audience}")),
-        Block("line", told.say("cover.office")), Block("line", told.say("cover.compiler")), Block("line", told.say("cover.date")),
+        Block("line", told.say("cover.office")),
+        Block("line", told.say("cover.compiler")),
+        Block("line", told.say("cover.date")),
         Block("page"),
-        Block("contents", told.say("contents")), Block("page"),
+        Block("contents", told.say("contents")),
+        Block("page"),
         Block("line", told.say("head.reading")),
         *(Block("text", told.say(f"reading.{key}")) for key in ("what", "blanks", "unverified", "words")),
         *([_text(told, "reading.public", least=int(told.plan.standards["privacy.small_count"]))] if told.edition.public else []),
         Block("text", summary_sentence(told.plan, lang=told.lang, audience=audience)),
-    ]  # fmt: skip
+    ]
 
 
 # --- 1 general
@@ -213,7 +241,8 @@ def _general(told: _Told) -> list[Block]:
     used = told.rules(*dict.fromkeys([*_BASES, *keys]))
     documents: dict[str, list[str]] = {}
     for rule in used:
-        if rule.level != "scenario" and rule.doc:
+        # a figure that the county chose itself is no document
+        if rule.level not in ("scenario", "county") and rule.doc:
             mark = messages.text("standards.unverified", told.lang) if rule.verified == "U" else ""
             name = f"《{rule.doc}》" + (f"（{rule.doc_no}）" if rule.doc_no else "")
             documents.setdefault(name, []).append(rule.clause + mark)
@@ -222,12 +251,22 @@ def _general(told: _Told) -> list[Block]:
         said = "、".join(dict.fromkeys(c for c in clauses if c))
         out.append(Block("item", told.say("general.document", document=name, clauses=f"（{said}）" if said else "")))
     out += [
-        _text(told, "general.provincial"), _head(told, "term"),
-        _text(told, "general.term", county=plan.county.name, base=told.base, date=plan.county.base_date.isoformat(), near=_NEAR_TERM, last=told.last,
-              years="、".join(str(y) for y in plan.years if y != told.base)),
-        _head(told, "principles"), _text(told, "general.principles", cite=told.cited("layout.merge.principle")),
+        _text(told, "general.provincial"),
+        _head(told, "term"),
+        _text(
+            told,
+            "general.term",
+            county=plan.county.name,
+            base=told.base,
+            date=plan.county.base_date.isoformat(),
+            near=_NEAR_TERM,
+            last=told.last,
+            years="、".join(str(y) for y in plan.years if y != told.base),
+        ),
+        _head(told, "principles"),
+        _text(told, "general.principles", cite=told.cited("layout.merge.principle")),
         _text(told, "general.demand", cite=told.cited("law.school_plan")),
-    ]  # fmt: skip
+    ]
     if scenario.name:
         out.append(_text(told, "general.scenario", name=scenario.name))
     return out
@@ -244,7 +283,9 @@ def _people(told: _Told) -> list[Block]:
     top = int(people["age"].max()) if len(people) else 0
     roads = county.roads
     out = [_head(told, "people", 1), _head(told, "land")]
-    out.append(_text(told, "people.land", county=county.name, townships=len(county.townships), settlements=int((~sites).sum()), sites=int(sites.sum())))
+    out.append(
+        _text(told, "people.land", county=county.name, townships=len(county.townships), settlements=int((~sites).sum()), sites=int(sites.sum()))
+    )
     if roads is not None and len(roads.edges):
         out.append(_text(told, "people.roads", km=told.number(roads.edges["length_m"].sum() / 1000), source=roads.source.get("attribution") or "—"))
     else:
@@ -254,10 +295,19 @@ def _people(told: _Told) -> list[Block]:
     registered = people["registered"].notna().any()
     ages = told.say("people.all_ages") if top >= 60 else told.say("people.to_age", age=top)
     persons = float(people["persons"].sum())
-    out += [_head(told, "residents"), _text(told, "people.persons", ages=ages, persons=told.number(round(persons, -1) if told.edition.public else persons))]
+    out += [
+        _head(told, "residents"),
+        _text(told, "people.persons", ages=ages, persons=told.number(round(persons, -1) if told.edition.public else persons)),
+    ]
     if registered and not told.edition.public:
-        out.append(_text(told, "people.registered", registered=told.number(people["registered"].sum()), difference=told.number(
-            people["registered"].sum() - persons)))  # fmt: skip
+        out.append(
+            _text(
+                told,
+                "people.registered",
+                registered=told.number(people["registered"].sum()),
+                difference=told.number(people["registered"].sum() - persons),
+            )
+        )
     if not told.edition.public:
         pupils = plan.pupils[plan.pupils["year"] == told.base]
         pupils = pupils.assign(township=pupils["settlement_id"].map(homes))
@@ -299,9 +349,19 @@ def _today(told: _Told) -> list[Block]:
     out = [_head(told, "today", 1), _head(told, "schools")]
     listed = "、" if told.lang == "zh" else ", "
     counts = listed.join(told.say("today.kind", kind=label("schools", "kind", k, told.lang), count=int((schools["kind"] == k).sum())) for k in order)
-    out.append(_text(told, "today.schools", count=len(schools), kinds=counts, rooms=told.number(schools["rooms"].sum()), beds=told.number(
-        schools["beds"].sum())))  # fmt: skip
-    measures = {k: (label("schools", "kind", k, told.lang), "int", _sums(schools.assign(one=schools["kind"] == k), "township_id", "one")) for k in order}
+    out.append(
+        _text(
+            told,
+            "today.schools",
+            count=len(schools),
+            kinds=counts,
+            rooms=told.number(schools["rooms"].sum()),
+            beds=told.number(schools["beds"].sum()),
+        )
+    )
+    measures = {
+        k: (label("schools", "kind", k, told.lang), "int", _sums(schools.assign(one=schools["kind"] == k), "township_id", "one")) for k in order
+    }
     measures |= {c: (heading(plan, told.lang, "schools", c), "int", _sums(schools, "township_id", c)) for c in ("rooms", "beds")}
     out.append(_by_township(told, "schools", measures, note=told.say("unit.schools")))
     out += _drawn(told, "today")
@@ -317,12 +377,24 @@ def _class_sizes(told: _Told) -> list[Block]:
     if not county:
         return [*out, _text(told, "today.no_classes")]
     whole_county = county[0]
-    out.append(_text(told, "today.classes", year=told.base, classes=told.number(whole_county["classes"]), oversized=whole_county["oversized"],
-                     share=_percent(whole_county["oversized_share"]), above=whole_county["above_standard"], super=whole_county["super"],
-                     cite=told.cited("class_size.oversize.share_max.guizhou", "class_size.yzjh.primary.max", "class_size.yzjh.junior.max")))  # fmt: skip
+    out.append(
+        _text(
+            told,
+            "today.classes",
+            year=told.base,
+            classes=told.number(whole_county["classes"]),
+            oversized=whole_county["oversized"],
+            share=_percent(whole_county["oversized_share"]),
+            above=whole_county["above_standard"],
+            super=whole_county["super"],
+            cite=told.cited("class_size.oversize.share_max.guizhou", "class_size.yzjh.primary.max", "class_size.yzjh.junior.max"),
+        )
+    )
     if not told.edition.public:
         names, columns = township_names(plan), ("classes", "oversized", "super", "above_standard", "largest_class")
-        rows = [{"township": names[r["area_id"]], **r} for r in records(now[now["level"] == "township"].sort_values("area_id")) if r["area_id"] in names]
+        rows = [
+            {"township": names[r["area_id"]], **r} for r in records(now[now["level"] == "township"].sort_values("area_id")) if r["area_id"] in names
+        ]
         heads = {"township": (township_heading(plan, lang), "text")} | {c: (heading(plan, lang, "class_shares", c), "int") for c in columns}
         out.append(_table(told, "class_shares", heads, [*rows, {"township": told.say("sum"), **whole_county}], sums=1))
     return out
@@ -340,8 +412,15 @@ def _boarding_now(told: _Told, schools: pd.DataFrame) -> list[Block]:
     out.append(_text(told, "today.boarding", schools=int((schools["beds"] > 0).sum()), beds=told.number(beds), boarders=told.number(boarders)))
     young = told.plan.findings.young_boarders
     if len(young):
-        out.append(_text(told, "today.young", count=int(young["boarders"].sum()), schools=young["school_id"].nunique(), cite=told.cited(
-            *dict.fromkeys(young["clause"]))))  # fmt: skip
+        out.append(
+            _text(
+                told,
+                "today.young",
+                count=int(young["boarders"].sum()),
+                schools=young["school_id"].nunique(),
+                cite=told.cited(*dict.fromkeys(young["clause"])),
+            )
+        )
     return out
 
 
@@ -405,10 +484,14 @@ def _forecast(told: _Told) -> list[Block]:
             row: dict[str, Any] = {"year": year, **{g: _hidden(told, r["pupils"], least) for g, r in groups.items()}}
             rows.append(row | {c: _hidden(told, groups["all"][c], least) for c in ("low", "middle", "high") if "all" in groups})
         columns = {"year": (heading(plan, lang, "forecast", "year"), "year")}
-        columns |= {g: (label("forecast", "group", g, lang), "int") for g in ("primary", "junior", "all")}
+        columns |= {g: (_stage(told, g), "int") for g in ("primary", "junior", "all")}
         columns |= {c: (heading(plan, lang, "forecast", c), "int") for c in ("low", "middle", "high") if county[c].notna().any()}
         out.append(_table(told, "series", columns, rows, note=told.say("unit.pupils")))
-    out.append(_text(told, "forecast.variant", variant=label("scenario", "variant", plan.scenario.variant, lang), name=plan.scenario.name or told.say("base")))
+    out.append(
+        _text(
+            told, "forecast.variant", variant=label("scenario", "variant", plan.scenario.variant, lang), name=plan.scenario.name or told.say("base")
+        )
+    )
     out += _drawn(told, "forecast")
     out.append(_head(told, "by_township"))
     if public:
@@ -419,9 +502,13 @@ def _forecast(told: _Told) -> list[Block]:
         for year in dict.fromkeys((told.base, told.near, told.last)):
             for group in ("primary", "junior"):
                 own = townships[(townships["year"] == year) & (townships["group"] == group)]
-                measures[f"{group}.{year}"] = (f"{year} {label('forecast', 'group', group, lang)}", "int", _counted(_sums(own, "area_id", "pupils")))
+                measures[f"{group}.{year}"] = (f"{year} {_stage(told, group)}", "int", _counted(_sums(own, "area_id", "pupils")))
         out.append(_by_township(told, "forecast", measures, note=told.say("unit.pupils")))
     return out
+
+
+def _stage(told: _Told, group: str) -> str:
+    return told.say("sum") if group == "all" else label("site_pupils", "stage", group, told.lang)
 
 
 def _hidden(told: _Told, value: float, least: int) -> Any:
@@ -449,7 +536,10 @@ def _needs(told: _Told) -> list[Block]:
     if not rows:
         out.append(_text(told, "needs.none"))
     else:
-        heads = {"year": (heading(plan, lang, "rooms_needed", "year"), "year"), "standard": (heading(plan, lang, "rooms_needed", "standard_key"), "text")}
+        heads = {
+            "year": (heading(plan, lang, "rooms_needed", "year"), "year"),
+            "standard": (heading(plan, lang, "rooms_needed", "standard_key"), "text"),
+        }
         out.append(_text(told, "needs.rooms"))
         out.append(_table(told, "rooms", heads | {c: (heading(plan, lang, "rooms_needed", c), "int") for c in columns}, rows))
         own = table[(table["year"] == told.last) & (table["standard_key"] == "yzjh")]
@@ -494,10 +584,7 @@ def _layout(told: _Told) -> list[Block]:
     names = ["name", "township", "year", "action", "role", "first_grade", "last_grade", "rooms", "beds", "pupils"]
     changed, kept = order[~order["code"].isin(_KEPT)], order[order["code"] == "keep"]
     out += [_head(told, "changes"), _chosen(told, "changes", page, names, changed)] if len(changed) else []
-    out += [_head(told, "reasons")] if len(changed) else []
-    for row in records(changed):
-        sources = str(row["clauses"]).replace("\n", "；" if lang == "zh" else "; ")
-        out.append(Block("item", told.say("layout.reason", name=row["name"], township=row["township"], reason=row["reason"], sources=sources or "—")))
+    out += [_text(told, "layout.reasons")] if len(changed) else []
     out += _kept(told, page, names, kept)
     out += [*_relocation_supply(told), *_beds(told), *_review(told), *_alternatives(told), *_left(told)]
     return out
@@ -560,8 +647,10 @@ def _beds(told: _Told) -> list[Block]:
         return [*out, _text(told, "layout.no_beds")]
     own = table.assign(township=table["school_id"].map(_homes(told)))
     columns = ("no_day_way", "by_choice", "beds_needed", "beds", "beds_missing")
-    measures = {c: (told.say("col.no_bed") if c == "beds_missing" else heading(told.plan, told.lang, "boarding_demand", c), "int", _sums(
-        own, "township", c)) for c in columns}  # fmt: skip
+    measures = {
+        c: (told.say("col.no_bed") if c == "beds_missing" else heading(told.plan, told.lang, "boarding_demand", c), "int", _sums(own, "township", c))
+        for c in columns
+    }
     return [*out, _text(told, "layout.beds", year=told.last), _by_township(told, "beds", measures, note=told.say("unit.beds"))]
 
 
@@ -580,9 +669,13 @@ def _review(told: _Told) -> list[Block]:
         return [*out, _text(told, "review.none")]
     names, rules = school_names(plan), plan.standards.rules
     out.append(_text(told, "review.tables", count=gates["school_id"].nunique()))
-    columns = {"gate": (heading(plan, lang, "merger_gates", "gate"), "text"), "state": (heading(plan, lang, "merger_gates", "state"), "text"),
-               "figures": (heading(plan, lang, "merger_gates", "figures"), "long"), "clause": (heading(plan, lang, "merger_gates", "clause"), "long"),
-               "opinion": (told.say("col.opinion"), "text")}  # fmt: skip
+    columns = {
+        "gate": (heading(plan, lang, "merger_gates", "gate"), "text"),
+        "state": (heading(plan, lang, "merger_gates", "state"), "text"),
+        "figures": (heading(plan, lang, "merger_gates", "figures"), "long"),
+        "clause": (heading(plan, lang, "merger_gates", "clause"), "long"),
+        "opinion": (told.say("col.opinion"), "text"),
+    }
     reasons = dict(zip(plan.proposals["school_id"], plan.proposals[f"reason_{lang}"], strict=True))
     for school in _in_code_order(told, gates.drop_duplicates("school_id"))["school_id"]:
         own = gates[gates["school_id"] == school]
@@ -591,12 +684,19 @@ def _review(told: _Told) -> list[Block]:
             blank = told.say("blank.opinion") if row["state"] == "people" else ""
             said = _gate_figures(told, row["gate"], str(row["figures"]))
             cite = rules[row["clause"]].cite(lang) if row["clause"] in rules else row["clause"]
-            rows_of.append({"gate": label("merger_gates", "gate", row["gate"], lang), "state": label("merger_gates", "state", row["state"], lang),
-                            "figures": said or told.say("blank.figures"), "clause": cite, "opinion": blank})  # fmt: skip
+            rows_of.append(
+                {
+                    "gate": label("merger_gates", "gate", row["gate"], lang),
+                    "state": label("merger_gates", "state", row["state"], lang),
+                    "figures": said or told.say("blank.figures"),
+                    "clause": cite,
+                    "opinion": blank,
+                }
+            )
         rows_of.append({"gate": told.say("col.overall"), "opinion": told.say("blank.overall")})
-        table = _table(told, "gates", columns, rows_of)
-        out += [Block("text", told.say("review.school", name=names.get(school, school), year=int(own["year"].min()), reason=reasons.get(school, ""))),
-                Block("table", told.say("title.gates", name=names.get(school, school)), page=table.page)]  # fmt: skip
+        name = names.get(school, school)
+        out.append(Block("text", told.say("review.school", name=name, year=int(own["year"].min()), reason=reasons.get(school, ""))))
+        out.append(_table(told, "gates", columns, rows_of, name=name))
     return out
 
 
@@ -605,17 +705,23 @@ def _gate_figures(told: _Told, gate: str, figures: str) -> str:
     names = school_names(told.plan)
     parts = [p.strip() for p in figures.split(";") if p.strip()]
     if gate == "few_pupils":
-        return ("，" if told.lang == "zh" else ", ").join(told.say("review.series", year=p.split(":")[0], pupils=p.split(":")[1].strip()) for p in parts)
+        return ("，" if told.lang == "zh" else ", ").join(
+            told.say("review.series", year=p.split(":")[0], pupils=p.split(":")[1].strip()) for p in parts
+        )
     if gate == "receiving_classes":
         found = [re.fullmatch(r"(.+) (\d{4}): \+(\d+)", p) for p in parts]
-        return "；".join(told.say("review.receiving", name=names.get(m[1], m[1]), year=m[2], pupils=m[3]) if m else p for m, p in zip(found, parts, strict=True))
+        return "；".join(
+            told.say("review.receiving", name=names.get(m[1], m[1]), year=m[2], pupils=m[3]) if m else p for m, p in zip(found, parts, strict=True)
+        )
     if gate == "lower_travel" and "/" in figures:
         longest, limit = (p.strip() for p in figures.split("/"))
         return told.say("review.minutes", longest=longest, limit=limit)
     if gate == "safe_way":
         pairs = [p.split(":") for p in parts]
         return "、".join(told.say("review.mode", mode=label("assignment", "mode", m.strip(), told.lang), pupils=n.strip()) for m, n in pairs)
-    return told.say("review.no_beds") if gate == "beds_ready" and figures == "0" else told.say("review.no_lower") if gate == "lower_travel" else figures
+    return (
+        told.say("review.no_beds") if gate == "beds_ready" and figures == "0" else told.say("review.no_lower") if gate == "lower_travel" else figures
+    )
 
 
 def _alternatives(told: _Told) -> list[Block]:
@@ -625,11 +731,18 @@ def _alternatives(told: _Told) -> list[Block]:
     page = told.pages.get("alternatives")
     if page is None:
         return [*out, _text(told, "alternatives.none")]
-    frame = page.frame.assign(**{c: [None if pd.isna(v) else round(v / _YUAN) for v in page.frame[c]] for c in ("investment_yuan", "cost_yuan")})
+    frame = page.frame.copy()
+    for c in ("investment_yuan", "cost_yuan"):
+        frame[c] = [None if pd.isna(v) else round(v / _YUAN) for v in page.frame[c]]
     money = {"investment_yuan": told.say("col.investment"), "cost_yuan": told.say("col.cost")}
     fields = tuple(Field(f.name, money.get(f.name, f.heading), "int" if f.name in money else f.kind) for f in page.fields)
     names = ["title", "openings", "rooms", "beds", "investment_yuan", "without_place", "beyond_limit", "above_standard", "cost_yuan", "money_gap"]
-    return [*out, _chosen(told, "alternatives", Page(page.key, fields, frame), names), _text(told, "alternatives.note"), _text(told, "alternatives.blank")]
+    return [
+        *out,
+        _chosen(told, "alternatives", Page(page.key, fields, frame), names),
+        _text(told, "alternatives.note"),
+        _text(told, "alternatives.blank"),
+    ]
 
 
 def _left(told: _Told) -> list[Block]:
@@ -644,7 +757,11 @@ def _left(told: _Told) -> list[Block]:
 
 def _sites(told: _Told) -> list[Block]:
     plan, lang = told.plan, told.lang
-    out = [_head(told, "sites", 1), _head(told, "screen"), _text(told, "sites.screen", rejected=plan.rejected["school_id"].nunique(), kept=len(plan.candidates))]
+    out = [
+        _head(told, "sites", 1),
+        _head(told, "screen"),
+        _text(told, "sites.screen", rejected=plan.rejected["school_id"].nunique(), kept=len(plan.candidates)),
+    ]
     out += _drawn(told, "sites")
     opened = plan.proposals[plan.proposals["action"].isin(["open", "reopen"])]
     names, townships, homes = school_names(plan), township_names(plan), _homes(told)
@@ -654,28 +771,44 @@ def _sites(told: _Told) -> list[Block]:
         site = found.get(row["school_id"], {})
         flags = [f.strip() for f in str(site.get("flags") or "").split(";") if f.strip()]
         keys = [k.strip() for k in str(site.get("flag_clauses") or "").split(";") if k.strip()]
-        rows.append({
-            "name": names.get(row["school_id"], row["school_id"]), "township": townships.get(homes.get(row["school_id"], ""), ""),
-            "origin": label("candidates", "origin", site.get("origin", ""), lang), "flags": "、".join(flags) or told.say("sites.no_flag"),
-            "clauses": told.cited(*keys), "area": told.say("blank.area"), "survey": told.say("blank.survey"),
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": names.get(row["school_id"], row["school_id"]),
+                "township": townships.get(homes.get(row["school_id"], ""), ""),
+                "origin": label("candidates", "origin", site.get("origin", ""), lang),
+                "flags": "、".join(flags) or told.say("sites.no_flag"),
+                "clauses": told.cited(*keys),
+                "area": told.say("blank.area"),
+                "survey": told.say("blank.survey"),
+            }
+        )
     if rows:
-        columns = {"name": (heading(plan, lang, "candidates", "name"), "text"), "township": (township_heading(plan, lang), "text"),
-                   "origin": (heading(plan, lang, "candidates", "origin"), "text"), "flags": (heading(plan, lang, "candidates", "flags"), "long"),
-                   "clauses": (heading(plan, lang, "candidates", "flag_clauses"), "long"), "area": (told.say("col.land"), "text"),
-                   "survey": (told.say("col.survey"), "text")}  # fmt: skip
+        columns = {
+            "name": (heading(plan, lang, "candidates", "name"), "text"),
+            "township": (township_heading(plan, lang), "text"),
+            "origin": (heading(plan, lang, "candidates", "origin"), "text"),
+            "flags": (heading(plan, lang, "candidates", "flags"), "long"),
+            "clauses": (heading(plan, lang, "candidates", "flag_clauses"), "long"),
+            "area": (told.say("col.land"), "text"),
+            "survey": (told.say("col.survey"), "text"),
+        }
         out.append(_table(told, "sites", columns, rows))
     else:
         out.append(_text(told, "sites.none"))
     rejected = plan.rejected
     if len(rejected):
-        reasons = rejected.assign(what=[r["layer"] or r["clause"] or r["exclusion_id"] for r in records(pd.DataFrame(rejected.drop(columns="geometry")))])
+        reasons = rejected.assign(
+            what=[r["layer"] or r["clause"] or r["exclusion_id"] for r in records(pd.DataFrame(rejected.drop(columns="geometry")))]
+        )
         rows = [
             {"what": what, "sites": own["school_id"].nunique(), "clause": told.cited(*dict.fromkeys(own["clause"]))}
             for what, own in sorted(reasons.groupby("what"), key=lambda item: (-item[1]["school_id"].nunique(), item[0]))
         ]
-        columns = {"what": (heading(plan, lang, "rejected", "layer"), "text"), "sites": (told.say("col.rejected"), "int"),
-                   "clause": (heading(plan, lang, "rejected", "clause"), "long")}  # fmt: skip
+        columns = {
+            "what": (heading(plan, lang, "rejected", "layer"), "text"),
+            "sites": (told.say("col.rejected"), "int"),
+            "clause": (heading(plan, lang, "rejected", "clause"), "long"),
+        }
         out += [_table(told, "rejected", columns, rows[:_LISTED]), *_rest(told, len(rows), "sources")]
     return [*out, _head(told, "building"), _text(told, "sites.building"), _text(told, "sites.blank")]
 
@@ -685,12 +818,20 @@ def _sites(told: _Told) -> list[Block]:
 
 def _travel(told: _Told) -> list[Block]:
     plan, lang = told.plan, told.lang
-    out = [_head(told, "travel", 1), _head(told, "times"), _text(told, "travel.speeds", cite=told.cited("bus.speed.other.max", "bus.speed.hazard.max"))]
+    out = [
+        _head(told, "travel", 1),
+        _head(told, "times"),
+        _text(told, "travel.speeds", cite=told.cited("bus.speed.other.max", "bus.speed.hazard.max")),
+    ]
     out += _times(told, "times_plan", "planned", told.last)
     out.append(_head(told, "buses"))
     page = told.pages["buses"]
     rows = page.frame[page.frame["year"].isin([told.base, told.last])] if len(page.frame) else page.frame
-    out += [_chosen(told, "buses", page, ["name", "year", "riders", "seats", "buses", "enough_riders"], rows)] if len(rows) else [_text(told, "travel.no_buses")]
+    out += (
+        [_chosen(told, "buses", page, ["name", "year", "riders", "seats", "buses", "enough_riders"], rows)]
+        if len(rows)
+        else [_text(told, "travel.no_buses")]
+    )
     out.append(_text(told, "travel.bus_blank", cite=told.cited("bus.priority")))
     out.append(_head(told, "far_villages"))
     if told.edition.public:
@@ -703,8 +844,10 @@ def _travel(told: _Told) -> list[Block]:
         far = far.assign(home=far["settlement_id"].map(homes)).sort_values(["home", "settlement_id"], kind="stable") if len(far) else far
         out.append(_text(told, "travel.far", year=told.last, villages=far["settlement_id"].nunique() if len(far) else 0))
         if len(far):
-            out += [_chosen(told, "far_villages", page, ["name", "township", "band", "status", "pupils", "minutes", "school"], far.head(_LISTED)),
-                    *_rest(told, len(far), "villages")]  # fmt: skip
+            out += [
+                _chosen(told, "far_villages", page, ["name", "township", "band", "status", "pupils", "minutes", "school"], far.head(_LISTED)),
+                *_rest(told, len(far), "villages"),
+            ]
     page = told.pages["sensitivity"]
     words = label("sensitivity", "view", "planned", lang)
     rows = page.frame[(page.frame["year"] == told.last) & (page.frame["view"] == words)] if len(page.frame) else page.frame
@@ -742,13 +885,34 @@ def _staff(told: _Told) -> list[Block]:
         rows = []
         for action, own in sorted(spent.groupby("action", observed=True)):
             near = own["year"] <= _NEAR_TERM
-            rows.append({"action": label("proposals", "action", action, lang), "count": len(own), "rooms": int(own["rooms"].sum()), "beds": int(
-                own["beds"].sum()), "near": own.loc[near, "cost_yuan"].sum() / _YUAN, "all": own["cost_yuan"].sum() / _YUAN})  # fmt: skip
+            rows.append(
+                {
+                    "action": label("proposals", "action", action, lang),
+                    "count": len(own),
+                    "rooms": int(own["rooms"].sum()),
+                    "beds": int(own["beds"].sum()),
+                    "near": own.loc[near, "cost_yuan"].sum() / _YUAN,
+                    "all": own["cost_yuan"].sum() / _YUAN,
+                }
+            )
         total = {c: sum(r[c] for r in rows) for c in ("count", "rooms", "beds", "near", "all")}
-        columns = {"action": heading(plan, lang, "proposals", "action"), "count": told.say("col.items"), "rooms": heading(plan, lang, "proposals", "rooms"),
-                   "beds": heading(plan, lang, "proposals", "beds"), "near": told.say("col.near_cost", year=_NEAR_TERM), "all": told.say("col.all_cost")}  # fmt: skip
-        out.append(_table(told, "money", {c: (h, "text" if c == "action" else "int") for c, h in columns.items()}, [
-            *rows, {"action": told.say("sum"), **total}], sums=1))  # fmt: skip
+        columns = {
+            "action": heading(plan, lang, "proposals", "action"),
+            "count": told.say("col.items"),
+            "rooms": heading(plan, lang, "proposals", "rooms"),
+            "beds": heading(plan, lang, "proposals", "beds"),
+            "near": told.say("col.near_cost", year=_NEAR_TERM),
+            "all": told.say("col.all_cost"),
+        }
+        out.append(
+            _table(
+                told,
+                "money",
+                {c: (h, "text" if c == "action" else "int") for c, h in columns.items()},
+                [*rows, {"action": told.say("sum"), **total}],
+                sums=1,
+            )
+        )
     return [*out, _text(told, "staff.blank")]
 
 
@@ -764,23 +928,43 @@ def _near_term(told: _Told) -> list[Block]:
     out = [_head(told, "near_term", 1), _text(told, "near.what", year=_NEAR_TERM)]
     rows = []
     for i, row in enumerate(records(frame), start=1):
-        key = _LEADS.get(row["code"])
+        key = _LEADS.get(row["code"], "")
         start = row["year"] - int(rules[key].value) if key in rules else row["year"]
-        stages = [s for s, grades in (("primary", GRADES[:_PRIMARY]), ("junior", GRADES[_PRIMARY:]))
-                  if set(grades) & set(range(int(row["first_grade"]), int(row["last_grade"]) + 1))]  # fmt: skip
+        stages = [
+            s
+            for s, grades in (("primary", GRADES[:_PRIMARY]), ("junior", GRADES[_PRIMARY:]))
+            if set(grades) & set(range(int(row["first_grade"]), int(row["last_grade"]) + 1))
+        ]
         cost = row["cost_yuan"]
-        rows.append({
-            "no": i, "name": row["name"], "township": row["township"], "stage": "、".join(label("site_pupils", "stage", s, lang) for s in stages),
-            "what": told.say("near.item", action=row["action"], rooms=row["rooms"], beds=row["beds"]), "start": max(start, told.base), "year": row["year"],
-            "cost": cost if isinstance(cost, str) else cost / _YUAN, "duty": told.say("blank.duty"), "money": told.say("blank.source"),
-        })  # fmt: skip
+        rows.append(
+            {
+                "no": i,
+                "name": row["name"],
+                "township": row["township"],
+                "stage": "、".join(label("site_pupils", "stage", s, lang) for s in stages),
+                "what": told.say("near.item", action=row["action"], rooms=row["rooms"], beds=row["beds"]),
+                "start": max(start, told.base),
+                "year": row["year"],
+                "cost": cost if isinstance(cost, str) else cost / _YUAN,
+                "duty": told.say("blank.duty"),
+                "money": told.say("blank.source"),
+            }
+        )
     if not rows:
         out.append(_text(told, "near.none", year=_NEAR_TERM))
     else:
-        columns = {"no": (told.say("col.no"), "int"), "name": (told.say("col.project"), "text"), "township": (township_heading(plan, lang), "text"),
-                   "stage": (heading(plan, lang, "site_pupils", "stage"), "text"), "what": (told.say("col.content"), "text"),
-                   "start": (told.say("col.start"), "year"), "year": (told.say("col.use"), "year"), "cost": (told.say("col.investment"), "int"),
-                   "duty": (told.say("col.duty"), "text"), "money": (told.say("col.source"), "text")}  # fmt: skip
+        columns = {
+            "no": (told.say("col.no"), "int"),
+            "name": (told.say("col.project"), "text"),
+            "township": (township_heading(plan, lang), "text"),
+            "stage": (heading(plan, lang, "site_pupils", "stage"), "text"),
+            "what": (told.say("col.content"), "text"),
+            "start": (told.say("col.start"), "year"),
+            "year": (told.say("col.use"), "year"),
+            "cost": (told.say("col.investment"), "int"),
+            "duty": (told.say("col.duty"), "text"),
+            "money": (told.say("col.source"), "text"),
+        }
         out.append(_table(told, "near_term", columns, rows))
         out.append(_text(told, "near.leads", marks=messages.text("standards.unverified", lang)))
     return [*out, *_drawn(told, "near_term"), _text(told, "near.years")]
@@ -796,16 +980,36 @@ def _process(told: _Told) -> list[Block]:
     out = [_head(told, "process", 1), _head(told, "clock"), _text(told, "process.clock")]
     rows = []
     for i, (step, keys) in enumerate(_STEPS.items(), start=1):
-        figures = [told.say("process.figure", name=told.named(r), value=f"{r.value:g}", unit=_unit(r.unit, lang)) for r in told.rules(*keys)
-                   if not isinstance(r.value, str) and r.unit in _TIMES]  # fmt: skip
-        rows.append({"no": i, "step": told.say(f"step.{step}"), "time": "；".join(figures), "clause": told.cited(*keys), "date": told.say("blank.date"),
-                     "result": told.say("blank.result")})  # fmt: skip
-    columns = {"no": (told.say("col.no"), "int"), "step": (told.say("col.step"), "long"), "time": (told.say("col.time"), "long"),
-               "clause": (messages.text("workbook.head.clause", lang), "long"), "date": (told.say("col.date"), "text"),
-               "result": (told.say("col.result"), "text")}  # fmt: skip
+        figures = [
+            told.say("process.figure", name=told.named(r), value=f"{r.value:g}", unit=_unit(r.unit, lang))
+            for r in told.rules(*keys)
+            if not isinstance(r.value, str) and r.unit in _TIMES
+        ]
+        rows.append(
+            {
+                "no": i,
+                "step": told.say(f"step.{step}"),
+                "time": "；".join(figures),
+                "clause": told.cited(*keys),
+                "date": told.say("blank.date"),
+                "result": told.say("blank.result"),
+            }
+        )
+    columns = {
+        "no": (told.say("col.no"), "int"),
+        "step": (told.say("col.step"), "long"),
+        "time": (told.say("col.time"), "long"),
+        "clause": (messages.text("workbook.head.clause", lang), "long"),
+        "date": (told.say("col.date"), "text"),
+        "result": (told.say("col.result"), "text"),
+    }
     out.append(_table(told, "clock", columns, rows))
-    for form, heads in (("opinions", ("no", "from", "opinion_text", "taken", "why")), ("experts", ("no", "expert", "expert_text", "answer")),
-                        ("risks", ("no", "risk", "level", "answer")), ("legality", ("no", "law_text", "verdict", "date"))):  # fmt: skip
+    for form, heads in (
+        ("opinions", ("no", "from", "opinion_text", "taken", "why")),
+        ("experts", ("no", "expert", "expert_text", "answer")),
+        ("risks", ("no", "risk", "level", "answer")),
+        ("legality", ("no", "law_text", "verdict", "date")),
+    ):
         blank = {h: told.say("blank.cell") for h in heads if h != "no"}
         columns = {h: (told.say(f"col.{h}"), "int" if h == "no" else "text" if h in ("date", "taken", "level", "verdict") else "long") for h in heads}
         out += [_head(told, form), _table(told, form, columns, [{"no": n, **blank} for n in (1, 2, 3)])]
@@ -823,21 +1027,43 @@ def _unit(unit: str, lang: str) -> str:
 
 
 def _appendix(told: _Told, audience: str) -> list[Block]:
+    """List schools, reasons, sources, assumptions and what is unverified."""
     plan, lang = told.plan, told.lang
     out = [Block("page"), Block("line", told.say("head.schools_list"))]
     page = told.pages["schools"]
     names = ["name", "township", "kind", "rooms", "beds", "base.pupils", "base.classes", "base.largest_class", "base.tier"]
     out.append(_chosen(told, "schools_list", page, names, _in_code_order(told, page.frame)))
+    page = told.pages["proposals"]
+    if len(page.frame):
+        out.append(Block("line", told.say("head.reasons")))
+        out.append(_chosen(told, "reasons", page, ["name", "year", "action", "reason"], _in_code_order(told, page.frame, ["year"])))
+        out.append(_text(told, "layout.bases"))
+        for action, own in page.frame.groupby("action", sort=True):
+            lines = {c: dict.fromkeys(line for cell in own[c] for line in str(cell).split("\n") if line) for c in ("clauses", "gates")}
+            joined = {c: ("；" if lang == "zh" else "; ").join(found) or "—" for c, found in lines.items()}
+            out.append(Block("item", told.say("layout.bases_of", action=action, **joined)))
     out += [Block("line", told.say("head.data")), _text(told, "data.inputs", files="、".join(sorted(plan.county.inputs)) or "—")]
-    out += [Block("item", s) for s in describe([n for n in shown_notes(plan, audience) if not n[0].startswith(("population.say.", "population.source."))], lang)]
+    out += [
+        Block("item", s)
+        for s in describe([n for n in shown_notes(plan, audience) if not n[0].startswith(("population.say.", "population.source."))], lang)
+    ]
     page = told.pages["sources"]
     kind = messages.text("workbook.source.assumption", lang)
     assumed = [str(r["what"]) for r in records(page.frame) if r["kind"] == kind]
     out += [Block("line", told.say("head.assumed")), *(Block("item", text) for text in assumed)] if assumed else []
     keys = {k.strip() for row in plan.proposals["clauses"].tolist() for k in str(row).split(";")} | set(plan.merger_gates["clause"])
-    keys |= {key for keys_of in _STEPS.values() for key in keys_of} | set(_BASES) | {k for k in plan.standards.rules if k.startswith(("travel.limit.", "cost.unit", "lead."))}
+    keys |= (
+        {key for keys_of in _STEPS.values() for key in keys_of}
+        | set(_BASES)
+        | {k for k in plan.standards.rules if k.startswith(("travel.limit.", "cost.unit", "lead."))}
+    )
     doubtful = [r for r in told.rules(*sorted(keys)) if r.verified == "U"]
     out += [Block("line", told.say("head.doubtful")), _text(told, "data.doubtful", count=len(doubtful))]
-    out += [Block("item", told.say("data.rule", name=told.named(r), value=r.value if isinstance(r.value, str) else f"{r.value:g}", unit=r.unit,
-                                   cite=r.cite(lang))) for r in doubtful]  # fmt: skip
+    out += [
+        Block(
+            "item",
+            told.say("data.rule", name=told.named(r), value=r.value if isinstance(r.value, str) else f"{r.value:g}", unit=r.unit, cite=r.cite(lang)),
+        )
+        for r in doubtful
+    ]
     return out

@@ -48,7 +48,7 @@ _FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei",
           "Noto Sans CJK JP")  # fmt: skip
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "microsoft-edge")
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "pyogrio", "rasterio", "osmium", "osmnx", "networkx", "folium",
-             "matplotlib", "highspy", "xlsxwriter", "python-calamine", "typer", "rich")  # fmt: skip
+             "matplotlib", "highspy", "xlsxwriter", "python-calamine", "python-docx", "typer", "rich")  # fmt: skip
 
 
 def _help(key: str) -> str:
@@ -183,6 +183,29 @@ def draw(folder: CountyFolder, out: Out = None, lang: Lang = "zh", audience: Aud
             home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
         found = read_plan(home)
         path = write_map(found, home / "public" if audience == "public" else home, lang=lang, audience=audience)
+        _list_files([path], lang)
+
+
+@app.command(help=_help("report"))
+def report(
+    folder: CountyFolder,
+    file: Annotated[Path | None, typer.Option("--file", "-o", dir_okay=False, help=_help("report_file"))] = None,
+    template: Annotated[Path | None, typer.Option("--template", exists=True, dir_okay=False, help=_help("template"))] = None,
+    lang: Lang = "zh",
+    audience: Audience = "internal",
+) -> None:
+    """Write the report of a plan that was made before."""
+    from layout.outputs import plan_folder
+    from layout.plan import read_plan
+    from layout.report import write_report
+
+    with _exits(lang):
+        home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
+        # a public edition never takes the place of the internal one
+        path = file or home / ("public" if audience == "public" else "") / "report.docx"
+        found = read_plan(home)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_report(found, path, lang=lang, audience=audience, template=template)
         _list_files([path], lang)
 
 

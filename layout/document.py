@@ -28,7 +28,10 @@ _LATIN = "Times New Roman"
 # tables with more columns are set smaller
 _WIDE_TABLE = 7
 _NUMERALS = "零一二三四五六七八九"
-_WIDTHS = {"text": 2.2, "long": 5.0, "int": 1.2, "year": 1.2, "minutes": 1.3, "money": 1.6, "number": 1.4, "share": 1.2, "percent": 1.4}
+# a column is as wide as its longest text between these, in Latin letters; a Chinese one takes two
+_NARROW, _BROAD, _LONG, _WIDE_FROM = 4, 22, 60, 0x2010
+# columns this narrow get what they need, up to this share of the table
+_SHORT, _MOST_SHORT = 12, 0.75
 # what people must fill in or look up stands out
 _MARKED = re.compile(r"(【[^】]*】|\[待核实[^\]]*\])")
 # bounds on a template: more is no letterhead
@@ -177,10 +180,11 @@ def shown(value: object, kind: str, lang: str) -> str:
     if number in (float("inf"), float("-inf")):
         return "—"
     comma = "," if lang == "en" and kind != "year" else ""
-    decimals = {"int": 0, "year": 0, "minutes": 0, "money": 0, "share": 2}.get(kind)
     if kind == "percent":
         return f"{number:.1%}"
-    return f"{number:g}" if decimals is None else f"{number + 0.0:{comma}.{decimals}f}"
+    decimals = {"int": 0, "year": 0, "minutes": 0, "money": 0}.get(kind, 2)
+    text = f"{number + 0.0:{comma}.{decimals}f}"
+    return text if kind != "number" else text.rstrip("0").rstrip(".")
 
 
 def _chinese(number: int) -> str:
@@ -207,7 +211,11 @@ def _opened(template: Path) -> io.BytesIO:
             out = io.BytesIO()
             with zipfile.ZipFile(out, "w") as copy:
                 for name in names:
-                    text = types.replace(_WORD.format("template"), _WORD.format("document")).encode() if name == "[Content_Types].xml" else parts.read(name)
+                    text = (
+                        types.replace(_WORD.format("template"), _WORD.format("document")).encode()
+                        if name == "[Content_Types].xml"
+                        else parts.read(name)
+                    )
                     copy.writestr(name, text)
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, OSError) as error:
         raise CountyDataError([Problem("template_unfit", template.name, fields={"why": type(error).__name__})]) from error
@@ -274,7 +282,9 @@ def _set_styles(document: Any, *, own: bool) -> None:
     styles = document.styles
     there = {style.name for style in styles}
 
-    def dressed(name: str, face: str, size: float, *, bold: bool = False, before: float = 0, pitch: float | None = _PITCH, indent: bool = False) -> Any:
+    def dressed(
+        name: str, face: str, size: float, *, bold: bool = False, before: float = 0, pitch: float | None = _PITCH, indent: bool = False
+    ) -> Any:
         style = styles[name] if name in there else styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
         style.font.size, style.font.bold, style.font.italic = Pt(size), bold, False
         style.font.color.rgb = RGBColor(0, 0, 0)
@@ -297,6 +307,8 @@ def _set_styles(document: Any, *, own: bool) -> None:
             style.paragraph_format.keep_with_next = name.startswith("Heading")
             if name == "Title":
                 style.paragraph_format.alignment = WD_ALIGN_PARAGRAPH.CENTER
+                # the title stands in the upper third of its page
+                style.paragraph_format.space_before, style.paragraph_format.space_after = Pt(140), Pt(40)
                 for border in style.element.findall(".//{*}pBdr"):
                     border.getparent().remove(border)
     dressed("Layout Text", _FACES["body"], _SIZES["body"], indent=True)
@@ -377,18 +389,19 @@ def _table(document: Any, page: Page, bold: set[int], lang: str) -> None:
     from docx.oxml.ns import nsdecls
     from docx.shared import Mm
 
-    style = document.styles["Layout Narrow Table" if len(page.fields) > _WIDE_TABLE else "Layout Table"].style_id
+    columns = [[shown(value, f.kind, lang) for value in page.frame[f.name].tolist()] for f in page.fields]
+    narrow = len(page.fields) > _WIDE_TABLE or any(_letters(cell) > _LONG for column in columns for cell in column)
+    style = document.styles["Layout Narrow Table" if narrow else "Layout Table"].style_id
     section = document.sections[-1]
     total = int((section.page_width - section.left_margin - section.right_margin) / Mm(1) * 56.7)
-    parts = [max(_WIDTHS[f.kind], 0.0) for f in page.fields]
-    widths = [int(total * part / sum(parts)) for part in parts]
+    parts = [_breadth(f.heading, column, _LONG if f.kind == "long" else _BROAD) for f, column in zip(page.fields, columns, strict=True)]
+    widths = _shared(parts, total, _SIZES["narrow" if narrow else "table"])
     rows = [_row([f.heading for f in page.fields], widths, style, ["center"] * len(widths), bold=True, head=True)]
     aligned = ["left" if f.kind in ("text", "long") else "right" for f in page.fields]
-    columns = [page.frame[f.name].tolist() for f in page.fields]
-    for i in range(len(page.frame)):
-        cells = [shown(column[i], f.kind, lang) for column, f in zip(columns, page.fields, strict=True)]
-        rows.append(_row(cells, widths, style, aligned, bold=i in bold))
-    edges = "".join(f'<w:{side} w:val="single" w:sz="4" w:space="0" w:color="000000"/>' for side in ("top", "left", "bottom", "right", "insideH", "insideV"))
+    rows += [_row([column[i] for column in columns], widths, style, aligned, bold=i in bold) for i in range(len(page.frame))]
+    edges = "".join(
+        f'<w:{side} w:val="single" w:sz="4" w:space="0" w:color="000000"/>' for side in ("top", "left", "bottom", "right", "insideH", "insideV")
+    )
     grid = "".join(f'<w:gridCol w:w="{w}"/>' for w in widths)
     xml = (
         f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblW w:w="{sum(widths)}" w:type="dxa"/><w:jc w:val="center"/><w:tblBorders>{edges}</w:tblBorders>'
@@ -396,6 +409,25 @@ def _table(document: Any, page: Page, bold: set[int], lang: str) -> None:
         f"<w:tblGrid>{grid}</w:tblGrid>{''.join(rows)}</w:tbl>"
     )
     document.element.body.insert_element_before(parse_xml(xml), "w:sectPr")
+
+
+def _breadth(heading: str, cells: Sequence[str], most: int) -> float:
+    """Return how wide a column should be: as its cells, its heading on two lines."""
+    longest = max((_letters(line) for cell in cells for line in cell.split("\n")), default=0)
+    return min(max(longest, _letters(heading) / 2, _NARROW), most)
+
+
+def _shared(parts: Sequence[float], total: int, size: float) -> list[int]:
+    """Share the width of a table: short columns get what their letters take, the others the rest."""
+    fixed = [int((part + 1) * size * 10) + 80 if part <= _SHORT else 0 for part in parts]
+    if sum(fixed) > _MOST_SHORT * total or all(fixed):
+        return [int(total * part / sum(parts)) for part in parts]
+    left, rest = total - sum(fixed), sum(part for part, width in zip(parts, fixed, strict=True) if not width)
+    return [width or int(left * part / rest) for part, width in zip(parts, fixed, strict=True)]
+
+
+def _letters(text: str) -> int:
+    return sum(2 if ord(c) >= _WIDE_FROM else 1 for c in text)
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], style: str, aligned: Sequence[str], *, bold: bool = False, head: bool = False) -> str:

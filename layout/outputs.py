@@ -12,17 +12,18 @@ from layout import messages
 from layout.maps import save_map
 from layout.plan import Plan
 from layout.privacy import AUDIENCES
+from layout.report import write_report
 from layout.workbook import write_workbook
 
 # the manifest goes last: a folder without it holds no finished plan
-FILES = ("map.html", "plan.xlsx", "plan.gpkg", "manifest.json")
+FILES = ("map.html", "plan.xlsx", "report.docx", "plan.gpkg", "manifest.json")
 # names that Windows keeps for devices, and the longest name that every file system takes with room for a suffix
 _DEVICES = frozenset(["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")])
 _LONGEST_BYTES = 180
 
 
 def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal") -> dict[str, Path]:
-    """Write map, workbook, tables and manifest of a plan into a folder.
+    """Write map, workbook, report, tables and manifest of a plan into a folder.
 
     All files are made beside their places first and then exchanged with an earlier result; if anything fails the earlier
     result stays as it was. Other files in the folder are not touched.
@@ -42,7 +43,7 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
     Returns
     -------
     dict
-        Path by file name: ``map.html``, ``plan.xlsx``, ``plan.gpkg``, ``manifest.json``.
+        Path by file name: ``map.html``, ``plan.xlsx``, ``report.docx``, ``plan.gpkg``, ``manifest.json``.
 
     Raises
     ------
@@ -64,6 +65,7 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
         save_map(plan, made / "map.html", lang=lang, audience=audience)
         write_workbook(plan, made / "plan.xlsx", lang=lang, audience=audience)
         if audience == "internal":
+            write_report(plan, made / "report.docx", lang=lang)
             plan.save(made)
 
     return _exchange(make, folder)

@@ -69,7 +69,9 @@ ROOMS = [
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
-    ["workbook"],
+    ["workbook", "document"],
+    ["chapters"],
+    ["report"],
     ["outputs"],
     ["cli"],
     ["__init__", "__main__"],
@@ -83,7 +85,7 @@ STRANGERS = {
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
     "folium": {"maps"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
+    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}
