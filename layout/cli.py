@@ -147,6 +147,30 @@ def check(folder: CountyFolder, lang: Lang = "zh") -> None:
         _say_gaps(county, standards, {key for key, _ in notes}, lang)
 
 
+@app.command(help=_help("aggregate"))
+def aggregate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_help("register"))],
+    county: Annotated[Path, typer.Option("--county", file_okay=False, help=_help("dir"))] = Path(),
+    out: Annotated[Path | None, typer.Option("--file", "-o", dir_okay=False, help=_help("aggregate_file"))] = None,
+    lang: Lang = "zh",
+) -> None:
+    """Turn a register of pupils into counts by place, school and grade, keeping no names."""
+    from layout.county import read_names
+    from layout.register import aggregate_register
+    from layout.sheets import write_workbook_of
+
+    with _exits(lang):
+        places = read_names(county)
+        tables, counts = aggregate_register(file, **places)  # type: ignore[arg-type]
+        target = out or file.with_name("counts.xlsx")
+        if target.resolve() == file.resolve():
+            _stop("cli.aggregate_itself", lang)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".layout-") as scratch:
+            write_workbook_of(tables, Path(scratch) / target.name)
+            (Path(scratch) / target.name).replace(target)
+        _say("cli.aggregated", lang, file=target, **{k: f"{v:,}" for k, v in counts.items()})
+
+
 @app.command(help=_help("plan"))
 def plan(
     folder: CountyFolder,

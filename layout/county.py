@@ -209,6 +209,67 @@ def read_county(folder: str | Path) -> County:
     )  # fmt: skip
 
 
+def read_names(folder: str | Path) -> dict[str, pd.DataFrame | str]:
+    """Read only which places and schools a county folder has: enough to count a register by them.
+
+    Parameters
+    ----------
+    folder
+        The county folder; the rest of it need not be ready.
+
+    Returns
+    -------
+    dict
+        ``settlements``, ``townships`` and ``schools`` with their ids and names, and the ``code`` of the county.
+
+    Raises
+    ------
+    CountyDataError
+        If one of the three sheets is missing or lacks these columns.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_names("no such folder")
+    ... except CountyDataError as error:
+    ...     [p.key for p in error.problems]
+    ['no_folder']
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CountyDataError([Problem("no_folder", folder.name)])
+    problems: list[Problem] = []
+    settings = _settings(folder, problems)
+    paths = _paths(folder, settings, problems)
+    sheets, _, _ = read_sheets(folder, paths["workbook"][0] if paths["workbook"] else None)
+    out: dict[str, pd.DataFrame | str] = {"code": str(settings["code"])}
+    for name, columns in (
+        ("settlements", ("settlement_id", "name", "township_id")),
+        ("townships", ("township_id", "name")),
+        ("schools", ("school_id", "name")),
+    ):
+        where = f"{schemas()[name].zh} ({name})"
+        if name not in sheets:
+            problems.append(Problem("missing_sheet", paths["workbook"][0].name if paths["workbook"] else "county.xlsx", fields={"table": where}))
+            continue
+        lacking = [c for c in columns if c not in sheets[name].frame]
+        problems += [
+            Problem(
+                "missing_column",
+                sheets[name].file,
+                sheets[name].sheet,
+                None,
+                schemas()[name].columns[c].zh,
+                fields={"heading": schemas()[name].columns[c].zh},
+            )
+            for c in lacking
+        ]
+        out[name] = sheets[name].frame
+    if problems:
+        raise CountyDataError(problems)
+    return out
+
+
 def write_county(county: County, folder: str | Path) -> None:
     """Write a county as the folder that :func:`read_county` reads: settings, workbook, roads, terrain and areas.
 

@@ -75,7 +75,7 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
     notes: list[tuple[str, dict[str, object]]] = []
     sheets: dict[str, Sheet] = {}
     names = {fold(n): t.name for t in schemas().values() if t.name in SHEETS for n in (t.name, t.zh)}
-    for file, title, cells in _raw_sheets(folder, workbook, problems):
+    for file, title, cells in raw_sheets([*([] if workbook is None else [workbook]), *sorted(folder.glob("*.csv"))], problems):
         table = names.get(fold(title))
         if table is None:
             _refuse_register(file, title, cells, problems)
@@ -361,30 +361,50 @@ def _blank(values: pd.Series) -> np.ndarray:
     return (values.isna() | (values.astype("str") == "")).to_numpy()
 
 
-def _raw_sheets(folder: Path, workbook: Path | None, problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
-    if workbook is not None:
-        import python_calamine
+def raw_sheets(paths: Iterable[Path], problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
+    """Read the cells of workbooks and CSV files.
 
+    Parameters
+    ----------
+    paths
+        ``.xlsx``, ``.xls`` and ``.csv`` files (UTF-8 with or without BOM, GB18030).
+    problems
+        Takes what cannot be read.
+
+    Yields
+    ------
+    tuple
+        Name of the file, title of the sheet (stem of a CSV file), rows of cells.
+
+    Examples
+    --------
+    >>> list(raw_sheets([], []))
+    []
+    """
+    import python_calamine
+
+    for path in paths:
+        if path.suffix.lower() == ".csv":
+            text = _decoded(path.read_bytes())
+            if text is None:
+                problems.append(Problem("encoding", path.name))
+            else:
+                yield path.name, path.stem, [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
+            continue
         try:
-            book = python_calamine.CalamineWorkbook.from_path(str(workbook))
+            book = python_calamine.CalamineWorkbook.from_path(str(path))
             titles = [(title, book.get_sheet_by_name(title).to_python(skip_empty_area=False)) for title in book.sheet_names]
         except (python_calamine.CalamineError, OSError, ValueError) as error:
-            problems.append(Problem("unreadable", workbook.name, fields={"error": str(error)}))
-            titles = []
-        for title, cells in titles:
-            yield workbook.name, title, cells
-    for path in sorted(folder.glob("*.csv")):
-        text = _decoded(path.read_bytes())
-        if text is None:
-            problems.append(Problem("encoding", path.name))
+            problems.append(Problem("unreadable", path.name, fields={"error": str(error)}))
             continue
-        yield path.name, path.stem, [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
+        for title, cells in titles:
+            yield path.name, title, cells
 
 
 def _refuse_register(file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem]) -> None:
     # a register of pupils must not lie in the folder, whatever its sheet is called
     for i, row in enumerate(cells):
-        if any(is_id_number(_clean(c)) for c in row) or any(PERSONAL.search(_clean(c)) and len(_clean(c)) < 20 for c in row if i < 5):
+        if any(is_id_number(clean(c)) for c in row) or any(PERSONAL.search(clean(c)) and len(clean(c)) < 20 for c in row if i < 5):
             problems.append(Problem("personal", file, title, i + 1))
             return
 
@@ -401,15 +421,15 @@ def _decoded(raw: bytes) -> str | None:
 def _typed(
     table: Table, file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem], notes: list[tuple[str, dict[str, object]]]
 ) -> Sheet | None:
-    filled = [i for i, row in enumerate(cells) if any(_clean(c) for c in row)]
+    filled = [i for i, row in enumerate(cells) if any(clean(c) for c in row)]
     if len(filled) < 2 and table.name in NEEDED:
         problems.append(Problem("empty_sheet", file, title))
     if not filled:
         return None
     head = filled[0]
-    headings = [_clean(c) for c in cells[head]]
+    headings = [clean(c) for c in cells[head]]
     personal = [h for h in headings if PERSONAL.search(h)]
-    numbers = [(i, str(c)) for i in filled[1:] for c in cells[i] if is_id_number(_clean(c))]
+    numbers = [(i, str(c)) for i in filled[1:] for c in cells[i] if is_id_number(clean(c))]
     if personal or numbers:
         # the value itself is not repeated: it would put the pupil into a log
         row = numbers[0][0] + 1 if numbers else head + 1
@@ -441,7 +461,7 @@ def _typed(
         column = table.columns.get(name) or Column(
             name, "float", True, True, "degrees", {"lon": "经度", "lat": "纬度"}[name], name, (), {}, {}, "", ""
         )
-        values = [_clean(cells[i][j]) if j < len(cells[i]) else "" for i in rows]
+        values = [clean(cells[i][j]) if j < len(cells[i]) else "" for i in rows]
         data[name] = _column(column, values, file, title, [i + 1 for i in rows], problems)
     return Sheet(table.name, file, title, pd.DataFrame(data), tuple(i + 1 for i in rows))
 
@@ -456,7 +476,24 @@ def _headings(table: Table) -> dict[str, str]:
     return out
 
 
-def _clean(cell: object) -> str:
+def clean(cell: object) -> str:
+    """Return a cell as text: whole numbers without a point, texts without spaces around them.
+
+    Parameters
+    ----------
+    cell
+        As a reader of workbooks gives it.
+
+    Returns
+    -------
+    str
+        Its text; nothing for an empty cell.
+
+    Examples
+    --------
+    >>> clean(3.0), clean(2.5), clean(" a "), clean(None), clean(True)
+    ('3', '2.5', 'a', '', '1')
+    """
     if cell is None:
         return ""
     if isinstance(cell, bool):

@@ -12,6 +12,7 @@ ROOMS = [
     ["messages", "compiled"],
     ["tables"],
     ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters"],
+    ["register"],
     ["elevation_tiles"],
     ["terrain", "cost_surface_kernels"],
     ["cost_surface"],

@@ -24,7 +24,7 @@ COMMANDS = ["demo", "new", "check", "plan", "map", "roads", "doctor"]
 ROOT = Path(__file__).parents[1]
 # a checkout is found from any folder, installed or not
 ENV = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-FILES = ["manifest.json", "map.html", "plan.gpkg", "plan.xlsx"]
+FILES = ["manifest.json", "map.html", "plan.gpkg", "plan.xlsx", "report.docx"]
 
 
 def run(*arguments, **env):

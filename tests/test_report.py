@@ -241,7 +241,7 @@ def test_a_public_report_shows_no_more_than_the_public_workbook(tmp_path, review
 
 def test_names_from_data_stay_text(tmp_path, plan):
     bad = "<w:p>&甲\x00\x0b{{7*7}}]]>学校"
-    schools = plan.schools.assign(name=[bad] + plan.schools["name"].tolist()[1:])
+    schools = plan.schools.assign(name=[bad, *plan.schools["name"].tolist()[1:]])
     path = tmp_path / "r.docx"
     write_report(
         dataclasses.replace(
