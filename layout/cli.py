@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import shutil
+import socket
 import sys
 import tempfile
 import tomllib
@@ -47,6 +48,8 @@ _MARGIN_DEG = 0.05
 _FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
           "Noto Sans CJK JP")  # fmt: skip
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "microsoft-edge")
+# where roads are asked for online, and for how long an answer is waited for
+_HOSTS, _PATIENCE_S = ("overpass-api.de", "nominatim.openstreetmap.org"), 5.0
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "pyogrio", "rasterio", "osmium", "osmnx", "networkx", "folium",
              "matplotlib", "highspy", "xlsxwriter", "python-calamine", "python-docx", "typer", "rich")  # fmt: skip
 
@@ -130,21 +133,28 @@ def new(
 
 
 @app.command(help=_help("check"))
-def check(folder: CountyFolder, lang: Lang = "zh") -> None:
-    """List everything that is wrong with a county folder."""
-    from layout.county import read_county
-    from layout.plan import plan_notes
+def check(folder: CountyFolder, out: Out = None, lang: Lang = "zh") -> None:
+    """List everything that is wrong with a county folder; write it as a page and as a workbook with the faulty cells marked."""
+    from layout.check_page import write_check
+    from layout.checkup import check_up
+    from layout.outputs import plan_folder
     from layout.standards import read_standards
+    from layout.tables import CountyDataError
 
     with _exits(lang, stream=sys.stdout):
-        county = read_county(folder)
-        # what only a stage can see is looked at too: moves larger than their village, places far from any road
-        standards = read_standards(county.standards_path)
-        notes = plan_notes(county, standards)
+        found = check_up(folder)
+        if folder.is_dir():
+            _list_files(list(write_check(found, folder, out or plan_folder("maps", found.name), lang=lang).values()), lang)
+        if found.county is None:
+            raise CountyDataError(found.problems)
         _say("cli.no_problems", lang)
-        _describe(county, lang)
-        _say_notes(notes, lang)
-        _say_gaps(county, standards, {key for key, _ in notes}, lang)
+        _describe(found.county, lang)
+        _say_notes(found.notes[len(found.county.notes) :], lang)
+        _say_gaps(found.county, read_standards(found.county.standards_path), {key for key, _ in found.notes}, lang)
+        for row in found.scores.to_dict("records"):
+            _say(
+                "cli.score", lang, stage=messages.text(f"check.stage.{row['stage']}", lang), **{str(k): row[k] for k in ("score", "there", "wanted")}
+            )
 
 
 @app.command(help=_help("aggregate"))
@@ -265,11 +275,11 @@ def roads(
 
 
 @app.command(help=_help("doctor"))
-def doctor(lang: Lang = "zh") -> None:
-    """Look at everything that the program needs on this machine; no network is used."""
+def doctor(network: Annotated[bool, typer.Option("--network", help=_help("network"))] = False, lang: Lang = "zh") -> None:
+    """Look at everything that the program needs on this machine; the network only when asked."""
     table = Table("", *(messages.text(f"cli.doctor.{head}", lang) for head in ("what", "found", "advice")))
     failed = False
-    for key, found, good, needed in _examinations():
+    for key, found, good, needed in (*_examinations(), *(_connections() if network else ())):
         mark = messages.text("cli.doctor.good" if good else ("cli.doctor.bad" if needed else "cli.doctor.optional"), lang)
         advice = "" if good else messages.text(f"cli.doctor.{key}_advice", lang)
         table.add_row(mark, messages.text(f"cli.doctor.{key}", lang), found, advice)
@@ -411,6 +421,16 @@ def _examinations() -> Iterator[tuple[str, str, bool, bool]]:
     browser = next((path for path in map(shutil.which, _BROWSERS) if path), "")
     yield "browser", browser, bool(browser), False
     yield "console", sys.stdout.encoding or "", _shows_chinese(), False
+
+
+def _connections() -> Iterator[tuple[str, str, bool, bool]]:
+    for host in _HOSTS:
+        try:
+            with socket.create_connection((host, 443), timeout=_PATIENCE_S):
+                good = True
+        except OSError:
+            good = False
+        yield "network", host, good, False
 
 
 def _version(package: str) -> str:

@@ -145,10 +145,35 @@ def read_county(folder: str | Path) -> County:
     ...     [p.key for p in error.problems]
     ['no_folder']
     """
+    county, problems, _ = inspect_county(folder)
+    if county is None:
+        raise CountyDataError(problems)
+    return county
+
+
+def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], dict[str, Sheet]]:
+    """Read a county folder as far as it can be read.
+
+    Parameters
+    ----------
+    folder
+        The county folder.
+
+    Returns
+    -------
+    tuple
+        The county, or None where there are problems; the problems; the sheets that could be read, by table.
+
+    Examples
+    --------
+    >>> county, problems, sheets = inspect_county("no such folder")
+    >>> county is None, [p.key for p in problems]
+    (True, ['no_folder'])
+    """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise CountyDataError([Problem("no_folder", folder.name)])
     problems: list[Problem] = []
+    if not folder.is_dir():
+        return None, [Problem("no_folder", folder.name)], {}
     settings = _settings(folder, problems)
     paths = _paths(folder, settings, problems)
     sheets, found, notes = read_sheets(folder, paths["workbook"][0] if paths["workbook"] else None)
@@ -182,7 +207,7 @@ def read_county(folder: str | Path) -> County:
         tables["rosters"], problems, more_notes = _classes(tables, sheets)
         notes += more_notes + roster_notes(tables["schools"], tables["rosters"], tables["history"], base_year=int(str(settings["base_year"])))
     if problems:
-        raise CountyDataError(problems)
+        return None, problems, sheets
     notes = _kept_notes(settings) + notes + _road_notes(roads)
     for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
         if missing is None:
@@ -199,7 +224,7 @@ def read_county(folder: str | Path) -> County:
     # what a written folder says already is not said twice
     notes = [note for i, note in enumerate(notes) if note not in notes[:i]]
     used = sorted({p for group in paths.values() for p in group} | {folder / s.file for s in sheets.values()} | {folder / "county.toml"})
-    return County(
+    county = County(
         name=str(settings["name"]), code=str(settings["code"]), base_year=int(str(settings["base_year"])),
         base_date=_date(settings["base_date"]), crs=crs, **tables,
         exclusions=empty("exclusions", crs) if exclusions is None else exclusions,
@@ -207,6 +232,7 @@ def read_county(folder: str | Path) -> County:
         roads=roads, terrain=terrain, boundary=boundary, obstacles=obstacles, standards_path=standards_path,
         inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
     )  # fmt: skip
+    return county, [], sheets
 
 
 def read_names(folder: str | Path) -> dict[str, pd.DataFrame | str]:

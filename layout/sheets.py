@@ -239,6 +239,28 @@ def _boarder_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
             yield Problem("girls_above_boarders", sheet.file, sheet.sheet, sheet.rows[i], heads["girls"].zh, f"{girls.iloc[i]:g}", among)
 
 
+def table_named(title: str) -> Table | None:
+    """Return the table that a sheet's title names.
+
+    Parameters
+    ----------
+    title
+        Title of a sheet or stem of a CSV file.
+
+    Returns
+    -------
+    Table or None
+        None where it names no table that a county folder may hold.
+
+    Examples
+    --------
+    >>> table_named("学校").name, table_named("Schools").name, table_named("封面")
+    ('schools', 'schools', None)
+    """
+    names = {fold(n): t for t in schemas().values() if t.name in SHEETS for n in (t.name, t.zh)}
+    return names.get(fold(title))
+
+
 def fold(text: object) -> str:
     """Fold a heading so that spaces, line breaks, full-width letters, stars and units in brackets do not matter.
 
