@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from layout import messages
+from layout.cells import clean, fold
 from layout.checkup import STAGES, Checkup
-from layout.sheets import PERSONAL, clean, describe, fold, raw_sheets, table_named
+from layout.sheets import PERSONAL, describe, raw_sheets, table_named
 from layout.tables import Problem, Table
 
 # a longer sheet is shown by its faulty rows alone

@@ -24,7 +24,7 @@ from layout.coordinates import SYSTEMS, to_wgs84
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.rosters import disagreements, roster_notes, rosters_from_totals
-from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
+from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, traced, write_workbook_of
 from layout.standards import read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, inspect, schemas
 from layout.terrain import Terrain, elevation_at, in_void, read_terrain, void_notes, write_terrain
@@ -207,7 +207,7 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
         tables["rosters"], problems, more_notes = _classes(tables, sheets)
         notes += more_notes + roster_notes(tables["schools"], tables["rosters"], tables["history"], base_year=int(str(settings["base_year"])))
     if problems:
-        return None, problems, sheets
+        return None, [traced(p, sheets) for p in problems], sheets
     notes = _kept_notes(settings) + notes + _road_notes(roads)
     for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
         if missing is None:
@@ -223,7 +223,11 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
     notes += _zone_notes(tables["zones"], tables["settlements"], tables["schools"])
     # what a written folder says already is not said twice
     notes = [note for i, note in enumerate(notes) if note not in notes[:i]]
-    used = sorted({p for group in paths.values() for p in group} | {folder / s.file for s in sheets.values()} | {folder / "county.toml"})
+    used = sorted(
+        {p for group in paths.values() for p in group}
+        | {folder / file for s in sheets.values() for file in ({o[0] for o in s.origins} or {s.file})}
+        | {folder / "county.toml"}
+    )
     county = County(
         name=str(settings["name"]), code=str(settings["code"]), base_year=int(str(settings["base_year"])),
         base_date=_date(settings["base_date"]), crs=crs, **tables,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from layout.sheets import clean, fold, is_id_number, raw_sheets
+from layout.cells import clean, fold, is_id_number
+from layout.sheets import raw_sheets
 from layout.tables import GRADES, CountyDataError, Problem, check, empty, schemas
 
 # headings of the register, and of the lists that schools keep beside it

@@ -9,8 +9,9 @@ import pytest
 
 # a module imports only from rooms above its own; the stages never import each other
 ROOMS = [
-    ["messages", "compiled"],
+    ["messages", "compiled", "cells"],
     ["tables"],
+    ["forms"],
     ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters"],
     ["register"],
     ["elevation_tiles"],
