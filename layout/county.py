@@ -207,7 +207,7 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
         tables["rosters"], problems, more_notes = _classes(tables, sheets)
         notes += more_notes + roster_notes(tables["schools"], tables["rosters"], tables["history"], base_year=int(str(settings["base_year"])))
     if problems:
-        return None, [traced(p, sheets) for p in problems], sheets
+        return None, [_without_path(traced(p, sheets), folder) for p in problems], sheets
     notes = _kept_notes(settings) + notes + _road_notes(roads)
     for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
         if missing is None:
@@ -365,6 +365,15 @@ def export_crs(county: County) -> str:
     return "EPSG:4490" if 4491 <= epsg <= 4554 else "EPSG:4326"
 
 
+def _without_path(problem: Problem, folder: Path) -> Problem:
+    """Name files within the folder; where it lies on a machine is nobody's business."""
+    homes = (f"{folder.resolve()}/", f"{folder.absolute()}/", f"{folder}/")
+    error = str(problem.fields.get("error", ""))
+    for home in homes:
+        error = error.replace(home, "")
+    return replace(problem, fields={**problem.fields, "error": error}) if error else problem
+
+
 def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
     out: dict[str, object] = {"coordinates": "wgs84", "name": folder.name, "code": "", "base_year": 0, "base_date": "", "files": {}, "sources": {}}
     path = folder / "county.toml"
@@ -373,7 +382,7 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
         return out
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         problems.append(Problem("not_toml", path.name, fields={"error": str(error)}))
         return out
     files = given.get("files", {})

@@ -8,6 +8,7 @@ import difflib
 import io
 import re
 import unicodedata
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,8 @@ PERSONAL = re.compile(
 CONTACT = re.compile(r"校长|负责人|联系人|电话|手机|传真|姓名|邮箱|phone|e-?mail|headteacher|contact", re.I)
 # sheets that explain
 _ASIDE = {"说明", "readme", "填表说明", "数据字典"}
+# more than any county has: a larger file is broken or hostile
+_MOST_BYTES, _MOST_PARTS, _MOST_ROWS, _MOST_COLUMNS = 400_000_000, 10_000, 500_000, 1_000
 _YES = {"是", "有", "√", "yes", "true", "1", "y"}
 _NO = {"否", "无", "×", "no", "false", "0", "n", ""}
 
@@ -382,24 +385,76 @@ def raw_sheets(paths: Iterable[Path], problems: list[Problem]) -> Iterable[tuple
     >>> list(raw_sheets([], []))
     []
     """
+    for path in paths:
+        try:
+            fault = _unfit(path)
+            if fault is None:
+                yield from _csv_cells(path, problems) if path.suffix.lower() == ".csv" else _book_cells(path, problems)
+            else:
+                problems.append(fault)
+        except OSError as error:
+            problems.append(Problem("unreadable", path.name, fields={"error": _short(error)}))
+
+
+def _unfit(path: Path) -> Problem | None:
+    """Say what is no county's file, before anything of it is unpacked."""
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        return Problem("too_large", path.name, fields={"size": f"{size / 1e6:,.0f}", "most": f"{_MOST_BYTES / 1e6:,.0f}"})
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as parts:
+            sizes = [part.file_size for part in parts.infolist()]
+    except zipfile.BadZipFile as error:
+        return Problem("unreadable", path.name, fields={"error": _short(error)})
+    if sum(sizes) > _MOST_BYTES or len(sizes) > _MOST_PARTS:
+        return Problem("too_large", path.name, fields={"size": f"{sum(sizes) / 1e6:,.0f}", "most": f"{_MOST_BYTES / 1e6:,.0f}"})
+    return None
+
+
+def _short(error: BaseException) -> str:
+    # a library's error may repeat a path of the machine
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+
+
+def _csv_cells(path: Path, problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
+    text = _decoded(path.read_bytes())
+    if text is None:
+        problems.append(Problem("encoding", path.name))
+        return
+    if "\0" in text:
+        problems.append(Problem("unreadable", path.name, fields={"error": "NUL"}))
+        return
+    if text.count("\n") > _MOST_ROWS:
+        problems.append(Problem("too_many_rows", path.name, path.stem, fields={"rows": f"{text.count(chr(10)):,}", "most": f"{_MOST_ROWS:,}"}))
+        return
+    try:
+        yield path.name, path.stem, [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error as error:
+        problems.append(Problem("unreadable", path.name, fields={"error": _short(error)}))
+
+
+def _book_cells(path: Path, problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
     import python_calamine
 
-    for path in paths:
-        if path.suffix.lower() == ".csv":
-            text = _decoded(path.read_bytes())
-            if text is None:
-                problems.append(Problem("encoding", path.name))
-            else:
-                yield path.name, path.stem, [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
-            continue
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(str(path))
+        titles = list(book.sheet_names)
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        problems.append(Problem("unreadable", path.name, fields={"error": _short(error)}))
+        return
+    for title in titles:
         try:
-            book = python_calamine.CalamineWorkbook.from_path(str(path))
-            titles = [(title, book.get_sheet_by_name(title).to_python(skip_empty_area=False)) for title in book.sheet_names]
+            sheet = book.get_sheet_by_name(title)
+            if sheet.total_height > _MOST_ROWS or sheet.total_width > _MOST_COLUMNS:
+                problems.append(Problem("too_many_rows", path.name, title, fields={"rows": f"{sheet.total_height:,}", "most": f"{_MOST_ROWS:,}"}))
+                continue
+            cells = sheet.to_python(skip_empty_area=False)
         except (python_calamine.CalamineError, OSError, ValueError) as error:
-            problems.append(Problem("unreadable", path.name, fields={"error": str(error)}))
+            problems.append(Problem("unreadable", path.name, title, fields={"error": _short(error)}))
             continue
-        for title, cells in titles:
-            yield path.name, title, cells
+        yield path.name, title, cells
 
 
 def _files(folder: Path, workbook: Path | None) -> list[Path]:
