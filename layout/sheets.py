@@ -37,6 +37,8 @@ PERSONAL = re.compile(
 )
 # a headteacher's name or an office phone is nobody's business here: left unread
 CONTACT = re.compile(r"校长|负责人|联系人|电话|手机|传真|姓名|邮箱|phone|e-?mail|headteacher|contact", re.I)
+# letters of a list to choose from, and rows of the template that have one
+_LONGEST_LIST, _LISTED_ROWS = 255, 20_000
 # sheets that explain
 _ASIDE = {"说明", "readme", "填表说明", "数据字典"}
 # more than any county has: a larger file is broken or hostile
@@ -315,12 +317,23 @@ def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         for j, (heading, column, values) in enumerate(_as_written(schemas()[name], tables[name])):
             sheet.write_string(0, j, heading, need if column.required else head)
             sheet.set_column(j, j, max(10, 2 * len(heading)))
+            if not len(tables[name]):
+                _help_to_fill(sheet, j, column)
             for i, value in enumerate(values, start=1):
                 if isinstance(value, str):
                     sheet.write_string(i, j, value)
                 elif value is not None:
                     sheet.write_number(i, j, value)
     book.close()
+
+
+def _help_to_fill(sheet, place: int, column: Column) -> None:  # type: ignore[no-untyped-def]
+    """Give an empty column of the template a note on its heading and a list of what may be chosen."""
+    sheet.write_comment(0, place, f"{column.meaning_zh}\n{column.meaning_en}", {"author": "layout"})
+    choices = ["是", "否"] if column.dtype == "bool" else list(column.values.values())
+    # Excel takes no longer list
+    if choices and len(",".join(choices)) <= _LONGEST_LIST:
+        sheet.data_validation(1, place, _LISTED_ROWS, place, {"validate": "list", "source": choices, "error_type": "warning"})
 
 
 def _write_guide(sheet, head) -> None:  # type: ignore[no-untyped-def]
