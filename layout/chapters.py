@@ -90,8 +90,7 @@ class _Told:
 
     @property
     def near(self) -> int:
-        """The last plan year of the near term."""
-        return max((y for y in self.plan.years if self.base < y <= _NEAR_TERM), default=self.last)
+        return near_year(self.plan)
 
     def number(self, value: float, decimals: int = 0) -> str:
         return f"{value + 0.0:{',' if self.lang == 'en' else ''}.{decimals}f}"
@@ -142,6 +141,26 @@ def chapters(
     for part in parts:
         out += part(told)
     return [*out, *_appendix(told, audience)]
+
+
+def near_year(plan: Plan) -> int:
+    """Return the last plan year of the near term.
+
+    Parameters
+    ----------
+    plan
+        Its years.
+
+    Returns
+    -------
+    int
+        The last plan year up to 2030, or the last of all where none is.
+
+    Examples
+    --------
+    >>> near_year(plan)  # doctest: +SKIP
+    """
+    return max((y for y in plan.years if plan.county.base_year < y <= _NEAR_TERM), default=max(plan.years))
 
 
 # --- pieces

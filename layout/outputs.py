@@ -30,6 +30,8 @@ class FileHeldError(OSError):
 def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal") -> dict[str, Path]:
     """Write map, workbook, report, tables and manifest of a plan into a folder.
 
+    The report has marked places for its maps; :func:`layout.write_report` draws them.
+
     The plan is made in a folder of its own beside the old one, its manifest last; the old one is kept as ``<folder>.previous`` until
     the new one is in its place, and other files in it move along. Stopped at any moment, :func:`layout.read_plan` finds the old plan or
     the new one, never a mixture. Where a file of the old plan is held open, the new plan stays in ``<folder>.new``.
@@ -73,7 +75,7 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
         save_map(plan, made / "map.html", lang=lang, audience=audience)
         write_workbook(plan, made / "plan.xlsx", lang=lang, audience=audience)
         if audience == "internal":
-            write_report(plan, made / "report.docx", lang=lang)
+            write_report(plan, made / "report.docx", lang=lang, maps=False)
             plan.save(made)
 
     return _exchange(make, folder, lang)

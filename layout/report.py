@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from layout import messages
-from layout.chapters import chapters
+from layout.chapters import chapters, near_year
 from layout.document import write_document
 from layout.plan import Plan
 from layout.privacy import AUDIENCES, edition_of
 from layout.workbook import workbook_pages
 
-# the module that draws the maps of a report where it is there, and its function
-_FIGURES = ("layout.figures", "draw_figure")
+# the module that draws the maps of a report, where it is there
+_FIGURES = "layout.figures"
+# 146 mm of text at 260 dots an inch
+_WIDE_PX = 1_500
+# what it draws for each map: layer, which year, which schools; the others are for the county to put in
+_DRAWN = {
+    "schools": ("classes", "base", "today"), "minutes": ("minutes", "base", "today"), "catchments": ("links", "base", "today"),
+    "pupils_base": ("pupils", "base", "today"), "pupils_plan": ("pupils", "last", "planned"), "proposals": ("proposals", "last", "planned"),
+    "planned_catchments": ("links", "last", "planned"), "relocation": ("sites", "last", "planned"), "near_term": ("proposals", "near", "planned"),
+}  # fmt: skip
 
 
-def write_report(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal", template: str | Path | None = None) -> None:
+def write_report(
+    plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal", template: str | Path | None = None, maps: bool = True
+) -> None:
     """Write a plan as a report in Word: the chapters of a layout plan with its numbers, tables and reasons, and blanks for people to fill.
 
     Numbers come from the plan and from the pages of the workbook; nothing is recommended that the plan does not propose, and a school
@@ -39,6 +51,8 @@ def write_report(plan: Plan, path: str | Path, *, lang: str = "zh", audience: st
     template
         An office's own ``.docx`` or ``.dotx``; its styles, margins, headers and footers are kept. The report stands in place of a
         paragraph ``{{report}}`` or ``{{正文}}``, or at the end; ``{{county}}``, ``{{base_year}}`` and ``{{last_year}}`` are filled.
+    maps
+        Whether maps are drawn, which takes some seconds each; without, their places are marked.
 
     Raises
     ------
@@ -55,9 +69,8 @@ def write_report(plan: Plan, path: str | Path, *, lang: str = "zh", audience: st
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     messages.catalogue(lang)
     edition = edition_of(plan, audience)
-    blocks = chapters(
-        plan, lang=lang, audience=audience, edition=edition, pages=workbook_pages(plan, lang, edition), figure=_drawer(plan, lang, audience)
-    )
+    figure = _drawer(plan, lang, audience) if maps else lambda layer: b""
+    blocks = chapters(plan, lang=lang, audience=audience, edition=edition, pages=workbook_pages(plan, lang, edition), figure=figure)
     fields = {"county": plan.county.name, "base_year": str(plan.county.base_year), "last_year": str(max(plan.years))}
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -70,9 +83,35 @@ def write_report(plan: Plan, path: str | Path, *, lang: str = "zh", audience: st
 
 
 def _drawer(plan: Plan, lang: str, audience: str) -> Callable[[str], bytes]:
-    """Return what draws a layer as PNG; without the drawing module every place stays marked."""
-    module, function = _FIGURES
-    if importlib.util.find_spec(module) is None:
+    """Return what draws a map as PNG; without the drawing module, or where it cannot draw one, its place stays marked."""
+    if importlib.util.find_spec(_FIGURES) is None or importlib.util.find_spec("matplotlib") is None:
         return lambda layer: b""
-    draw = getattr(importlib.import_module(module), function)
-    return lambda layer: draw(plan, layer, lang=lang, audience=audience)
+    figures = importlib.import_module(_FIGURES)
+    years = {"base": plan.county.base_year, "last": max(plan.years), "near": near_year(plan)}
+
+    def draw(layer: str) -> bytes:
+        if layer not in _DRAWN:
+            return b""
+        kind, year, view = _DRAWN[layer]
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "figure.png"
+            try:
+                figures.save_figure(figures.draw_figure(plan, kind, lang=lang, year=years[year], view=view, audience=audience), path)
+            except ValueError:
+                # nothing of this kind in the plan, or not for this audience
+                return b""
+            return _on_paper(path)
+
+    return draw
+
+
+def _on_paper(path: Path) -> bytes:
+    """Return a picture as large as the width of the text needs, in few colours: a report goes by e-mail."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    with Image.open(path) as picture:
+        share = min(1.0, _WIDE_PX / picture.width)
+        small = picture.convert("RGB").resize((round(picture.width * share), max(1, round(picture.height * share))), Image.Resampling.LANCZOS)
+        small.quantize(256, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+    return stream.getvalue()

@@ -397,3 +397,33 @@ def test_shown(value, kind, lang, text):
 
 def test_headings_are_numbered_to_twenty():
     assert [heading_number(1, [n], "zh") for n in (1, 10, 11, 20, 21)] == ["一、", "十、", "十一、", "二十、", "二十一、"]
+
+
+def test_maps_are_drawn_where_the_drawing_module_is(tmp_path, plan, monkeypatch):
+    """The module is another's: a stand-in with the same two functions shows what it is asked for, and that a refusal leaves the place marked."""
+    import sys
+    import types
+
+    from PIL import Image
+
+    asked = []
+
+    def draw_figure(_plan, layer, *, lang, year, view, audience):
+        asked.append((layer, year, view))
+        if layer == "sites":
+            raise ValueError("no relocation site")
+        return layer
+
+    stand_in = types.ModuleType("layout.figures")
+    stand_in.__spec__ = __import__("importlib").machinery.ModuleSpec("layout.figures", None)
+    stand_in.draw_figure, stand_in.save_figure = draw_figure, lambda drawn, path: Image.new("RGB", (8, 6), "white").save(path)
+    monkeypatch.setitem(sys.modules, "layout.figures", stand_in)
+    path = tmp_path / "r.docx"
+    write_report(plan, path)
+    assert ("minutes", BASE, "today") in asked and ("links", LAST, "planned") in asked and len(asked) == 9
+    assert len(docx.Document(path).inline_shapes) == 8
+    text = words(path)
+    assert (
+        all(f"【此处插图：{messages.text(f'report.map.{m}', 'zh')}】" in text for m in ("place", "limits", "relocation"))
+        and "【此处插图：规划布局】" not in text
+    )
