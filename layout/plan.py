@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -538,7 +539,7 @@ def read_plan(folder: str | Path) -> Plan:
     Raises
     ------
     CountyDataError
-        If one of the two files is missing, broken or of a newer format.
+        If one of the two files is missing, broken, of a newer format, or not of the same plan as the other.
 
     Examples
     --------
@@ -548,7 +549,7 @@ def read_plan(folder: str | Path) -> Plan:
     ...     error.problems[0].key
     'no_plan'
     """
-    folder = Path(folder)
+    folder = _in_place(Path(folder))
     for name in ("manifest.json", "plan.gpkg"):
         if not (folder / name).is_file():
             raise CountyDataError([Problem("no_plan", f"{folder.name}/{name}")])
@@ -558,7 +559,22 @@ def read_plan(folder: str | Path) -> Plan:
         raise CountyDataError([Problem("unreadable", "manifest.json", fields={"error": str(error)})]) from error
     if manifest.get("format") != FORMAT:
         raise CountyDataError([Problem("newer_format", "manifest.json", value=str(manifest.get("format")), fields={"known": FORMAT})])
+    files = manifest.pop("files", {})
+    found = _hash(folder / "plan.gpkg")
+    if files and files.get("plan.gpkg") != found:
+        raise CountyDataError([Problem("plan_mixed", f"{folder.name}/plan.gpkg")])
     return _load(folder / "plan.gpkg", manifest)
+
+
+def _in_place(folder: Path) -> Path:
+    """Return where a plan lies whose exchange was stopped between two steps: the new one, else the previous one."""
+    beside = [folder.with_name(f"{folder.name}.{ending}") for ending in ("new", "previous")] if folder.name and not folder.exists() else []
+    # the new one got its name when it was complete; alone it waits for somebody to close a file
+    return next((path for path in beside if beside[1].is_dir() and (path / "manifest.json").is_file()), folder)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _as_open(schools: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -755,7 +771,8 @@ def _save(plan: Plan, folder: Path) -> None:
     import pyogrio
 
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = json.dumps(plan.manifest, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+    # not a number is said before anything is written
+    json.dumps(plan.manifest, allow_nan=False)
     crs = export_crs(plan.county)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
         path = Path(scratch) / "plan.gpkg"
@@ -767,6 +784,9 @@ def _save(plan: Plan, folder: Path) -> None:
                 pyogrio.write_dataframe(shown, path, layer=name, driver="GPKG")
         finally:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        # which tables this manifest is about
+        said = {**plan.manifest, "files": {"plan.gpkg": _hash(path)}}
+        manifest = json.dumps(said, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
         path.replace(folder / "plan.gpkg")
         notes = Path(scratch) / "manifest.json"
         notes.write_text(manifest + "\n", encoding="utf-8", newline="\n")
