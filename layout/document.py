@@ -32,6 +32,8 @@ _NUMERALS = "零一二三四五六七八九"
 _NARROW, _BROAD, _LONG, _WIDE_FROM = 4, 22, 60, 0x2010
 # columns this narrow get what they need, up to this share of the table
 _SHORT, _MOST_SHORT = 12, 0.75
+# a year, a grade, a small count
+_TIGHT = 4
 # what people must fill in or look up stands out
 _MARKED = re.compile(r"(【[^】]*】|\[待核实[^\]]*\])")
 # bounds on a template: more is no letterhead
@@ -418,12 +420,13 @@ def _breadth(heading: str, cells: Sequence[str], most: int) -> float:
 
 
 def _shared(parts: Sequence[float], total: int, size: float) -> list[int]:
-    """Share the width of a table: short columns get what their letters take, the others the rest."""
-    fixed = [int((part + 1) * size * 10) + 80 if part <= _SHORT else 0 for part in parts]
-    if sum(fixed) > _MOST_SHORT * total or all(fixed):
-        return [int(total * part / sum(parts)) for part in parts]
-    left, rest = total - sum(fixed), sum(part for part, width in zip(parts, fixed, strict=True) if not width)
-    return [width or int(left * part / rest) for part, width in zip(parts, fixed, strict=True)]
+    """Share the width of a table: short columns get what their letters take, the others the rest; in a full table only the shortest do."""
+    for short in (_SHORT, _TIGHT):
+        fixed = [int((part + 1) * size * 10) + 80 if part <= short else 0 for part in parts]
+        if sum(fixed) <= _MOST_SHORT * total and not all(fixed):
+            left, rest = total - sum(fixed), sum(part for part, width in zip(parts, fixed, strict=True) if not width)
+            return [width or int(left * part / rest) for part, width in zip(parts, fixed, strict=True)]
+    return [int(total * part / sum(parts)) for part in parts]
 
 
 def _letters(text: str) -> int:
