@@ -243,3 +243,20 @@ def test_what_must_open_and_how_many_may(seed, most, must, monkeypatch):
     assert levels_of(found)[0] == pytest.approx(expected, abs=30.0)
     opened = set(found.loc[found["action"] == "open", "school_id"])
     assert set(must) <= opened and (most is None or len(opened) <= most)
+
+
+# counties in which a school of each role opens
+OPENS = {
+    "teaching_point": (0, 3, 13, 18, 28, 33, 38, 40, 43, 48), "small_primary": (20, 25, 28, 30, 45, 47, 50, 55, 60, 65),
+    "primary": (0, 5, 10, 15, 21, 25, 26, 29, 35, 36), "junior": (3, 4, 7, 8, 9, 14, 16, 19, 22, 24),
+    "nine_year": (6, 9, 26, 81, 99, 121, 139, 161, 166, 181),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", OPENS)
+def test_every_role_opens_in_ten_counties_at_least(role):
+    assert set(OPENS) == set(ROLE.values())
+    plans = {seed: planned(*tiny(seed)[:2]) for seed in OPENS[role]}
+    opens = {seed for seed, found in plans.items() if role in set(found.loc[found["action"].isin(["open", "change_grades"]), "role"])}
+    assert len(opens) >= 10 and max(opens) < COUNTIES
