@@ -423,8 +423,7 @@ def part_gains(
     gain: np.ndarray, count: np.ndarray, day: np.ndarray, starts: np.ndarray, segment: int, first: int, last: int, bonus: float, only_day: bool,
     least: float, most: float, mine: np.ndarray, order: np.ndarray,
 ) -> float:  # fmt: skip
-    """Set the gains of the children of a part of a new school: raised alike for all that count until its least children gain,
-    lowered until no more than its most do.
+    """Set the gains of the children of a part: raised alike until its least children gain, lowered until no more than its most do.
 
     Parameters
     ----------
