@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from test_programme import LEVELS, YEARS, levels_of, planned, tiny
 from layout.buildings import search
 from layout.built import evaluate
 from layout.children import ways_of, whole_children
-from layout.early_years import relieved
+from layout.early_years import least_above
 from layout.horizon import horizon_of
 from layout.programme import MONEY, Model, write_programme
 from layout.programs import price
@@ -164,23 +165,19 @@ def test_it_is_more_than_the_relaxation_somewhere():
     assert raised
 
 
-def test_early_years_are_no_worse_and_bounded():
+def test_early_years_are_bounded():
     seen = 0
-    for seed in range(40):
+    for seed in range(16):
         given, budget, _ = tiny(seed)
         model = model_of(given)
         if budget or all(s.existing or s.first_year <= YEARS[0] for s in model.sites):
             continue
         built = search(model, gap=0.0, work_limit=2000, time_limit=60).built
-        before = evaluate(model, built)
-        after, least = relieved(model, built)
-        values = evaluate(model, after)
-        for name in LEVELS[:4]:
-            assert sum(values[name]) <= sum(before[name]) + 1e-5
-        assert least <= sum(before["above_standard"]) + 1e-5
-        seen += before["above_standard"][0] > 1
-        if seen >= 2:
-            break
+        above = evaluate(model, built)["above_standard"]
+        least = least_above(model, built)
+        assert least <= sum(above) + 1e-5
+        # it may be less where full schools bind on the levels before, but somewhere it is the optimum
+        seen += above[0] > 1 and least > above[0] - 0.999
     assert seen >= 1
 
 
@@ -196,7 +193,7 @@ print(repr(site_bound(model, write_programme(model), "money", reached).value))
 
 
 def test_the_same_bound_under_any_hash_seed_and_threads():
-    here = os.path.dirname(__file__)
+    here = str(Path(__file__).parent)
     found = set()
     for seed, threads in (("0", "1"), ("7", "2")):
         env = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
