@@ -515,7 +515,7 @@ def part_worth(
     >>> worth, choice = np.zeros(2), np.zeros((9, 2), np.int64)
     >>> given = np.array([2.0, 1.0]), np.ones(2), np.ones(2, np.bool_), np.array([0, 2] + [2] * 8), 0, 1, 1, 0.0, True, 2.0, 9.0
     >>> given = *given, np.zeros(2), np.arange(2)
-    >>> part_worth(*given, np.full(9, 30.0), 5.0, 30.0, 1, 1, worth, choice), worth[1]
+    >>> part_worth(*given, np.full(9, 30.0), 5.0, 30.0, 1, 1, worth, choice), float(worth[1])
     (None, 3.0)
     """
     plain = np.full(len(worth), np.inf)
