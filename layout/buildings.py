@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from layout.built import Built, evaluate, whole_plan
-from layout.programme import MONEY, Model, write_programme
-from layout.programs import Level, solve
+from layout.early_years import least_above
+from layout.programme import MONEY, Model, Programme, write_programme
+from layout.programs import Level, NoSolutionError, solve
 from layout.rounding import rounded, searched_again
 from layout.settling import settled
+from layout.site_bound import site_bound
 
 # how much of a child or a class is rounding error
 _SAME = 1e-6
@@ -17,6 +21,8 @@ _SAME = 1e-6
 _CHILD = 0.999
 # with so many flows at most the classes of every school are whole from the start; beyond it those of schools of today are rounded
 _EXACT = 3000
+# with more flows than this the levels of seats and money are not searched but bounded
+_LARGE = 60_000
 _PUPIL_LEVELS = ("without_place", "beyond_limit", "above_standard")
 
 
@@ -59,7 +65,12 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     exact = {k for k, site in enumerate(model.sites) if small or not site.existing}
     absolute = {name: _CHILD if gap else _SAME for name in _PUPIL_LEVELS}
     programme = write_programme(model, exact=exact)
-    found = solve(programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, work_limit=work_limit, time_limit=time_limit)
+    large = len(model.journeys.flows) > _LARGE and not small
+    found = solve(
+        programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, work_limit=work_limit, time_limit=time_limit,
+        relaxed=("above_standard", "money") if large else (),
+    )  # fmt: skip
+    least: dict[str, float] = {}
     if small:
         built = whole_plan(model, programme, found)[0]
     else:
@@ -68,7 +79,10 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         built = searched_again(model, built, classes, time_limit=time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
-    levels = [_reached(level, sum(by_year[level.name])) for level in found.levels]
+    if not small:
+        least["above_standard"] = least_above(model, built, time_limit=time_limit)
+        least["money"] = _money_bound(model, programme, by_year, time_limit)
+    levels = [_reached(replace(level, bound=max(level.bound, least.get(level.name, -np.inf))), sum(by_year[level.name])) for level in found.levels]
     status = found.status if found.status != "optimal" else status
     program = programme.program
     return Search(built, (*levels, *later), by_year, len(program.lower), int(program.integer.sum()), len(program.row_lower), status)
@@ -104,6 +118,14 @@ def record(model: Model, found: Search) -> dict[str, object]:
         "levels": levels, "years": years, "weights": dict(zip(map(str, model.horizon.years), model.horizon.weights, strict=True)),
         "columns": found.columns, "whole_columns": found.whole_columns, "rows": found.rows, "stopped_by": found.status,
     }  # fmt: skip
+
+
+def _money_bound(model: Model, programme: Programme, by_year: Mapping[str, tuple[float, ...]], time_limit: float) -> float:
+    """Bound the money of all plans that are as good for children; nothing is known where that was stopped."""
+    try:
+        return site_bound(model, programme, "money", {name: sum(values) for name, values in by_year.items()}, time_limit=time_limit).value
+    except NoSolutionError:
+        return -np.inf
 
 
 def _reached(level: Level, objective: float) -> Level:

@@ -84,8 +84,9 @@ def propose(
         Table ``proposals``: rooms and beds of a row are those added in that year. ``attrs["solve"]`` has levels (name, objective,
         bound, gap, status) summed over the school years, their values by plan year, what the last child costs on each level, from when
         new schools, rooms and beds can serve, columns, rows and what stopped the search; ``attrs["merger_gates"]`` the rows of the
-        table ``merger_gates``. Bounds hold for the columns kept: :func:`layout.siting.journeys_of`. In larger counties classes at
-        schools of today are parts of classes in the bound and whole in the plan, so the gap counts what whole classes cost.
+        table ``merger_gates``. Bounds hold for the columns kept, :func:`layout.siting.journeys_of`, among plans that are as good on the
+        levels before. In larger counties the search has parts of classes at schools of today, the plan whole ones; the bounds of seats and money
+        are then raised by :mod:`layout.early_years` and :mod:`layout.site_bound`.
 
     Raises
     ------

@@ -486,7 +486,7 @@ def _rooms(model: Model, columns: Columns, rows: _Rows) -> None:
             continue
         rows.below([(column, 1.0), (columns.state[k, group, t], -float(model.sites[k].more_rooms))], 0.0)
         parts = [p for p in (("small", "village") if group == "small" else (group,)) if p in model.sites[k].parts]
-        rows.below([*((columns.state[k, p, t], float(_least_rooms(p, model.standards))) for p in parts), (column, -1.0)], 0.0)
+        rows.below([*((columns.state[k, p, t], float(least_rooms(p, model.standards))) for p in parts), (column, -1.0)], 0.0)
     for k, site in enumerate(model.sites):
         for t in model.years:
             entries = [(columns.rooms[k, group, t], 1.0) for group in model.groups(k) if (k, group, t) in columns.rooms]
@@ -497,8 +497,25 @@ def _rooms(model: Model, columns: Columns, rows: _Rows) -> None:
             rows.below([(columns.beds[k, t - 1], 1.0), (column, -1.0)], 0.0)
 
 
-def _least_rooms(part: str, standards: Standards) -> int:
-    """Return the fewest rooms that a part adds: a small school's grades sit together, others have a class for each grade."""
+def least_rooms(part: str, standards: Standards) -> int:
+    """Return the fewest rooms that a part adds: a small school's grades sit together, others have a class for each grade.
+
+    Parameters
+    ----------
+    part, standards
+        Of :data:`layout.siting.PARTS`; the largest number of grades in a class.
+
+    Returns
+    -------
+    int
+        Rooms.
+
+    Examples
+    --------
+    >>> from layout.standards import read_standards
+    >>> [least_rooms(part, read_standards()) for part in ("small", "village", "primary", "junior")]
+    [1, 1, 6, 3]
+    """
     if part not in ("small", "village"):
         return len(part_grades([part]))
     most = int(standards["class_size.mixed.max_grades"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,6 +114,7 @@ def solve(
     seed: int = 0,
     start: np.ndarray | None = None,
     guess: np.ndarray | None = None,
+    relaxed: Collection[str] = (),
 ) -> Solution:
     """Minimise several objectives, each among the optima of those before it.
 
@@ -144,6 +145,8 @@ def solve(
     guess
         A cost whose optimum is likely near that of all levels: a linear program is solved for it first, and the levels go on from
         that basis. It changes the time and no objective.
+    relaxed
+        Mixed-integer levels that are not searched once there are values: these stand, beside the bound of the linear relaxation.
 
     Returns
     -------
@@ -174,7 +177,7 @@ def solve(
     if not program.integer.any():
         return _linear(program, costs, replace(limits, relative=0.0), guess)[0]
     at_once = _leap(program, costs, limits)
-    return at_once if at_once is not None else _level_by_level(program, costs, limits, start)
+    return at_once if at_once is not None else _level_by_level(program, costs, limits, start, frozenset(relaxed))
 
 
 def _linear(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, guess: np.ndarray | None = None) -> tuple[Solution, Program]:
@@ -222,7 +225,9 @@ def _leap(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits) ->
     return Solution(values, (*found, replace(last, name=name)), last.status)
 
 
-def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, start: np.ndarray | None) -> Solution:
+def _level_by_level(
+    program: Program, costs: Mapping[str, np.ndarray], limits: _Limits, start: np.ndarray | None, aside: frozenset[str] = frozenset()
+) -> Solution:
     current, levels, values = program, [], start
     model = _highs(_as_linear(program), replace(limits, nodes=None))
     # should rounding errors leave nothing on a face or below a row, the level before is held less tightly
@@ -231,7 +236,11 @@ def _level_by_level(program: Program, costs: Mapping[str, np.ndarray], limits: _
         try:
             try:
                 relaxed, level, reduced, duals = _linear_level(model, name, cost)
-                values, level = _whole_level(current, cost, values, relaxed, level, limits)
+                if name in aside and values is not None and _fits(current, values):
+                    bound = min(level.bound, _value(values, cost))
+                    level = Level(name, _value(values, cost), bound, _value(values, cost) - bound, "work_limit")
+                else:
+                    values, level = _whole_level(current, cost, values, relaxed, level, limits)
             except NoSolutionError:
                 if loose is None or time.monotonic() >= limits.until:
                     raise
@@ -555,6 +564,76 @@ def _found(model: Any, program: Program, costs: np.ndarray, whole: bool) -> tupl
     objective = _value(values, costs)
     bound = min(float(info.mip_dual_bound), objective)
     return values, Level("cost", objective, bound, objective - bound, status), np.zeros(0), max(int(info.mip_node_count), 0)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Duals of a linear relaxation: value of the last level, duals of the rows, reduced costs and bounds of the columns, and what a unit
+    of each level before would save."""
+
+    value: float
+    duals: np.ndarray
+    reduced: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    levels: Mapping[str, float]
+
+
+def price(
+    program: Program, objectives: Mapping[str, np.ndarray], reached: Mapping[str, float], *, time_limit: float = 300.0, seed: int = 0
+) -> Prices:
+    """Price the rows of a linear relaxation among all values that are as good on every level but the last as those reached.
+
+    Parameters
+    ----------
+    program
+        Rows and columns; whole columns count as divisible.
+    objectives
+        Cost of each column by name of the level; the last one is priced.
+    reached
+        What the levels before it came to.
+    time_limit, seed
+        As in :func:`solve`.
+
+    Returns
+    -------
+    Prices
+        A level that is reached by the relaxation too is kept by complementary slackness (bounds of columns), else by a row.
+
+    Raises
+    ------
+    NoSolutionError
+        If nothing is as good as that, or the time is over.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(2), np.full(2, 9.0), np.zeros(2, bool), sparse.csr_matrix([[1.0, 1.0]]), np.array([3.0]), np.array([np.inf]))
+    >>> found = price(program, {"first": np.array([0.0, 1.0]), "second": np.array([2.0, 1.0])}, {"first": 1.0})
+    >>> found.value, found.duals.tolist(), found.levels
+    (5.0, [2.0], {'first': 1.0})
+    """
+    limits = _Limits(0.0, {}, None, time.monotonic() + time_limit, seed)
+    model, current, held = _highs(_as_linear(program), limits), program, []
+    for i, (name, cost) in enumerate(objectives.items()):
+        values, level, reduced, duals = _linear_level(model, name, np.asarray(cost, float))
+        if level.status != "optimal":
+            raise StoppedError(f"level {name}: stopped by the {level.status}")
+        if i == len(objectives) - 1:
+            break
+        # from now on the basis at hand stays feasible
+        model.setOptionValue("simplex_strategy", _PRIMAL)
+        if reached[name] - level.objective <= _slip(reached[name]):
+            wider, current = current, _on_face(current, values, reduced, duals[: len(program.row_lower)])
+            _tighten(model, wider, current)
+            continue
+        places = np.flatnonzero(cost).astype(np.int32)
+        # a row of the size of the others
+        scale = 1.0 / max(float(np.median(np.abs(cost[places]))), 1.0)
+        model.addRow(-np.inf, reached[name] * scale, len(places), places, cost[places] * scale)
+        held.append((name, scale))
+    rows = len(program.row_lower)
+    levels = {name: max(-float(duals[rows + i]) * scale, 0.0) for i, (name, scale) in enumerate(held)}
+    return Prices(level.objective, duals[:rows], reduced, current.lower, current.upper, levels)
 
 
 def beside(objectives: Mapping[str, float], bounds: Mapping[str, float]) -> tuple[Level, ...]:
