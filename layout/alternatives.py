@@ -204,7 +204,7 @@ def _judged(found: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping[str, f
         out.append({
             "alternative_id": name, "openings": int(proposals["action"].isin(["open", "reopen"]).sum()),
             "rooms": int(proposals["rooms"].sum()), "beds": int(proposals["beds"].sum()), "investment_yuan": float(proposals["cost_yuan"].sum()),
-            **rows[name], "money_gap": float(money["gap"]) / float(money["objective"]) if money and float(money["objective"]) else float("nan"),
+            **rows[name], "money_gap": _share_of(money),
             "stopped_by": str(solved.get(name, {}).get("stopped_by", "optimal")),
             "shared": _shared(found[MAIN], proposals),
             "near_tie": name not in (MAIN, NOTHING) and all(rows[name][m] <= main[m] + 0.5 for m in MEASURES[:4])
@@ -220,6 +220,12 @@ def _rounded(values: Iterable[float]) -> np.ndarray:
 
 def _better(one: np.ndarray, other: np.ndarray) -> bool:
     return bool((one <= other).all() and (one < other).any())
+
+
+def _share_of(money: Mapping[str, float] | None) -> float:
+    """Return the gap as a share of the money; not a number where nothing was solved or a search that was stopped has no bound."""
+    share = float(money["gap"]) / float(money["objective"]) if money and float(money["objective"]) else np.nan
+    return share if np.isfinite(share) else np.nan
 
 
 def _shared(one: pd.DataFrame, other: pd.DataFrame) -> int:

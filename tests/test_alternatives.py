@@ -2,12 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import layout
 from layout import alternatives
-from layout.alternatives import MAIN, NOTHING, with_alternatives, with_futures
+from layout.alternatives import MAIN, NOTHING, _share_of, with_alternatives, with_futures
 from layout.children import whole_children
 from layout.futures import future_of, measure, place
 from layout.meeting_sheets import MEETING_TABLES, meeting_pages, plan_title
@@ -137,3 +138,8 @@ def test_without_proposals_there_is_still_something_to_compare(paper):
     nothing = dataclasses.replace(layout.make_plan(paper, to=2026), proposals=empty("proposals", paper.crs))
     table = with_alternatives(nothing, kinds=[], near_ties=3).alternatives
     assert sorted(table["alternative_id"]) == [NOTHING, MAIN] and table["cost_yuan"].eq(0).all()
+
+
+def test_a_search_without_a_bound_has_no_gap():
+    assert np.isnan(_share_of({"gap": np.inf, "objective": 5.0})) and np.isnan(_share_of(None)) and np.isnan(_share_of({"gap": 0.0, "objective": 0.0}))
+    assert _share_of({"gap": 1.0, "objective": 4.0}) == 0.25
