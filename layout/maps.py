@@ -9,6 +9,7 @@ import html
 import json
 import re
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -20,19 +21,26 @@ import pandas as pd
 
 from layout import messages
 from layout.choice import fit_error
-from layout.ground import TOLERANCE_M, degrees, folded, road_lines, shaded_ground
+from layout.comparisons import comparisons
+from layout.ground import TOLERANCE_M, border_lines, degrees, folded, rings_of, road_lines, shaded_ground, water_shapes
 from layout.plan import Outcome, Plan
 from layout.privacy import shown_notes
 from layout.sheets import describe
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, label, schemas
+from layout.walking_lines import walking_lines
 from layout.what_if import make_what_if, packed
 
 if TYPE_CHECKING:
     import folium
 
 AUDIENCES = ("internal", "public")
+# the terrain map of 天地图 and its names, in the page's own projection; its coordinates are CGCS2000, which on a map is WGS-84
+_TILES = "https://t{s}.tianditu.gov.cn/{layer}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER={layer}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}&tk={key}"
+_TILE_HOSTS = "https://*.tianditu.gov.cn"
 _PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
+# what the page unpacks before it draws: the other years, lines of walking, other plans
+_LATER = ("year_views", "walking", "comparisons")
 # schools named on the map because the roll and the model differ most there, by band
 _NAMED = 20
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
@@ -45,7 +53,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review_no: str = "") -> folium.Map:
+def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review_no: str = "", tianditu_key: str = "") -> folium.Map:
     """Draw a plan as a folium map whose page holds everything it shows and fetches nothing.
 
     Parameters
@@ -64,6 +72,10 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
         township would narrow what the public workbook hides, and all else is by village, by class or by band of a school.
     review_no
         审图号 of a map that has passed the review; empty where it has not, and the public page asks for it.
+    tianditu_key
+        The user's own key of 天地图, to lay its terrain map under an internal plan in a notebook. The map then fetches its tiles, holds
+        the key and cannot be saved: ``save`` refuses it, :func:`save_map` has no such option. Other tiles of China lie some hundred metres off
+        (GCJ-02) and cannot be chosen.
 
     Returns
     -------
@@ -74,7 +86,7 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     Raises
     ------
     ValueError
-        If the language or the audience is unknown, or the plan has no place to draw.
+        If the language or the audience is unknown, the plan has no place to draw, or the key is none or is given for the public page.
 
     Examples
     --------
@@ -89,10 +101,17 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     if not len(plan.county.settlements) and not len(plan.schools):
         raise ValueError("the plan has neither a settlement nor a school to draw")
+    if tianditu_key and (audience == "public" or not re.fullmatch(r"[0-9A-Za-z]{8,64}", tianditu_key)):
+        raise ValueError("tianditu_key must be the letters and figures of a key, and only an internal map can have tiles")
     import folium
     from branca.element import Template
 
     data = _island(plan, lang, audience, review_no)
+    if audience == "internal":
+        # a public page hides nothing: what is in it can be searched for in its source
+        data = _folded_up(data)
+    if tianditu_key:
+        data["ground"]["tiles"] = [_TILES.replace("{layer}", layer).replace("{key}", tianditu_key) for layer in ("ter", "cta")]
     # the public page has no children by village, so there is nothing in it to try out
     what_if = make_what_if(plan) if audience == "internal" else None
     to_try = None if what_if is None else packed(what_if)
@@ -109,7 +128,14 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     figure.page = functools.partial(_page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name())
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
+    if tianditu_key:
+        # a file may be passed on, and the key with it
+        drawn.save = figure.save = _not_saved  # type: ignore[method-assign]
     return drawn
+
+
+def _not_saved(*args: object, **options: object) -> None:
+    raise ValueError("a map with tiles holds the key of its user and cannot be saved; draw it without tianditu_key")
 
 
 def save_map(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal", review_no: str = "") -> None:
@@ -170,11 +196,14 @@ def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | N
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    island, attempt = _island_text(data), []
+    island, attempt, names = _island_text(data), [], ["ground.js", "layers.js", "plan_map.js"]
+    if data["audience"] == "internal":
+        names = ["what_if.js", *names]
     if to_try is not None:
-        attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
-        attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
+        attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>', "<script>tryOut(window.planMap);</script>"]
     script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+    # new layers stand in files of their own; the map calls them
+    scripts = "\n".join(_asset(name) for name in names)
     no_script = " ".join(messages.text("maps.no_script", each) for each in messages.LANGUAGES)
     title = messages.text("maps.title", lang, county=data["county"])
     body = "\n".join([
@@ -182,19 +211,28 @@ def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | N
         figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        f"<script>{figure.script.render()}</script>", f"<script>{scripts}\ndrawPlan({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
     hashes = [hashlib.sha256(code.encode()).digest() for code in re.findall(r"<script>(.*?)</script>", body, flags=re.DOTALL)]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
-    only = "style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    images = f"data: {_TILE_HOSTS}" if data["ground"].get("tiles") else "data:"
+    only = f"style-src 'unsafe-inline'; img-src {images}; font-src data:; base-uri 'none'; form-action 'none'"
     policy = f"default-src 'none'; script-src {allowed}; {only}"
     head = [
         "<!DOCTYPE html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', "<head>", '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">', f"<title>{html.escape(title)}</title>",
     ]  # fmt: skip
     return "\n".join([*head, body])
+
+
+def _folded_up(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fold what is looked at later into one packed text, so that the page of a large county stays small."""
+    text = json.dumps({key: data[key] for key in _LATER}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    later = {"size": len(text), "data": base64.b64encode(squeeze.compress(text) + squeeze.flush()).decode()}
+    return {key: value for key, value in data.items() if key not in _LATER} | {"later": later}
 
 
 def _island_text(data: Mapping[str, Any]) -> str:
@@ -245,11 +283,17 @@ def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, A
         "villages": _points(county.settlements, "settlement_id", townships), "schools": _points(plan.schools, "school_id", townships),
         "pupils": [] if least else _pupils(plan.today.assignment, villages, plan.years),
         "situations": [_view(key, plan, outcome, year, villages, schools, townships, least) for key, outcome, year in situations],
+        "year_views": [
+            [_view(key, plan, outcome, year, villages, schools, townships, least) for key, outcome, _ in situations[1:]]
+            for year in plan.years[1:-1]
+        ],
+        "walking": walking_lines(plan), "comparisons": None if audience == "public" else comparisons(plan),
         "must_stay": [
             [schools[r.school_id], r.year, None if least else _published(r.pupils, 0), _number(r.next_minutes)] for r in _rows(plan.must_stay)
         ],
         "review": _review(plan, schools, least), "findings": {} if least else _findings(plan, villages, schools),
-        "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
+        "cited": _cited_by(plan), "moves": [_move(r, villages, audience) for r in _rows(county.moves)],
+        "proposals": _proposals(plan, schools, audience, least),
         **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan, audience),
     }  # fmt: skip
 
@@ -479,9 +523,18 @@ def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int
             "rooms": r.rooms, "beds": r.beds, "cost": _number(r.cost_yuan) or 0, "pupils": _published(r.pupils, least),
             # the sentence counts the children of single villages
             "reason": None if audience == "public" else {"zh": r.reason_zh, "en": r.reason_en},
-            "clauses": [_cited(plan.standards, key) for key in clauses], "gates": [_worded(gate) for gate in gates],
+            "clauses": clauses, "gates": gates,
         })  # fmt: skip
     return out
+
+
+def _cited_by(plan: Plan) -> dict[str, dict[str, dict[str, str]]]:
+    """Return what clauses and gates of the proposals say, once each."""
+    told = {
+        name: sorted({key.strip() for text in plan.proposals[name].astype("str") for key in text.split(";") if key.strip()})
+        for name in ("clauses", "gates")
+    }
+    return {"clauses": {key: _cited(plan.standards, key) for key in told["clauses"]}, "gates": {key: _worded(key) for key in told["gates"]}}
 
 
 def _cited(standards: Standards, key: str) -> dict[str, str]:
@@ -507,7 +560,7 @@ def _sites(plan: Plan) -> dict[str, list[dict[str, Any]]]:
     ]
     shapes = plan.county.exclusions.geometry.simplify(TOLERANCE_M)
     areas = [
-        {"layer": r.layer, "hard": bool(r.hard), "source": r.source, "rings": [_rings(part) for part in _polygons(shape)]}
+        {"layer": r.layer, "hard": bool(r.hard), "source": r.source, "rings": [rings_of(part) for part in _polygons(shape)]}
         for r, shape in zip(_rows(plan.county.exclusions), shapes.to_crs(4326), strict=True)
     ]
     return {"candidates": candidates, "rejected": rejected, "exclusions": areas}
@@ -518,10 +571,6 @@ def _turned_down(row: Any, layers: Mapping[str, str]) -> str:
     named = str(layers.get(row.exclusion_id, "") or getattr(row, "layer", "") or row.exclusion_id)
     least = getattr(row, "least_m", 0.0)
     return f"{named}: {row.distance_m:.0f} m < {least:.0f} m" if least > 0 else named
-
-
-def _rings(polygon: Any) -> list[list[int]]:
-    return [folded(ring) for ring in (polygon.exterior, *polygon.interiors)]
 
 
 def _rows(table: pd.DataFrame) -> list[Any]:
@@ -552,7 +601,11 @@ def _ground(plan: Plan, places: gpd.GeoSeries, audience: str) -> dict[str, Any]:
     county = plan.county
     outline = [] if county.boundary is None or audience == "public" else _polygons(county.boundary.simplify(TOLERANCE_M))
     rings = gpd.GeoSeries([part.exterior for part in outline], crs=county.crs).to_crs(4326)
+    # borders are those that the county gives, and for its own use only
+    areas = None if audience == "public" else county.township_areas
+    water = {"lines": [], "areas": []} if county.obstacles is None else water_shapes(county.obstacles)
     return {
         "roads": road_lines(county.roads.edges) if county.roads is not None and len(county.roads.edges) else [],
+        "water": water, "townships": [] if areas is None else border_lines(areas),
         "boundary": [folded(ring) for ring in rings], "shade": None if county.terrain is None else shaded_ground(county.terrain, places),
     }  # fmt: skip

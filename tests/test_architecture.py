@@ -65,6 +65,7 @@ ROOMS = [
     ["futures"],
     ["alternatives"],
     ["privacy", "ground", "what_if"],
+    ["walking_lines", "comparisons"],
     ["maps"],
     ["pages"],
     ["finding_sheets"],

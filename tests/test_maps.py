@@ -537,8 +537,8 @@ def test_schools_hold_their_classes_and_proposals_their_reasons(html, plan):
     assert (opened["school"], opened["action"], opened["rooms"], opened["cost"]) == (0, "open", 3, 1.2e6)
     assert opened["reason"]["zh"].startswith("E村18名") and opened["reason"]["en"].startswith("18 children of E")
     rule = plan.standards.rules["travel.limit.walk.lower"]
-    assert opened["clauses"][0] == {"zh": f"{rule.zh}: {rule.cite('zh')}", "en": f"{rule.en}: {rule.cite('en')}"}
-    assert [gate["zh"] for gate in opened["gates"]] == [messages.text("gate.hear_parents"), "用地预审"]
+    assert data["cited"]["clauses"][opened["clauses"][0]] == {"zh": f"{rule.zh}: {rule.cite('zh')}", "en": f"{rule.en}: {rule.cite('en')}"}
+    assert [data["cited"]["gates"][gate]["zh"] for gate in opened["gates"]] == [messages.text("gate.hear_parents"), "用地预审"]
     assert data["must_stay"] == [[1, 2025, 90, 129.6], [1, 2035, 90, None]]
 
 
@@ -620,8 +620,8 @@ def test_the_twenty_schools_of_a_band_that_differ_most_are_named():
 def test_unverified_standards_are_marked_on_the_page(plan):
     unverified = next(key for key, rule in plan.standards.rules.items() if rule.verified == "U")
     proposals = plan.proposals.assign(clauses=unverified)
-    clauses = island(render(dataclasses.replace(plan, proposals=proposals)))["proposals"][0]["clauses"]
-    assert "待核实" in clauses[0]["zh"] and messages.text("standards.unverified", "en").strip() in clauses[0]["en"]
+    told = island(render(dataclasses.replace(plan, proposals=proposals)))["cited"]["clauses"]
+    assert "待核实" in told[unverified]["zh"] and messages.text("standards.unverified", "en").strip() in told[unverified]["en"]
 
 
 def test_positions_are_those_of_the_places(html, plan):
@@ -634,10 +634,13 @@ def test_positions_are_those_of_the_places(html, plan):
 
 
 def test_roads_unfold_to_where_they_are(html, plan):
-    roads = dict(island(html)["ground"]["roads"])
-    assert list(roads) == ["main", "secondary", "minor", "path"]
+    found = island(html)["ground"]["roads"]
+    roads = {name: lines for name, lines, _ in found}
+    assert list(roads) == ["provincial", "township", "village", "path"]
+    # ten edges of a kilometre: three, three, two, two
+    assert {name: km for name, _, km in found} == {"provincial": 3.0, "township": 3.0, "village": 2.0, "path": 2.0}
     # three kilometres of primary road in one straight line: merged, simplified to its ends
-    points = np.cumsum(np.reshape(roads["main"][0], (-1, 2)), axis=0) / 1e5
+    points = np.cumsum(np.reshape(roads["provincial"][0], (-1, 2)), axis=0) / 1e5
     line = gpd.GeoSeries([LineString(points)], crs=4326).to_crs(CRS)[0]
     assert len(points) == 2
     assert line.hausdorff_distance(LineString([at(0), at(3)])) < 1.0
@@ -647,8 +650,8 @@ def test_roads_unfold_to_where_they_are(html, plan):
 def test_many_roads_are_simplified_until_they_fit():
     dense = big_plan(settlements=20, schools=5, edges=9000)
     roads = island(render(dense))["ground"]["roads"]
-    assert sum(len(line) // 2 for _, lines in roads for line in lines) <= 120_000
-    assert sum(len(lines) for _, lines in roads) > 8000
+    assert sum(len(line) // 2 for _, lines, _ in roads for line in lines) <= 120_000
+    assert sum(len(lines) for _, lines, _ in roads) > 8000
 
 
 def test_shade_is_small_and_lies_under_the_places(html):
@@ -702,7 +705,7 @@ def test_a_bare_plan_is_drawn_too():
     found = data["findings"]
     assert found.pop("zones_same") == [0, 0, 0] and found.pop("fit_error") == [None, None] and set(map(len, found.values())) == {0}
     assert data["review"] == [] and all(view["short"] == [] for view in data["situations"])
-    assert data["ground"] == {"roads": [], "boundary": [], "shade": None}
+    assert data["ground"] == {"roads": [], "water": {"lines": [], "areas": []}, "townships": [], "boundary": [], "shade": None}
     assert data["proposals"] == data["must_stay"] == data["candidates"] == data["moves"] == data["attribution"] == []
 
 
@@ -786,7 +789,14 @@ def test_vendored_files_are_what_the_manifest_says():
     here = files("layout").joinpath("assets")
     listed = {name: digest for entry in vendored().values() for name, digest in entry["sha256"].items()}
     assert {name: hashlib.sha256(here.joinpath(name).read_bytes()).hexdigest() for name in listed} == listed
-    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {"manifest.json", "plan_map.css", "plan_map.js", "what_if.js"}
+    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {
+        "manifest.json",
+        "plan_map.css",
+        "plan_map.js",
+        "what_if.js",
+        "ground.js",
+        "layers.js",
+    }
     for entry in vendored().values():
         assert {"name", "version", "licence", "origin"} <= set(entry) and len(here.joinpath(entry["licence_file"]).read_text()) > 1000
 
@@ -815,7 +825,7 @@ def test_line_separators_and_odd_characters_survive():
     assert [v[1] for v in island(render(paper_plan(county)))["villages"]] == odd
 
 
-@pytest.mark.parametrize("name", ["plan_map.js", "what_if.js"])
+@pytest.mark.parametrize("name", ["plan_map.js", "what_if.js", "ground.js", "layers.js"])
 def test_the_script_writes_text_only(name):
     script = files("layout").joinpath("assets", name).read_text(encoding="utf-8")
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setHTML|createContextualFragment|fetch\(|XMLHttpRequest|https?://"
@@ -824,18 +834,18 @@ def test_the_script_writes_text_only(name):
 
 def test_every_sentence_and_colour_of_the_script_exists():
     read = lambda name: files("layout").joinpath("assets", name).read_text(encoding="utf-8")  # noqa: E731
-    script, style = read("plan_map.js"), read("plan_map.css")
+    script, style = "\n".join(map(read, ("plan_map.js", "ground.js", "layers.js"))), read("plan_map.css")
     # those of the what-if: test_what_if.py
     known = {key.removeprefix("maps.") for key in messages.catalogue("zh") if key.startswith("maps.") and not key.startswith("maps.what_if.")}
     used = set(re.findall(r'\bt\("([\w.]+)"[,)]', script)) | set(re.findall(r'\? "([\w.]+\.[\w.]+)" : ', script))
-    prefixes = tuple(re.findall(r'\bt\("([\w.]+\.)" \+', script))
+    prefixes = tuple(re.findall(r'\bt\("([\w.]+[._])" \+', script))
     assert len(used) > 60 and used - known == set()
     others = {key for key in known - used if not key.startswith(prefixes)}
     # the rest is chosen by a condition or read by Python
     assert {key for key in others if f'"{key}"' not in script} == {
         "no_script",
         "assumption",
-        *(k for k in others if k.startswith("card.") and f'"{k[5:]}"' in script),
+        *(k for k in others if k.startswith(("card.", "compare.")) and f'"{k.split(".")[1]}"' in script),
     }
     colours = set(re.findall(r'colour\("([\w-]+)"\)', script))
     assert colours and all(f"--{name}:" in style for name in colours)
