@@ -740,6 +740,8 @@ def _layers(plan: Plan) -> dict[str, pd.DataFrame]:
         out |= {"roads": county.roads.edges, "road_nodes": county.roads.nodes}
     if county.boundary is not None:
         out["boundary"] = gpd.GeoDataFrame({"name": [county.name]}, geometry=[county.boundary], crs=county.crs)
+    if county.township_areas is not None:
+        out["township_areas"] = county.township_areas
     if county.obstacles is not None:
         out["obstacles"] = county.obstacles
     if county.terrain is not None:
@@ -793,6 +795,7 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         **tables, roads=roads,
         terrain=_unpacked(dict(raw("terrain").iloc[0]), about["terrain"] or ()) if "terrain" in layers else None,
         boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None,
+        township_areas=raw("township_areas") if "township_areas" in layers else None,
         obstacles=raw("obstacles") if "obstacles" in layers else no_obstacles(crs) if about.get("obstacles") is not None else None,
         inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
         notes=tuple((key, fields) for key, fields in about["notes"]), sources=dict(about.get("sources", {})),

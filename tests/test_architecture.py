@@ -66,6 +66,7 @@ ROOMS = [
     ["futures"],
     ["alternatives"],
     ["privacy", "ground", "what_if", "map_cards"],
+    ["walking_lines", "comparisons"],
     ["maps"],
     ["pages"],
     ["finding_sheets"],

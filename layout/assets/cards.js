@@ -10,16 +10,18 @@ function planCards(page) {
   function extra() {
     if (more) return more;
     const island = document.getElementById("card-data");
-    more = { years: data.years, villages: [], schools: {}, between: [], gates: [], ...(island ? unpacked(JSON.parse(island.textContent)) : {}) };
-    more.between.forEach(page.addView);
+    more = { years: data.years, villages: [], schools: {}, gates: [] };
+    try {
+      if (island) Object.assign(more, page.unpack(JSON.parse(island.textContent)));
+    } catch (error) {
+      // a browser that cannot unpack has the cards without them, and the panel says so
+    }
     return more;
   }
-  const unpacked = ({ data: letters, size }) => JSON.parse(new TextDecoder().decode(whatIf.inflate(whatIf.bytesOf(letters), size)));
-  // today, the plan year by year, and last what comes if nothing is done
+  // today, the plan year by year, and last what comes if nothing is done; in a year between too while the map shows that
   function steps() {
-    const between = extra().between.filter((b) => !data.situations.some((v) => v.key.startsWith("planned") && v.year === b.year));
-    const of = (name) => data.situations.filter((v) => v.key.split("-")[0] === name);
-    return [...of("base"), ...[...of("planned"), ...between].sort((a, b) => a.year - b.year), ...of("nothing")].map((v) => page.views[v.key]);
+    const [base, ...years] = page.years(), now = page.now(), without = now.key === "nothing" && now.year !== data.plan_year ? [now] : [];
+    return [page.viewIn("base", base), ...years.map((year) => page.viewIn("planned", year)), ...without, page.viewIn("nothing", data.plan_year)];
   }
   const svg = (tag, attributes, ...children) => {
     const node = document.createElementNS(SVG, tag);
@@ -64,8 +66,8 @@ function planCards(page) {
 
   /* ---- tables by step ---- */
   const table = (heads, rows, cls) => h("div", { class: "scroll" }, h("table", { class: cls }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)));
-  const headOf = (view) => h("span", {}, t("cards." + view.key.split("-")[0]), h("br"), String(view.year));
-  const cell = (view, ...inside) => h("td", { class: view.key === page.state.situation ? "now" : null }, ...inside);
+  const headOf = (view) => h("span", {}, t("cards." + view.key), h("br"), String(view.year));
+  const cell = (view, ...inside) => h("td", { class: view === page.now() ? "now" : null }, ...inside);
   const minutes = (n) => (isNumber(n) ? t("cards.minutes", { n: n.toFixed(0) }) : "");
   const beyond = (f) => !["served", "away"].includes(f.status);
 
@@ -105,7 +107,7 @@ function planCards(page) {
     }
     const where = whereTable(i);
     if (where) parts.push(h("h3", {}, t("cards.where")), where, h("p", { class: "note" }, t("cards.where_note", { walk: BANDS.map((b) => data.limits[b].walk).join("/"), bus: BANDS.map((b) => data.limits[b].bus).join("/"), week: data.limits.junior.week })));
-    const own = data.proposals.filter((p) => steps().some((view) => view.key.startsWith("planned") && view.byVillage[i].some((f) => f.school === p.school)));
+    const own = data.proposals.filter((p) => steps().some((view) => view.key === "planned" && view.byVillage[i].some((f) => f.school === p.school)));
     if (own.length) parts.push(h("h3", {}, t("cards.concerns", { n: own.length })), ...own.map((p) => proposal(p, true)));
     parts.push(...page.villageFindings(i));
     const moving = data.moves.filter((m) => m.from === i || m.to === i);
@@ -177,11 +179,12 @@ function planCards(page) {
     }
     const gates = extra().gates.filter((g) => g[0] === i);
     if (gates.length) parts.push(h("h3", {}, t("cards.merger_gates")), table(["gate", "state", "figures"].map((k) => t("cards." + k)), gates.map(([, gate, , state, figures, clause]) => row([both(gate), both(state), h("td", {}, both(figures), clause ? h("div", { class: "note" }, both(clause)) : null)])), "gates"));
-    const known = extra().schools[i];
-    if (known && (known.today.some(isNumber) || known.planned.some(isNumber))) {
-      const lines = [{ name: t("cards.with_plan"), values: known.planned, low: known.low, high: known.high }, { name: t("cards.without_plan"), values: known.today }].filter((l) => l.values.some(isNumber));
-      parts.push(h("h3", {}, t("cards.school_pupils", { from: data.years[0], to: data.years[data.years.length - 1] })), chart(data.years, lines, s.name),
-        h("p", { class: "note" }, h("span", { class: "line-first" }), t("cards.with_plan"), "　", h("span", { class: "line-second" }), t("cards.without_plan"), known.low.some(isNumber) ? "　" + t("cards.range_note") : ""));
+    // the public page has no range and its numbers are rounded: a line of them would mislead
+    if (data.audience !== "public") {
+      const known = extra().schools[i] || {}, planned = data.years.map((year, k) => (k ? page.rollIn("planned", year, i) : null)), today = data.years.map((year, k) => page.rollIn(k ? "nothing" : "base", year, i));
+      const lines = [{ name: t("cards.with_plan"), values: planned, low: known.low, high: known.high }, { name: t("cards.without_plan"), values: today }].filter((l) => l.values.some(isNumber));
+      if (lines.length) parts.push(h("h3", {}, t("cards.school_pupils", { from: data.years[0], to: data.years[data.years.length - 1] })), chart(data.years, lines, s.name),
+        h("p", { class: "note" }, h("span", { class: "line-first" }), t("cards.with_plan"), "　", h("span", { class: "line-second" }), t("cards.without_plan"), known.low ? "　" + t("cards.range_note") : ""));
     }
     parts.push(...classTable(i), ...wayTable(i), ...fromList(i), ...page.schoolFindings(i));
     return parts.filter(Boolean);

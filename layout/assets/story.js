@@ -60,8 +60,8 @@ const planStory = (() => {
     let steps = [], at = 0, before = null, ring = null;
     document.body.append(box);
     function plan() {
-      const views = page.steps(), planned = views.filter((v) => v.key.startsWith("planned")), last = planned[planned.length - 1], list = [], years = planFinder.grouped(data);
-      list.push({ kind: "today", view: views[0] }, { kind: "nothing", view: views.find((v) => v.key === "nothing") });
+      const views = page.steps(), planned = views.filter((v) => v.key === "planned"), last = planned[planned.length - 1], list = [], years = planFinder.grouped(data);
+      list.push({ kind: "today", view: views[0] }, { kind: "nothing", view: page.viewIn("nothing", data.plan_year) });
       for (const year of [...new Set([...years.keys(), ...planned.map((v) => v.year)])].sort((a, b) => a - b)) list.push({ kind: "year", year, actions: years.get(year) || new Map(), view: planned.find((v) => v.year === year) || null, shown: planned.find((v) => v.year >= year) || last });
       planFinder.sorted(data).forEach((proposal, k) => list.push({ kind: "proposal", proposal, k, shown: planned.find((v) => v.year >= proposal.year) || last }));
       return list;
@@ -84,7 +84,7 @@ const planStory = (() => {
       if (step.kind === "year") {
         const list = [...step.actions];
         return [...title(t("story.year", { year: step.year })), list.length ? h("ul", { class: "actions" }, list.map(([action, of]) => h("li", {}, sample(actionMark(action)), h("span", {}, word("action", action)), h("b", {}, t("unit.items", { n: of.length }))))) : h("p", {}, t("story.no_actions")),
-          step.view ? figures(step.view, step.view.year === steps[1].view.year ? steps[1].view : today.view) : h("p", { class: "sub" }, t("story.no_view"))];
+          step.view ? figures(step.view, page.viewIn("nothing", step.year)) : h("p", { class: "sub" }, t("story.no_view"))];
       }
       const p = step.proposal, school = schools[p.school], [, reason, adds, ...basis] = page.proposalText(p);
       return [...title(school.name, [townshipOf(school), t("story.of", { k: step.k + 1, n: data.proposals.length })].filter(Boolean).join(" · ")),
@@ -93,6 +93,7 @@ const planStory = (() => {
     function show() {
       const step = steps[at], view = step.view || step.shown, kinds = STORY_LAYERS[step.kind];
       state.situation = view.key;
+      if (view.key !== "base") state.year = view.year;
       for (const layer of page.layers) if (!page.ground.includes(layer)) state.shown[layer] = kinds.includes(layer);
       if (ring) ring.remove();
       ring = null;
@@ -127,7 +128,7 @@ const planStory = (() => {
       if (state.quiet && page.whatIf) page.whatIf.toggle(false);
       page.close();
       steps = plan();
-      before = { situation: state.situation, shown: { ...state.shown }, centre: map.getCenter(), zoom: map.getZoom(), focus: document.activeElement };
+      before = { situation: state.situation, year: state.year, shown: { ...state.shown }, centre: map.getCenter(), zoom: map.getZoom(), focus: document.activeElement };
       document.body.classList.add("presenting");
       box.hidden = false;
       map.invalidateSize({ animate: false, pan: false });
@@ -141,6 +142,7 @@ const planStory = (() => {
       document.body.classList.remove("presenting");
       map.invalidateSize({ animate: false, pan: false });
       state.situation = before.situation;
+      state.year = before.year;
       Object.assign(state.shown, before.shown);
       map.setView(before.centre, before.zoom, { animate: false });
       page.refresh();
@@ -206,7 +208,7 @@ const planStory = (() => {
     };
     document.addEventListener("keydown", (e) => {
       if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
-      const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && !/^(checkbox|radio)$/.test(e.target.type);
+      const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && !/^(checkbox|radio|range)$/.test(e.target.type);
       let done = false;
       if (e.key === "Escape" && page.help.on) {
         page.help.close();
