@@ -186,6 +186,48 @@ def draw(folder: CountyFolder, out: Out = None, lang: Lang = "zh", audience: Aud
         _list_files([path], lang)
 
 
+@app.command(help=_help("compare"))
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help=_help("compare_a"))],
+    b: Annotated[Path, typer.Argument(metavar="B", help=_help("compare_b"))],
+    out: Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help=_help("compare_out"))] = None,
+    xlsx: Annotated[bool, typer.Option("--xlsx", help=_help("compare_xlsx"))] = False,
+    lang: Lang = "zh",
+    audience: Audience = "internal",
+) -> None:
+    """Compare two plans of one county on one offline page."""
+    if audience == "public":
+        _stop("compare.internal_only", lang)
+    from layout.compare import compare_plans
+    from layout.compare_page import save_comparison
+    from layout.compare_sheets import write_comparison
+    from layout.outputs import plan_folder
+    from layout.plan import read_plans
+
+    with _exits(lang):
+        one, other = read_plans([a, b])
+        found = compare_plans(one, other)
+        path = plan_folder("maps", one.county.name) / "compare.html" if out is None else out
+        names = (_plan_name(a), _plan_name(b))
+        with _working("cli.comparing", lang):
+            save_comparison(found, path, names=names, lang=lang)
+            if xlsx:
+                write_comparison(found, path.with_suffix(".xlsx"), names=names, lang=lang)
+        _say("cli.file", lang, what=messages.text("cli.files.compare", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
+        if xlsx:
+            table = path.with_suffix(".xlsx")
+            _say("cli.file", lang, what=messages.text("cli.files.compare_xlsx", lang), path=table.resolve(), size=f"{table.stat().st_size / 1e6:.1f}")
+        counts = found.villages[found.villages["year"] == found.years[-1]].groupby("change")["settlement_id"].nunique()
+        _say("cli.compared", lang, year=found.years[-1], proposals=int((found.proposals["change"] != "same").sum()),
+             **{name: int(counts.get(name, 0)) for name in ("loses_place", "gains_place", "slower", "quicker")})  # fmt: skip
+
+
+def _plan_name(path: Path) -> str:
+    # a plan is called by its folder
+    folder = path.resolve()
+    return _shown((folder.parent if folder.is_file() else folder).name)
+
+
 @app.command(help=_help("roads"))
 def roads(
     folder: CountyFolder,

@@ -89,13 +89,48 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     if not len(plan.county.settlements) and not len(plan.schools):
         raise ValueError("the plan has neither a settlement nor a school to draw")
-    import folium
-    from branca.element import Template
-
     data = _island(plan, lang, audience, review_no)
     # the public page has no children by village, so there is nothing in it to try out
     what_if = make_what_if(plan) if audience == "internal" else None
     to_try = None if what_if is None else packed(what_if)
+    return offline_map(data, to_try=to_try, lang=lang, title=messages.text("maps.title", lang, county=data["county"]))
+
+
+def offline_map(
+    data: Mapping[str, Any], *, lang: str, title: str, to_try: Mapping[str, Any] | None = None, script: str = "plan_map.js", start: str = "drawPlan",
+    styles: Sequence[str] = ("plan_map.css",),
+) -> folium.Map:  # fmt: skip
+    """Return a folium map whose page holds its data, styles and scripts and fetches nothing.
+
+    Parameters
+    ----------
+    data
+        What the page shows, as far as json goes; ``bounds`` is the frame of the map in degrees.
+    lang
+        Language in which the page opens.
+    title
+        Title of its window.
+    to_try
+        What a meeting can try out, from :func:`layout.what_if.packed`; None without.
+    script, start
+        The script among the assets that draws the data, and the function of it that is called with the map.
+    styles
+        Style sheets among the assets.
+
+    Returns
+    -------
+    folium.Map
+        As from :func:`draw_map`.
+
+    Examples
+    --------
+    >>> page = offline_map({"bounds": [[26, 107], [27, 108]]}, lang="zh", title="<b>").get_root().render()
+    >>> "<title>&lt;b&gt;</title>" in page, "http-equiv" in page
+    (True, True)
+    """
+    import folium
+    from branca.element import Template
+
     (south, west), (north, east) = data["bounds"]
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, prefer_canvas=True,
@@ -106,7 +141,9 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # nothing but Leaflet is needed, and Leaflet goes into the page
     drawn.default_js, drawn.default_css = [], []
     figure: Any = drawn.get_root()
-    figure.page = functools.partial(_page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name())
+    figure.page = functools.partial(
+        _page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name(), title=title, script=script, start=start, styles=styles
+    )
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
     return drawn
@@ -136,7 +173,24 @@ def save_map(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = 
         ...
     ValueError: lang must be one of zh, en, not 'fr'
     """
-    text = draw_map(plan, lang=lang, audience=audience, review_no=review_no).get_root().render()
+    write_page(draw_map(plan, lang=lang, audience=audience, review_no=review_no), path)
+
+
+def write_page(drawn: folium.Map, path: str | Path) -> None:
+    """Write the page of an offline map as one HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    drawn
+        From :func:`draw_map` or :func:`offline_map`.
+    path
+        The file; its folder is made where it is missing.
+
+    Examples
+    --------
+    >>> write_page(draw_map(plan), "map.html")  # doctest: +SKIP
+    """
+    text = drawn.get_root().render()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".layout-") as scratch:
@@ -164,7 +218,10 @@ def vendored() -> dict[str, dict[str, Any]]:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str) -> str:
+def _page(
+    figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str, title: str, script: str, start: str,
+    styles: Sequence[str],
+) -> str:  # fmt: skip
     from branca.element import CssLink, JavascriptLink
 
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
@@ -174,15 +231,14 @@ def _page(figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | N
     if to_try is not None:
         attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
         attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
-    script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+    leaflet = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
     no_script = " ".join(messages.text("maps.no_script", each) for each in messages.LANGUAGES)
-    title = messages.text("maps.title", lang, county=data["county"])
     body = "\n".join([
-        f"<style>{_leaflet_css()}</style>", f"<style>{_asset('plan_map.css')}</style>", f"<script>{script}\n{_icons()}</script>",
+        f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in styles), f"<script>{leaflet}\n{_icons()}</script>",
         figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        f"<script>{figure.script.render()}</script>", f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        f"<script>{figure.script.render()}</script>", f"<script>{_asset(script)}\n{start}({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not

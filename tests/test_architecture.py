@@ -64,13 +64,14 @@ ROOMS = [
     ["plan"],
     ["futures"],
     ["alternatives"],
-    ["privacy", "ground", "what_if"],
+    ["privacy", "ground", "what_if", "compare"],
     ["maps"],
+    ["compare_page"],
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
     ["workbook"],
-    ["outputs"],
+    ["outputs", "compare_sheets"],
     ["cli"],
     ["__init__", "__main__"],
 ]  # fmt: skip
@@ -82,7 +83,7 @@ STRANGERS = {
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
-    "folium": {"maps"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
+    "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
     "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
