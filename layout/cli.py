@@ -13,6 +13,7 @@ import sys
 import tempfile
 import tomllib
 import unicodedata
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -44,11 +45,9 @@ _GAPS = {"far_settlement": ("cli.gap_far_settlement", "note.far_settlement"), "s
          "isolated_piece": ("cli.gap_isolated_piece", ""), "open_end": ("cli.gap_open_end", "")}  # fmt: skip
 # places outside the outermost settlements whose roads children may use
 _MARGIN_DEG = 0.05
-_FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
-          "Noto Sans CJK JP")  # fmt: skip
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "microsoft-edge")
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "pyogrio", "rasterio", "osmium", "osmnx", "networkx", "folium",
-             "matplotlib", "highspy", "xlsxwriter", "python-calamine", "typer", "rich")  # fmt: skip
+             "highspy", "xlsxwriter", "python-calamine", "typer", "rich")  # fmt: skip
 
 
 def _help(key: str) -> str:
@@ -228,6 +227,37 @@ def _plan_name(path: Path) -> str:
     return _shown((folder.parent if folder.is_file() else folder).name)
 
 
+@app.command(help=_help("figures"))
+def figures(
+    folder: Annotated[Path, typer.Argument(metavar="PLAN", help=_help("figures_plan"))],
+    out: Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help=_help("figures_out"))] = None,
+    year: Annotated[int | None, typer.Option("--year", help=_help("figures_year"))] = None,
+    lang: Lang = "zh",
+    audience: Audience = "internal",
+) -> None:
+    """Draw the layers of a plan that was made before as figures."""
+    if importlib.util.find_spec("matplotlib") is None:
+        _stop("figures.no_matplotlib", lang)
+    from layout.figures import INTERNAL, chinese_font, save_figures
+    from layout.plan import read_plans
+
+    with _exits(lang):
+        found = read_plans([folder])[0]
+        if year is not None and year not in found.years:
+            _stop("cli.no_such_year", lang, year=year, years=", ".join(map(str, found.years)))
+        home = folder.parent if folder.name == "plan.gpkg" else folder
+        target = (home / "public" if audience == "public" else home) / "figures" if out is None else out
+        if not chinese_font():
+            _say("cli.note", lang, text=messages.text("figures.no_font", lang))
+        with _working("cli.drawing", lang), warnings.catch_warnings():
+            # the missing font has been told
+            warnings.simplefilter("ignore", UserWarning)
+            paths = save_figures(found, target, lang=lang, year=year, audience=audience)
+        _say("cli.figures_written", lang, count=len(paths), folder=target.resolve())
+        if audience == "public":
+            _say("cli.figures_inside", lang, layers="、".join(messages.text(f"figures.layer.{layer}", lang) for layer in INTERNAL))
+
+
 @app.command(help=_help("roads"))
 def roads(
     folder: CountyFolder,
@@ -401,6 +431,8 @@ def _examinations() -> Iterator[tuple[str, str, bool, bool]]:
         yield "package", f"{package} {found}", bool(found), True
     yield "solver", *_solves(), True
     yield "write", str(Path.cwd()), _may_write(Path.cwd()), True
+    drawing = _version("matplotlib")
+    yield "print", f"matplotlib {drawing}", bool(drawing), False
     font = _cjk_font()
     yield "font", font, bool(font), False
     browser = next((path for path in map(shutil.which, _BROWSERS) if path), "")
@@ -443,12 +475,9 @@ def _may_write(folder: Path) -> bool:
 
 
 def _cjk_font() -> str:
-    if importlib.util.find_spec("matplotlib") is None:
-        return ""
-    from matplotlib import font_manager
+    from layout.figures import chinese_font
 
-    names = {font.name for font in font_manager.fontManager.ttflist}
-    return next((font for font in _FONTS if font in names), "")
+    return chinese_font()
 
 
 def _shows_chinese() -> bool:

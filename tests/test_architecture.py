@@ -66,7 +66,7 @@ ROOMS = [
     ["alternatives"],
     ["privacy", "ground", "what_if", "compare"],
     ["maps"],
-    ["compare_page"],
+    ["compare_page", "figures"],
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
@@ -83,7 +83,7 @@ STRANGERS = {
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
-    "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
+    "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
     "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
