@@ -45,9 +45,9 @@ _LATER = ("year_views", "walking", "comparisons")
 # schools named on the map because the roll and the model differ most there, by band
 _NAMED = 20
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
-# what the page is made of beside Leaflet, in this order; plan_map.js draws and calls the scripts, colours stand in plan_map.css
+# what the page is made of beside Leaflet, in this order; plan_map.js draws and calls the others, colours stand in plan_map.css
 _STYLES = ("plan_map.css", "meeting.css", "print.css")
-_SCRIPTS = ("cards.js", "finder.js", "story.js", "ground.js", "layers.js")
+_SCRIPTS = ("cards.js", "finder.js", "story.js", "ground.js", "layers.js", "plan_map.js")
 # the words for codes that the page shows: table, column by the name of the list
 _WORDS = {
     "kind": ("settlements", "kind"), "school_kind": ("schools", "kind"), "school_status": ("schools", "status"), "tier": ("classes", "tier"),
@@ -107,9 +107,6 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
         raise ValueError("the plan has neither a settlement nor a school to draw")
     if tianditu_key and (audience == "public" or not re.fullmatch(r"[0-9A-Za-z]{8,64}", tianditu_key)):
         raise ValueError("tianditu_key must be the letters and figures of a key, and only an internal map can have tiles")
-    import folium
-    from branca.element import Template
-
     data = _island(plan, lang, audience, review_no)
     if audience == "internal":
         # a public page hides nothing: what is in it can be searched for in its source
@@ -119,7 +116,61 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # the public page has no children by village, so there is nothing in it to try out
     what_if = make_what_if(plan) if audience == "internal" else None
     to_try = None if what_if is None else packed(what_if)
-    cards = None if audience == "public" else make_cards(plan)
+    scripts = (*(("what_if.js",) if audience == "internal" else ()), *_SCRIPTS)
+    drawn = offline_map(
+        data, lang=lang, title=messages.text("maps.title", lang, county=data["county"]), to_try=to_try, scripts=scripts,
+        # what the cards need beyond the map; read when the first is opened
+        islands={} if audience == "public" else {"card-data": _squeezed(make_cards(plan))}, images=_TILE_HOSTS if tianditu_key else "",
+    )  # fmt: skip
+    if tianditu_key:
+        # a file may be passed on, and the key with it
+        drawn.save = drawn.get_root().save = _not_saved  # type: ignore[method-assign]
+    return drawn
+
+
+def _not_saved(*args: object, **options: object) -> None:
+    raise ValueError("a map with tiles holds the key of its user and cannot be saved; draw it without tianditu_key")
+
+
+def offline_map(
+    data: Mapping[str, Any], *, lang: str, title: str, to_try: Mapping[str, Any] | None = None, scripts: Sequence[str] = _SCRIPTS,
+    start: str = "drawPlan", styles: Sequence[str] = _STYLES, islands: Mapping[str, Mapping[str, Any]] | None = None, images: str = "",
+) -> folium.Map:  # fmt: skip
+    """Return a folium map whose page holds its data, styles and scripts and fetches nothing.
+
+    Parameters
+    ----------
+    data
+        What the page shows, as far as json goes; ``bounds`` is the frame of the map in degrees.
+    lang
+        Language in which the page opens.
+    title
+        Title of its window.
+    to_try
+        What a meeting can try out, from :func:`layout.what_if.packed`; None without.
+    scripts, start
+        Scripts among the assets in their order, the last of which draws the data, and the function of it that is called with the map.
+    styles
+        Style sheets among the assets.
+    islands
+        Further data of the scripts, as far as json goes, by the id of the element that holds it.
+    images
+        Where the page may fetch pictures from; only a map that is never saved has such a place.
+
+    Returns
+    -------
+    folium.Map
+        As from :func:`draw_map`.
+
+    Examples
+    --------
+    >>> page = offline_map({"bounds": [[26, 107], [27, 108]]}, lang="zh", title="<b>").get_root().render()
+    >>> "<title>&lt;b&gt;</title>" in page, "http-equiv" in page
+    (True, True)
+    """
+    import folium
+    from branca.element import Template
+
     (south, west), (north, east) = data["bounds"]
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, prefer_canvas=True,
@@ -130,17 +181,13 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # nothing but Leaflet is needed, and Leaflet goes into the page
     drawn.default_js, drawn.default_css = [], []
     figure: Any = drawn.get_root()
-    figure.page = functools.partial(_page, data=data, cards=cards, to_try=to_try, lang=lang, map_name=drawn.get_name())
+    figure.page = functools.partial(
+        _page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name(), title=title, scripts=scripts, start=start, styles=styles,
+        islands=islands or {}, images=images,
+    )  # fmt: skip
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
-    if tianditu_key:
-        # a file may be passed on, and the key with it
-        drawn.save = figure.save = _not_saved  # type: ignore[method-assign]
     return drawn
-
-
-def _not_saved(*args: object, **options: object) -> None:
-    raise ValueError("a map with tiles holds the key of its user and cannot be saved; draw it without tianditu_key")
 
 
 def save_map(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal", review_no: str = "") -> None:
@@ -167,7 +214,32 @@ def save_map(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = 
         ...
     ValueError: lang must be one of zh, en, not 'fr'
     """
-    text = draw_map(plan, lang=lang, audience=audience, review_no=review_no).get_root().render()
+    write_page(draw_map(plan, lang=lang, audience=audience, review_no=review_no), path)
+
+
+def write_page(drawn: folium.Map, path: str | Path) -> None:
+    """Write the page of an offline map as one HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    drawn
+        From :func:`draw_map` or :func:`offline_map`.
+    path
+        The file; its folder is made where it is missing.
+
+    Raises
+    ------
+    ValueError
+        If the map has tiles, which need the key of whoever drew it.
+
+    Examples
+    --------
+    >>> write_page(draw_map(plan), "map.html")  # doctest: +SKIP
+    """
+    figure = drawn.get_root()
+    if figure.save is _not_saved:
+        _not_saved()
+    text = figure.render()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".layout-") as scratch:
@@ -196,38 +268,33 @@ def vendored() -> dict[str, dict[str, Any]]:
 
 
 def _page(
-    figure: Any, *, data: Mapping[str, Any], cards: Mapping[str, Any] | None, to_try: Mapping[str, Any] | None, lang: str, map_name: str
+    figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str, title: str, scripts: Sequence[str],
+    start: str, styles: Sequence[str], islands: Mapping[str, Mapping[str, Any]], images: str,
 ) -> str:  # fmt: skip
     from branca.element import CssLink, JavascriptLink
 
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    island, attempt, figures, names = _island_text(data), [], [], [*_SCRIPTS]
-    if cards is not None:
-        # what_if.js unpacks: the years between before the map is drawn, the figures of the cards when the first is opened
-        figures, names = [f'<script type="application/json" id="card-data">{_island_text(_squeezed(cards))}</script>'], ["what_if.js", *_SCRIPTS]
-    if to_try is not None:
-        attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>', "<script>tryOut(window.planMap);</script>"]
-    script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+    holds = lambda name, held: f'<script type="application/json" id="{name}">{_island_text(held)}</script>'  # noqa: E731
+    attempt = [] if to_try is None else [holds("what-if-data", to_try), "<script>tryOut(window.planMap);</script>"]
+    leaflet = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
     # said in the page itself: by an old browser and without scripts nothing else is seen
     said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
-    title = messages.text("maps.title", lang, county=data["county"])
     warning = f'<div id="plan-old" role="alert">{said["too_old"]}<noscript>{said["no_script"]}</noscript></div>'
     body = "\n".join([
-        f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in _STYLES), f"<script>{script}\n{_icons()}</script>",
+        f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in styles), f"<script>{leaflet}\n{_icons()}</script>",
         figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
-        figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        *figures, f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in names),
-        f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        figure.html.render(), holds("plan-data", data), *(holds(name, held) for name, held in islands.items()),
+        f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in scripts),
+        f"<script>{start}({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
     hashes = [hashlib.sha256(code.encode()).digest() for code in re.findall(r"<script>(.*?)</script>", body, flags=re.DOTALL)]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
-    images = f"data: {_TILE_HOSTS}" if data["ground"].get("tiles") else "data:"
-    only = f"style-src 'unsafe-inline'; img-src {images}; font-src data:; base-uri 'none'; form-action 'none'"
+    only = f"style-src 'unsafe-inline'; img-src {f'data: {images}'.strip()}; font-src data:; base-uri 'none'; form-action 'none'"
     policy = f"default-src 'none'; script-src {allowed}; {only}"
     head = [
         "<!DOCTYPE html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', "<head>", '<meta charset="utf-8">',

@@ -511,7 +511,50 @@ def read_plan(folder: str | Path) -> Plan:
         raise CountyDataError([Problem("unreadable", "manifest.json", fields={"error": str(error)})]) from error
     if manifest.get("format") != FORMAT:
         raise CountyDataError([Problem("newer_format", "manifest.json", value=str(manifest.get("format")), fields={"known": FORMAT})])
-    return _load(folder / "plan.gpkg", manifest)
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        return _load(folder / "plan.gpkg", manifest)
+    except (DataSourceError, DataLayerError) as error:
+        raise CountyDataError([Problem("unreadable", "plan.gpkg", fields={"error": str(error)})]) from error
+
+
+def read_plans(places: Sequence[str | Path]) -> list[Plan]:
+    """Read several plans; what is wrong with any of them is said at once.
+
+    Parameters
+    ----------
+    places
+        Folders of plans, or the ``plan.gpkg`` in them.
+
+    Returns
+    -------
+    list of Plan
+        As from :func:`read_plan`, in this order.
+
+    Raises
+    ------
+    CountyDataError
+        As :func:`read_plan`.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_plans(["no such folder", "nor/plan.gpkg"])
+    ... except CountyDataError as error:
+    ...     [problem.file for problem in error.problems]
+    ['no such folder/manifest.json', 'nor/manifest.json']
+    """
+    plans: list[Plan] = []
+    problems: list[Problem] = []
+    for place in map(Path, places):
+        try:
+            plans.append(read_plan(place.parent if place.name == "plan.gpkg" else place))
+        except CountyDataError as error:
+            problems += error.problems
+    if problems:
+        raise CountyDataError(problems)
+    return plans
 
 
 def _as_open(schools: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -65,9 +65,10 @@ ROOMS = [
     ["plan"],
     ["futures"],
     ["alternatives"],
-    ["privacy", "ground", "what_if", "map_cards"],
+    ["privacy", "ground", "what_if", "map_cards", "compare"],
     ["walking_lines", "comparisons"],
     ["maps"],
+    ["compare_page", "figures"],
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
@@ -75,7 +76,7 @@ ROOMS = [
     ["gis_layers"],
     ["gis_styles"],
     ["exports"],
-    ["outputs"],
+    ["outputs", "compare_sheets"],
     ["cli"],
     ["__init__", "__main__"],
 ]  # fmt: skip
@@ -87,7 +88,7 @@ STRANGERS = {
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
-    "folium": {"maps"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
+    "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
     "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these

@@ -753,7 +753,7 @@ def test_only_the_scripts_of_the_page_may_run(html):
     policy = re.search(r"script-src ([^;]+);", html)[1].split()
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts]
-    assert policy == hashes and len(scripts) == 11
+    assert policy == hashes and len(scripts) == 12
 
 
 def test_head_says_language_and_encoding_first(html, plan):
@@ -792,7 +792,15 @@ def test_vendored_files_are_what_the_manifest_says():
     here = files("layout").joinpath("assets")
     listed = {name: digest for entry in vendored().values() for name, digest in entry["sha256"].items()}
     assert {name: hashlib.sha256(here.joinpath(name).read_bytes()).hexdigest() for name in listed} == listed
-    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {"manifest.json", "guard.js", "what_if.js", *SCRIPTS, *STYLES}
+    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {
+        "manifest.json",
+        "guard.js",
+        "what_if.js",
+        "compare_map.js",
+        "compare_map.css",
+        *SCRIPTS,
+        *STYLES,
+    }
     for entry in vendored().values():
         assert {"name", "version", "licence", "origin"} <= set(entry) and len(here.joinpath(entry["licence_file"]).read_text()) > 1000
 

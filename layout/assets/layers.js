@@ -172,7 +172,7 @@ function questionLayers(page) {
   function frontier() {
     const W = 340, H = 170, left = 46, low = 30, most = Math.max(1, ...other.frontier.map((p) => p[1])), dear = Math.max(1, ...other.frontier.map((p) => p[2]));
     const x = (p) => left + ((W - left - 12) * p[2]) / dear, y = (p) => 12 + (H - low - 12) * (1 - p[1] / most), best = other.frontier.filter((p) => p[3]).sort((a, b) => a[2] - b[2]);
-    const node = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": t("compare.frontier"), class: "chart" });
+    const node = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": t("compare.frontier"), class: "frontier" });
     const text = (px, py, words, anchor) => svg("text", { x: px, y: py, "text-anchor": anchor || "start" }, words);
     node.append(svg("path", { d: `M${left} 8V${H - low}H${W - 6}`, class: "axis" }), text(left - 4, 16, count(most), "end"), text(left - 4, H - low, "0", "end"), text(W - 6, H - low + 13, count(Math.round(dear / 1e4)), "end"), text(left, H - 4, t("compare.axes")));
     if (best.length > 1) node.append(svg("path", { d: best.map((p, i) => (i ? "L" : "M") + x(p) + " " + y(p)).join(""), class: "best" }));
