@@ -561,18 +561,25 @@ function drawPlan(map) {
     groups[layer.id] = L.layerGroup();
   }
 
+  // what no year and no band changes is made once: the ground, which lies below by itself, and areas and sites
+  const GROUND = ["tiles", "shade", "water", "roads", "townships", "boundary"], MADE_ONCE = [...GROUND, "exclusions", "candidates", "rejected"], made = {};
+  // while a meeting tries schools out, only the ground stays
+  const wanted = (layer) => state.shown[layer.id] && !(state.quiet && layer.group !== "ground");
   function drawLayer(layer) {
-    groups[layer.id].clearLayers();
-    state.drawn[layer.id] = 0;
-    // while a meeting tries schools out, only the ground stays
-    if (state.shown[layer.id] && !(state.quiet && layer.group !== "ground")) {
-      layer.draw();
-      map.addLayer(groups[layer.id]);
-    } else map.removeLayer(groups[layer.id]);
+    const { id } = layer, group = groups[id];
+    if (!(id in made)) {
+      group.clearLayers();
+      state.drawn[id] = 0;
+      if (wanted(layer)) layer.draw();
+      if (wanted(layer) && MADE_ONCE.includes(id)) made[id] = state.drawn[id];
+    }
+    if (id in made) state.drawn[id] = wanted(layer) ? made[id] : 0;
+    if (wanted(layer)) map.addLayer(group);
+    else map.removeLayer(group);
   }
-  // one canvas is drawn in the order of adding, so the whole stack is laid again
+  // one canvas is drawn in the order of adding, so the whole stack upon the ground is laid again
   function draw() {
-    for (const layer of layers) map.removeLayer(groups[layer.id]);
+    for (const layer of layers) if (!GROUND.includes(layer.id)) map.removeLayer(groups[layer.id]);
     for (const layer of layers) drawLayer(layer);
   }
 
@@ -598,12 +605,13 @@ function drawPlan(map) {
     const close = map.getZoom() - firstZoom, taken = [], labels = [];
     for (const place of data.townships) if (place.at) labels.push([place.seat ? "seat" : "town", place.name, L.latLng(place.at[1] / 1e5, place.at[0] / 1e5)]);
     labels.sort((a, b) => (a[0] === "seat" ? 0 : 1) - (b[0] === "seat" ? 0 : 1));
+    if (close >= 0.75) labels.push(...page.waters);
     if (close >= 1.5) for (const [i, s] of schools.entries()) if (now().bySchool[i].seats) labels.push(["school", s.name, s.at]);
     if (close >= 2.5) for (const v of villages) labels.push(["village", v.name, v.at]);
     const view = map.getBounds().pad(0.05);
     for (const [kind, full, at] of labels) {
       if (!view.contains(at)) continue;
-      const scale = { seat: 17, town: 14, school: 12, village: 12 }[kind];
+      const scale = { seat: 17, town: 14, school: 12, village: 12, water: 13 }[kind];
       const name = cut(full);
       const p = map.latLngToContainerPoint(at), wide = scale * wideOf(name);
       const box = [p.x + 8, p.y + 3, p.x + 8 + wide, p.y + 3 + scale * 1.3];
