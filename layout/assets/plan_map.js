@@ -128,7 +128,7 @@ function drawPlan(map) {
   function sample(options) {
     // the same drawing as on the map, for the legend
     const r = options.shape === "star" || options.shape === "diamond" ? Math.min(options.radius || 7, 6.5) : options.radius || 7;
-    const wide = Math.max(30, 2 * r + 4), high = Math.max(22, 2 * r + 4), x = wide / 2, y = high / 2;
+    const tall = options.shape === "wedge" || options.shape === "triangle" ? 2.5 : 2, wide = Math.max(30, 2.4 * r + 2), high = Math.max(22, tall * r + 4), x = wide / 2, y = high / 2;
     const node = h("canvas", { width: 2 * wide, height: 2 * high, "aria-hidden": "true" }), context = node.getContext("2d");
     node.style.width = wide + "px";
     node.style.height = high + "px";
@@ -537,7 +537,9 @@ function drawPlan(map) {
       legend: () => [key({ shape: "star", radius: 6, fillColor: "#fff", color: colour("candidate"), weight: 1.5 }, t("legend.candidates"), count(data.candidates.length))] },
     { id: "rejected", group: "sites", on: false, when: () => data.rejected.length,
       draw() { for (const c of data.rejected) mark("rejected", L.latLng(c.at[1] / 1e5, c.at[0] / 1e5), { shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }).bindTooltip(() => h("div", {}, h("b", {}, c.name), h("div", {}, t("legend.rejected")), h("div", {}, c.exclusion), h("div", {}, both(c.clause)))); },
-      legend: () => [key({ shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }, t("legend.rejected"), count(data.rejected.length))] },
+      // by the rule that turns them down
+      legend: () => [key({ shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }, t("legend.rejected"), count(data.rejected.length)),
+        ...[...new Set(data.rejected.map((c) => both(c.clause)))].map((rule) => key(null, rule, count(data.rejected.filter((c) => both(c.clause) === rule).length)))] },
     questions.layers.common,
     questions.layers.alternatives,
     { id: "proposals", group: "plan", on: true, when: () => data.proposals.length,
