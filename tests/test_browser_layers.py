@@ -322,3 +322,15 @@ def test_every_mark_has_a_shape_or_a_letter_of_its_own_beside_its_colour(page):
             colours.setdefault(shape, set()).add(fill)
         # one shape, one colour: triangles up and stars are the better ones, wedges and crosses the worse
         assert all(len(fills) == 1 for fills in colours.values()), (layer, colours)
+
+
+def test_a_script_can_look_at_every_year(page, plan):
+    looked = page.evaluate("""window.planMap.allViews().map((view) => {
+      window.planMap.lookAt(view);
+      window.planMap.refresh();
+      return [view.key, view.year, document.getElementById("plan-now").textContent.split("，")[0].replace("图上：", ""), view.headline.served];
+    })""")
+    served = plan.summary.set_index(["view", "year"])["served"]
+    names = {"base": "现状", "nothing": "不作为", "planned": "规划"}
+    expected = [("base", 2025), *((key, year) for year in YEARS[1:] for key in ("nothing", "planned"))]
+    assert looked == [[k, y, f"{names[k]} {y}", int(served["planned" if k == "planned" else "today", y])] for k, y in expected]

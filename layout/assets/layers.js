@@ -220,7 +220,7 @@ function questionLayers(page) {
 
 /* ---- a slider over the years; the base year is today, all others are looked at with or without the plan ---- */
 function yearSlider(page) {
-  const { state, h, t } = page, years = page.years(), last = years.length - 1;
+  const { state, h, t, years } = page, last = years.length - 1;
   const ticks = () => years.map((year, k) => h("span", { class: k === position() ? "now" : null }, String(year)));
   const position = () => (state.situation === "base" ? 0 : years.indexOf(state.year));
   function go(k) {

@@ -193,13 +193,23 @@ function drawPlan(map) {
   }
   // today's base year, and one plan year without and with the plan; those of the other years are made when they are looked at
   const allSituations = [...data.situations, ...data.year_views.flat()], seenYears = {};
-  function lookAt(year) {
-    const three = [data.situations[0], ...allSituations.filter((v) => v.key !== "base" && v.year === year)];
-    seenYears[year] = seenYears[year] || Object.fromEntries(three.map((v) => [v.key, v.key === "base" && views.base ? views.base : arranged(v)]));
-    data.situations = three;
-    views = seenYears[year];
+  const years = data.years.filter((year) => year === data.base_year || allSituations.some((v) => v.year === year));
+  const threeOf = (year) => [data.situations[0], ...allSituations.filter((v) => v.key !== "base" && v.year === year)];
+  function viewsOf(year) {
+    if (!seenYears[year]) seenYears[year] = Object.fromEntries(threeOf(year).map((v) => [v.key, v.key === "base" && views.base ? views.base : arranged(v)]));
+    return seenYears[year];
   }
-  lookAt(state.year);
+  function turnTo(year) {
+    views = viewsOf(year);
+    data.situations = threeOf(year);
+  }
+  turnTo(state.year);
+  // today, then every plan year without and with the plan
+  const allViews = () => [views.base, ...years.slice(1).flatMap((year) => [viewsOf(year).nothing, viewsOf(year).planned])];
+  function lookAt(view) {
+    if (view.key !== "base") state.year = view.year;
+    state.situation = view.key;
+  }
   const now = () => views[state.situation];
   const yearOf = (view) => data.years.indexOf(view.year);
   // all children of a village in the k-th year
@@ -348,7 +358,7 @@ function drawPlan(map) {
 
   const page = {
     map, data, state, t, h, both, word, count, tally, sum, key, put, mark, line, clickable, colour, canvas, still, villages, schools, unfold, BANDS, SHADE,
-    years: () => data.years.filter((year) => year === data.base_year || allSituations.some((v) => v.year === year)), now, actionMark, villageTip, openCard, moveText, situationName, refresh, views: () => views, firstZoom: () => firstZoom,
+    years, allViews, lookAt, now, actionMark, villageTip, openCard, moveText, situationName, refresh, views: () => views, firstZoom: () => firstZoom,
   };
   const ground = groundLayers(page), questions = questionLayers(page), slider = yearSlider(page);
   // many proposals are drawn smaller while the whole county is looked at
@@ -837,7 +847,7 @@ function drawPlan(map) {
       h("button", { type: "button", id: "plan-lang", class: "screen-only", lang: state.lang === "zh" ? "en" : "zh-CN", on: { click: () => { state.lang = state.lang === "zh" ? "en" : "zh"; build(); document.getElementById("plan-lang").focus(); } } }, t("button.lang")));
   }
   function refresh() {
-    lookAt(state.year);
+    turnTo(state.year);
     for (const [name, value] of [["situation", state.situation], ["band", state.band], ["mode", state.mode]]) document.getElementById(name + "-" + value).checked = true;
     for (const view of data.situations) document.getElementById("situation-" + view.key).nextElementSibling.textContent = situationName(view);
     slider.renew();
@@ -917,5 +927,5 @@ function drawPlan(map) {
   build();
   state.ready = true;
   const quiet = (wanted) => { state.quiet = wanted; draw(); };
-  window.planMap = { map, state, fly, open: openCard, refresh, layers: layers.map((layer) => layer.id), data, show: (id, wanted) => { state.shown[id] = wanted; refresh(); }, villages, h, t, word, colour, key, Mark, canvas, quiet };
+  window.planMap = Object.assign(page, { fly, open: openCard, layers: layers.map((layer) => layer.id), Mark, quiet });
 }
