@@ -20,8 +20,8 @@ function planCards(page) {
   }
   // today, the plan year by year, and last what comes if nothing is done; in a year between too while the map shows that
   function steps() {
-    const [base, ...years] = page.years(), now = page.now(), without = now.key === "nothing" && now.year !== data.plan_year ? [now] : [];
-    return [page.viewIn("base", base), ...years.map((year) => page.viewIn("planned", year)), ...without, page.viewIn("nothing", data.plan_year)];
+    const all = page.allViews(), now = page.now(), of = (key) => all.filter((view) => view.key === key), last = of("nothing").slice(-1);
+    return [...of("base"), ...of("planned"), ...(now.key === "nothing" && !last.includes(now) ? [now] : []), ...last];
   }
   const svg = (tag, attributes, ...children) => {
     const node = document.createElementNS(SVG, tag);

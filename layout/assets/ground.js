@@ -18,6 +18,13 @@ function groundLayers(page) {
   map.on("zoomend", () => { for (const [layer, wide] of drawn) layer.setStyle({ weight: wide * growth() }); });
   const waters = () => [...new Set([...data.ground.water.lines, ...data.ground.water.areas].map(([kind]) => kind))];
 
+  // a name for each water: in the middle of its largest area, else of its longest line
+  const named = new Map();
+  const offer = (name, size, at) => { if (name && !(named.has(name) && named.get(name)[0] >= size)) named.set(name, [size, at]); };
+  for (const [, name, points] of data.ground.water.lines) { const way = unfold(points); offer(name, way.length, L.latLng(way[way.length >> 1])); }
+  for (const [, name, rings] of data.ground.water.areas) { const box = L.latLngBounds(unfold(rings[0])); offer(name, 1e6 * (box.getNorth() - box.getSouth() + box.getEast() - box.getWest()), box.getCenter()); }
+  page.waters = [...named].map(([name, [, at]]) => ["water", name, at]);
+
   return [
     { id: "tiles", group: "ground", on: true, when: () => data.ground.tiles,
       draw() {

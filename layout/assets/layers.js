@@ -106,7 +106,7 @@ function questionLayers(page) {
   const goTo = (k) => { if (schoolOf.has(places[k].id)) openCard("school", schoolOf.get(places[k].id)); };
   const SIDES = ["shared", "only", "dropped"];
   // what both build is round, what only the other plan builds is square, what it leaves out points down and is pale
-  const sideMark = (side, action) => ({ ...actionMark(action), shape: { shared: "badge", only: "cell", dropped: "wedge" }[side], radius: { shared: 9, only: 10, dropped: 10 }[side],
+  const sideMark = (side, action) => ({ ...actionMark(action), shape: { shared: "badge", only: "cell", dropped: "wedge" }[side], radius: { shared: 9, only: 10, dropped: 12 }[side],
     fillColor: colour("side-" + side), color: side === "dropped" ? "#222" : "#fff" });
   const chosen = () => other.alternatives[state.alternative];
   function sidesOf(alternative) {
@@ -130,7 +130,7 @@ function questionLayers(page) {
         .concat(hidden ? [key(null, t("legend.no_place", { n: hidden }))] : [], letters([...main.proposals, ...chosen().proposals].map((p) => p[2])));
     } };
   const COMMON = ["all", "some", "one"];
-  const commonMark = (kind, action) => ({ ...actionMark(action), shape: { all: "badge", some: "cell", one: "wedge" }[kind], radius: { all: 10, some: 9, one: 10 }[kind], fillColor: colour("common-" + kind), color: kind === "one" ? "#222" : "#fff" });
+  const commonMark = (kind, action) => ({ ...actionMark(action), shape: { all: "badge", some: "cell", one: "wedge" }[kind], radius: { all: 10, some: 9, one: 12 }[kind], fillColor: colour("common-" + kind), color: kind === "one" ? "#222" : "#fff" });
   const range = (a, b) => (a === b ? count(a) : count(a) + "—" + count(b));
   const common = { id: "common", group: "plan", on: false, when: () => other.common.length,
     draw() {
@@ -174,7 +174,7 @@ function questionLayers(page) {
     const x = (p) => left + ((W - left - 12) * p[2]) / dear, y = (p) => 12 + (H - low - 12) * (1 - p[1] / most), best = other.frontier.filter((p) => p[3]).sort((a, b) => a[2] - b[2]);
     const node = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": t("compare.frontier"), class: "frontier" });
     const text = (px, py, words, anchor) => svg("text", { x: px, y: py, "text-anchor": anchor || "start" }, words);
-    node.append(svg("path", { d: `M${left} 8V${H - low}H${W - 6}`, class: "axis" }), text(left - 4, 16, count(most), "end"), text(left - 4, H - low, "0", "end"), text(W - 6, H - low + 13, count(Math.round(dear / 1e4)), "end"), text(left, H - 4, t("compare.axes")));
+    node.append(svg("path", { d: `M${left} 8V${H - low}H${W - 6}`, class: "axis" }), text(left - 4, 16, count(most), "end"), text(left - 4, H - low, "0", "end"), text(W - 6, H - low + 13, count(Math.round(dear / 1e4)), "end"), text(left, H - 4, t("compare.across")), text(left + 8, 10, t("compare.up")));
     if (best.length > 1) node.append(svg("path", { d: best.map((p, i) => (i ? "L" : "M") + x(p) + " " + y(p)).join(""), class: "best" }));
     for (const p of other.frontier) {
       const mine = both(p[0]) === both(chosen().title), point = p[3] ? svg("circle", { cx: x(p), cy: y(p), r: mine ? 7 : 4.5, class: mine ? "on mine" : "on" }) : svg("path", { d: `M${x(p) - 4} ${y(p) - 4}l8 8m-8 0l8 -8`, class: mine ? "off mine" : "off" });
@@ -204,7 +204,15 @@ function questionLayers(page) {
       other.regrets.map(([title, rank, worst, level, n, best, all]) => row([rank + " " + both(title), both(worst), lostWord(level, n), best + " / " + all], rank === 1 ? "strong" : null)), { id: "plan-regrets" }), h("p", { class: "note" }, t("compare.futures_note")));
     return parts;
   }
-  const renew = () => { const box = document.getElementById("plan-comparison"); if (box) box.replaceChildren(...panel()); };
+  // on paper it stands beside the map that shows it
+  function renew() {
+    const box = document.getElementById("plan-comparison");
+    if (!box) return;
+    const focus = box.contains(document.activeElement) ? document.activeElement.id : "";
+    box.replaceChildren(...panel());
+    box.classList.toggle("screen-only", !state.shown.alternatives);
+    if (focus && document.getElementById(focus)) document.getElementById(focus).focus();
+  }
   state.alternative = Math.max(0, other.alternatives.findIndex((a) => a.id !== "plan"));
 
   return { layers: { walking, changes, moves, alternatives, common }, panel, renew, cards: { alternatives: card } };
@@ -212,7 +220,7 @@ function questionLayers(page) {
 
 /* ---- a slider over the years; the base year is today, all others are looked at with or without the plan ---- */
 function yearSlider(page) {
-  const { state, h, t } = page, years = page.years(), last = years.length - 1;
+  const { state, h, t, years } = page, last = years.length - 1;
   const ticks = () => years.map((year, k) => h("span", { class: k === position() ? "now" : null }, String(year)));
   const position = () => (state.situation === "base" ? 0 : years.indexOf(state.year));
   function go(k) {

@@ -128,7 +128,7 @@ function drawPlan(map) {
   function sample(options) {
     // the same drawing as on the map, for the legend
     const r = options.shape === "star" || options.shape === "diamond" ? Math.min(options.radius || 7, 6.5) : options.radius || 7;
-    const wide = Math.max(30, 2 * r + 4), high = Math.max(22, 2 * r + 4), x = wide / 2, y = high / 2;
+    const tall = options.shape === "wedge" || options.shape === "triangle" ? 2.5 : 2, wide = Math.max(30, 2.4 * r + 2), high = Math.max(22, tall * r + 4), x = wide / 2, y = high / 2;
     const node = h("canvas", { width: 2 * wide, height: 2 * high, "aria-hidden": "true" }), context = node.getContext("2d");
     node.style.width = wide + "px";
     node.style.height = high + "px";
@@ -191,23 +191,30 @@ function drawPlan(map) {
     for (const s of view.rolls) bySchool[s[0]].roll = { pupils: s[1], classes: s[2], oversized: s[3], superClasses: s[4], tier: s[5] };
     return { ...view, flows, byVillage, bySchool };
   }
-  // today's base year, and every plan year without and with the plan; each is arranged once, when it is first looked at
-  const allSituations = [...data.situations, ...data.year_views.flat()], arrangedViews = new Map();
-  function viewOf(raw) {
-    if (!arrangedViews.has(raw)) arrangedViews.set(raw, arranged(raw));
-    return arrangedViews.get(raw);
+  // today's base year, and one plan year without and with the plan; those of the other years are made when they are looked at
+  const allSituations = [...data.situations, ...data.year_views.flat()], seenYears = {};
+  const years = data.years.filter((year) => year === data.base_year || allSituations.some((v) => v.year === year));
+  const threeOf = (year) => [data.situations[0], ...allSituations.filter((v) => v.key !== "base" && v.year === year)];
+  function viewsOf(year) {
+    if (!seenYears[year]) seenYears[year] = Object.fromEntries(threeOf(year).map((v) => [v.key, v.key === "base" && views.base ? views.base : arranged(v)]));
+    return seenYears[year];
   }
-  const rawIn = (key, year) => allSituations.find((v) => v.key === key && (key === "base" || v.year === year)), viewIn = (key, year) => viewOf(rawIn(key, year));
+  function turnTo(year) {
+    views = viewsOf(year);
+    data.situations = threeOf(year);
+  }
+  turnTo(state.year);
   // pupils of a school in any year, without arranging that year for the map
   function rollIn(key, year, i) {
-    const raw = rawIn(key, year), roll = raw && raw.rolls.find((r) => r[0] === i);
+    const raw = allSituations.find((v) => v.key === key && v.year === year), roll = raw && raw.rolls.find((r) => r[0] === i);
     return roll ? roll[1] : null;
   }
-  function lookAt(year) {
-    data.situations = [allSituations[0], ...allSituations.filter((v) => v.key !== "base" && v.year === year)];
-    views = Object.fromEntries(data.situations.map((v) => [v.key, viewOf(v)]));
+  // today, then every plan year without and with the plan
+  const allViews = () => [views.base, ...years.slice(1).flatMap((year) => [viewsOf(year).nothing, viewsOf(year).planned])];
+  function lookAt(view) {
+    if (view.key !== "base") state.year = view.year;
+    state.situation = view.key;
   }
-  lookAt(state.year);
   const now = () => views[state.situation];
   const yearOf = (view) => data.years.indexOf(view.year);
   // all children of a village in the k-th year
@@ -356,7 +363,7 @@ function drawPlan(map) {
 
   const page = {
     map, data, state, t, h, both, word, count, tally, sum, key, put, mark, line, clickable, colour, canvas, still, villages, schools, unfold, BANDS, SHADE,
-    years: () => data.years.filter((year) => year === data.base_year || allSituations.some((v) => v.year === year)), now, actionMark, villageTip, openCard, moveText, situationName, refresh, views: () => views, firstZoom: () => firstZoom,
+    years, allViews, lookAt, now, actionMark, villageTip, openCard, moveText, situationName, refresh, views: () => views, firstZoom: () => firstZoom,
   };
   const ground = groundLayers(page), questions = questionLayers(page), slider = yearSlider(page);
   // many proposals are drawn smaller while the whole county is looked at
@@ -545,7 +552,9 @@ function drawPlan(map) {
       legend: () => [key({ shape: "star", radius: 6, fillColor: "#fff", color: colour("candidate"), weight: 1.5 }, t("legend.candidates"), count(data.candidates.length))] },
     { id: "rejected", group: "sites", on: false, when: () => data.rejected.length,
       draw() { for (const c of data.rejected) mark("rejected", L.latLng(c.at[1] / 1e5, c.at[0] / 1e5), { shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }).bindTooltip(() => h("div", {}, h("b", {}, c.name), h("div", {}, t("legend.rejected")), h("div", {}, c.exclusion), h("div", {}, both(c.clause)))); },
-      legend: () => [key({ shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }, t("legend.rejected"), count(data.rejected.length))] },
+      // by the rule that turns them down
+      legend: () => [key({ shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }, t("legend.rejected"), count(data.rejected.length)),
+        ...[...new Set(data.rejected.map((c) => both(c.clause)))].map((rule) => key(null, rule, count(data.rejected.filter((c) => both(c.clause) === rule).length)))] },
     questions.layers.common,
     questions.layers.alternatives,
     { id: "proposals", group: "plan", on: true, when: () => data.proposals.length,
@@ -571,18 +580,25 @@ function drawPlan(map) {
     groups[layer.id] = L.layerGroup();
   }
 
+  // what no year and no band changes is made once: the ground, which lies below by itself, and areas and sites
+  const GROUND = ["tiles", "shade", "water", "roads", "townships", "boundary"], MADE_ONCE = [...GROUND, "exclusions", "candidates", "rejected"], made = {};
+  // while a meeting tries schools out, only the ground stays
+  const wanted = (layer) => state.shown[layer.id] && !(state.quiet && layer.group !== "ground");
   function drawLayer(layer) {
-    groups[layer.id].clearLayers();
-    state.drawn[layer.id] = 0;
-    // while a meeting tries schools out, only the ground stays
-    if (state.shown[layer.id] && !(state.quiet && layer.group !== "ground")) {
-      layer.draw();
-      map.addLayer(groups[layer.id]);
-    } else map.removeLayer(groups[layer.id]);
+    const { id } = layer, group = groups[id];
+    if (!(id in made)) {
+      group.clearLayers();
+      state.drawn[id] = 0;
+      if (wanted(layer)) layer.draw();
+      if (wanted(layer) && MADE_ONCE.includes(id)) made[id] = state.drawn[id];
+    }
+    if (id in made) state.drawn[id] = wanted(layer) ? made[id] : 0;
+    if (wanted(layer)) map.addLayer(group);
+    else map.removeLayer(group);
   }
-  // one canvas is drawn in the order of adding, so the whole stack is laid again
+  // one canvas is drawn in the order of adding, so the whole stack upon the ground is laid again
   function draw() {
-    for (const layer of layers) map.removeLayer(groups[layer.id]);
+    for (const layer of layers) if (!GROUND.includes(layer.id)) map.removeLayer(groups[layer.id]);
     for (const layer of layers) drawLayer(layer);
   }
 
@@ -608,12 +624,13 @@ function drawPlan(map) {
     const close = map.getZoom() - firstZoom, taken = [], labels = [];
     for (const place of data.townships) if (place.at) labels.push([place.seat ? "seat" : "town", place.name, L.latLng(place.at[1] / 1e5, place.at[0] / 1e5)]);
     labels.sort((a, b) => (a[0] === "seat" ? 0 : 1) - (b[0] === "seat" ? 0 : 1));
+    if (close >= 0.75) labels.push(...page.waters);
     if (close >= 1.5) for (const [i, s] of schools.entries()) if (now().bySchool[i].seats) labels.push(["school", s.name, s.at]);
     if (close >= 2.5) for (const v of villages) labels.push(["village", v.name, v.at]);
     const view = map.getBounds().pad(0.05);
     for (const [kind, full, at] of labels) {
       if (!view.contains(at)) continue;
-      const scale = { seat: 17, town: 14, school: 12, village: 12 }[kind];
+      const scale = { seat: 17, town: 14, school: 12, village: 12, water: 13 }[kind];
       const name = cut(full);
       const p = map.latLngToContainerPoint(at), wide = scale * wideOf(name);
       const box = [p.x + 8, p.y + 3, p.x + 8 + wide, p.y + 3 + scale * 1.3];
@@ -769,7 +786,7 @@ function drawPlan(map) {
       ...planStory.buttons(page));
   }
   function refresh() {
-    lookAt(state.year);
+    turnTo(state.year);
     for (const [name, value] of [["situation", state.situation], ["band", state.band], ["mode", state.mode]]) {
       const box = document.getElementById(name + "-" + value);
       if (box) box.checked = true;
@@ -847,7 +864,7 @@ function drawPlan(map) {
 
   const quiet = (wanted) => { state.quiet = wanted; draw(); };
   Object.assign(page, {
-    fly, open: openCard, close: closeCard, build, quiet, unpack, viewIn, rollIn, cards, layers: layers.map((layer) => layer.id), show: (id, wanted) => { state.shown[id] = wanted; refresh(); },
+    fly, open: openCard, close: closeCard, build, quiet, unpack, rollIn, cards, layers: layers.map((layer) => layer.id), show: (id, wanted) => { state.shown[id] = wanted; refresh(); },
     ground: layers.filter((layer) => layer.group === "ground").map((layer) => layer.id), near: () => Math.min(firstZoom + 2.5, 15), whole: () => map.fitBounds(data.bounds, { animate: false, padding: [18, 18] }),
     sample, grid, row, Mark, TIERS, tierMark, townshipOf, childrenOf, minutesWord, schoolName, villageFindings, schoolFindings, proposalText,
   });
