@@ -95,7 +95,7 @@ function planCards(page) {
     if (data.pupils.length) {
       const [pupils, low, high] = known || [data.years.map((_, k) => page.childrenOf(i, k)), null, null], years = known ? extra().years : data.years;
       parts.push(h("h3", {}, t("cards.pupils", { from: years[0], to: years[years.length - 1] })), chart(years, [{ name: t("cards.expected"), values: pupils, low, high }], v.name));
-      if (low && low.some(isNumber)) parts.push(h("p", { class: "note" }, t("cards.range_note")));
+      if (known) parts.push(h("p", { class: "note" }, low.some(isNumber) ? t("cards.range_note") + " " : null, t("cards.whole_note")));
       const of = (k) => years.indexOf(data.years[k]);
       parts.push(table([t("card.band"), ...data.years.map(String)], [
         ...BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))])),
