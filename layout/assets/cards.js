@@ -17,9 +17,9 @@ function planCards(page) {
   const unpacked = ({ data: letters, size }) => JSON.parse(new TextDecoder().decode(whatIf.inflate(whatIf.bytesOf(letters), size)));
   // today, the plan year by year, and last what comes if nothing is done
   function steps() {
-    const between = extra().between.filter((b) => !data.situations.some((v) => v.key.startsWith("planned") && v.year === b.year));
-    const of = (name) => data.situations.filter((v) => v.key.split("-")[0] === name);
-    return [...of("base"), ...[...of("planned"), ...between].sort((a, b) => a.year - b.year), ...of("nothing")].map((v) => page.views[v.key]);
+    extra();
+    const of = (name) => page.allViews().filter((v) => v.key.split("-")[0] === name).sort((a, b) => a.year - b.year);
+    return [...of("base"), ...of("planned"), ...of("nothing").slice(-1)];
   }
   const svg = (tag, attributes, ...children) => {
     const node = document.createElementNS(SVG, tag);
@@ -65,7 +65,7 @@ function planCards(page) {
   /* ---- tables by step ---- */
   const table = (heads, rows, cls) => h("div", { class: "scroll" }, h("table", { class: cls }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)));
   const headOf = (view) => h("span", {}, t("cards." + view.key.split("-")[0]), h("br"), String(view.year));
-  const cell = (view, ...inside) => h("td", { class: view.key === page.state.situation ? "now" : null }, ...inside);
+  const cell = (view, ...inside) => h("td", { class: view.key === page.now().key && view.year === page.now().year ? "now" : null }, ...inside);
   const minutes = (n) => (isNumber(n) ? t("cards.minutes", { n: n.toFixed(0) }) : "");
   const beyond = (f) => !["served", "away"].includes(f.status);
 

@@ -803,7 +803,7 @@ function drawPlan(map) {
 
   const quiet = (wanted) => { state.quiet = wanted; draw(); };
   const page = {
-    map, state, data, fly, open: openCard, close: closeCard, refresh, build, addView, views, layers: layers.map((layer) => layer.id), villages, schools, h, t, word, both, count, colour, key, sample, grid, row, Mark, canvas, quiet,
+    map, state, data, fly, open: openCard, close: closeCard, refresh, build, addView, views: () => views, allViews: () => Object.values(views), lookAt: (view) => { state.situation = view.key; }, layers: layers.map((layer) => layer.id), villages, schools, h, t, word, both, count, colour, key, sample, grid, row, Mark, canvas, quiet,
     ground: layers.filter((layer) => layer.group === "ground").map((layer) => layer.id), near: () => Math.min(firstZoom + 2.5, 15),
     BANDS, TIERS, tierMark, actionMark, townshipOf, childrenOf, situationName, now, moveText, minutesWord, schoolName, villageFindings, schoolFindings, proposalText, cards, whole: () => map.fitBounds(data.bounds, { animate: false, padding: [18, 18] }),
   };

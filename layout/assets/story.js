@@ -92,7 +92,7 @@ const planStory = (() => {
     }
     function show() {
       const step = steps[at], view = step.view || step.shown, kinds = STORY_LAYERS[step.kind];
-      state.situation = view.key;
+      page.lookAt(view);
       for (const layer of page.layers) if (!page.ground.includes(layer)) state.shown[layer] = kinds.includes(layer);
       if (ring) ring.remove();
       ring = null;
@@ -127,7 +127,7 @@ const planStory = (() => {
       if (state.quiet && page.whatIf) page.whatIf.toggle(false);
       page.close();
       steps = plan();
-      before = { situation: state.situation, shown: { ...state.shown }, centre: map.getCenter(), zoom: map.getZoom(), focus: document.activeElement };
+      before = { view: page.now(), shown: { ...state.shown }, centre: map.getCenter(), zoom: map.getZoom(), focus: document.activeElement };
       document.body.classList.add("presenting");
       box.hidden = false;
       map.invalidateSize({ animate: false, pan: false });
@@ -140,7 +140,7 @@ const planStory = (() => {
       box.hidden = true;
       document.body.classList.remove("presenting");
       map.invalidateSize({ animate: false, pan: false });
-      state.situation = before.situation;
+      page.lookAt(before.view);
       Object.assign(state.shown, before.shown);
       map.setView(before.centre, before.zoom, { animate: false });
       page.refresh();
@@ -200,7 +200,7 @@ const planStory = (() => {
     const { map, state, data } = page, container = map.getContainer();
     const run = {
       "/": () => { const box = document.getElementById("plan-search"); box.focus(); box.select(); },
-      s: () => { state.situation = turn(data.situations.map((v) => v.key), state.situation); page.refresh(); },
+      s: () => { page.lookAt(page.views()[turn(data.situations.map((v) => v.key), page.now().key)] || page.views()[data.situations[0].key]); page.refresh(); },
       b: () => { state.band = turn(page.BANDS, state.band); page.refresh(); },
       d: () => page.story.open(), p: () => print(page), l: () => language(page), 0: page.whole, "?": () => page.help.toggle(),
     };
