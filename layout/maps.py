@@ -178,14 +178,15 @@ def _page(
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    island, attempt, figures = _island_text(data), [], []
+    island, attempt, names = _island_text(data), [], [*_SCRIPTS, "plan_map.js"]
+    if data["audience"] == "internal":
+        names = ["what_if.js", *names]
     if to_try is not None:
-        attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
-    if cards is not None:
-        # read by what_if.js, which unpacks, when the first card is opened
-        figures = [f'<script type="application/json" id="card-data">{_island_text(_squeezed(cards))}</script>']
-        attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
+        attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>', "<script>tryOut(window.planMap);</script>"]
+    # unpacked when the first card is opened
+    figures = [] if cards is None else [f'<script type="application/json" id="card-data">{_island_text(_squeezed(cards))}</script>']
     script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+    scripts = "\n".join(_asset(name) for name in names)
     # said in the page itself: by an old browser and without scripts nothing else is seen
     said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
     title = messages.text("maps.title", lang, county=data["county"])
@@ -195,8 +196,7 @@ def _page(
         figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        *figures, f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in _SCRIPTS),
-        f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        *figures, f"<script>{figure.script.render()}</script>", f"<script>{scripts}\ndrawPlan({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
@@ -270,10 +270,8 @@ def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, A
             [schools[r.school_id], r.year, None if least else _published(r.pupils, 0), _number(r.next_minutes)] for r in _rows(plan.must_stay)
         ],
         "review": _review(plan, schools, least), "findings": {} if least else _findings(plan, villages, schools),
-        "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
-        # many proposals rest on the same clauses: each stands here once
-        "cited": {key: _cited(plan.standards, key) for key in sorted({k for row in plan.proposals["clauses"] for k in _parts(row)})},
-        "gates": {gate: _worded(gate) for gate in sorted({g for row in plan.proposals["gates"] for g in _parts(row)})},
+        "cited": _cited_by(plan), "moves": [_move(r, villages, audience) for r in _rows(county.moves)],
+        "proposals": _proposals(plan, schools, audience, least),
         **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan, audience),
     }  # fmt: skip
 
@@ -505,7 +503,8 @@ def _findings(plan: Plan, villages: Mapping[str, int], schools: Mapping[str, int
 def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int) -> list[dict[str, Any]]:
     out = []
     for r in _rows(plan.proposals):
-        clauses, gates = _parts(r.clauses), _parts(r.gates)
+        clauses = [key.strip() for key in str(r.clauses).split(";") if key.strip()]
+        gates = [gate.strip() for gate in str(r.gates).split(";") if gate.strip()]
         out.append({
             "school": schools[r.school_id], "year": r.year, "action": r.action, "role": r.role, "first": r.first_grade, "last": r.last_grade,
             "rooms": r.rooms, "beds": r.beds, "cost": _number(r.cost_yuan) or 0, "pupils": _published(r.pupils, least),
@@ -516,8 +515,13 @@ def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int
     return out
 
 
-def _parts(listed: object) -> list[str]:
-    return [part.strip() for part in str(listed).split(";") if part.strip()]
+def _cited_by(plan: Plan) -> dict[str, dict[str, dict[str, str]]]:
+    """Return what clauses and gates of the proposals say, once each."""
+    told = {
+        name: sorted({key.strip() for text in plan.proposals[name].astype("str") for key in text.split(";") if key.strip()})
+        for name in ("clauses", "gates")
+    }
+    return {"clauses": {key: _cited(plan.standards, key) for key in told["clauses"]}, "gates": {key: _worded(key) for key in told["gates"]}}
 
 
 def _cited(standards: Standards, key: str) -> dict[str, str]:

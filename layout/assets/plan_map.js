@@ -4,6 +4,7 @@
 
 function drawPlan(map) {
   const data = JSON.parse(document.getElementById("plan-data").textContent);
+  for (const p of data.proposals) for (const list of ["clauses", "gates"]) p[list] = p[list].map((name) => data.cited[list][name]);
   const BANDS = ["lower", "upper", "junior"];
   const TIERS = ["small", "normal", "elevated", "oversized", "super"];
   const state = { lang: data.lang, situation: "planned", band: "lower", shown: {}, drawn: {}, card: null, ready: false, quiet: false };
@@ -159,7 +160,7 @@ function drawPlan(map) {
   };
   const flow = ([village, band, school, mode, status, pupils, minutes]) => ({ village, band: BANDS[band], school, mode, status, pupils, minutes });
   const views = {};
-  function addView(view) {
+  function arranged(view) {
     const flows = view.flows.map(flow), byVillage = villages.map(() => []), bySchool = schools.map(() => ({ classes: [], seats: null, from: [] }));
     for (const f of flows) {
       byVillage[f.village].push(f);
@@ -168,8 +169,9 @@ function drawPlan(map) {
     for (const c of view.classes) bySchool[c[0]].classes.push(c);
     for (const s of view.seats) bySchool[s[0]].seats = s;
     for (const s of view.rolls) bySchool[s[0]].roll = { pupils: s[1], classes: s[2], oversized: s[3], superClasses: s[4], tier: s[5] };
-    return (views[view.key] = { ...view, flows, byVillage, bySchool });
+    return { ...view, flows, byVillage, bySchool };
   }
+  const addView = (view) => { views[view.key] = arranged(view); };
   data.situations.forEach(addView);
   const now = () => views[state.situation];
   const yearOf = (view) => data.years.indexOf(view.year);
@@ -637,8 +639,8 @@ function drawPlan(map) {
     const parts = [h("h3", {}, t("card.proposal", { year: p.year, action: word("action", p.action), role: word("school_kind", p.role) }))];
     parts.push(h("p", { class: "reason" }, p.reason ? both(p.reason) : t("card.reason_withheld")));
     parts.push(h("p", { class: "note" }, t("card.adds", { first: p.first, last: p.last, rooms: p.rooms, beds: p.beds, cost: count(Math.round(p.cost / 1e4)), n: count(p.pupils) })));
-    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(data.cited[c])))));
-    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(data.gates[g])))));
+    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(c)))));
+    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(g)))));
     return parts;
   }
   const card = document.getElementById("plan-card"), cards = { township: townshipCard };
