@@ -278,7 +278,7 @@ def _page(
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
     holds = lambda name, held: f'<script type="application/json" id="{name}">{_island_text(held)}</script>'  # noqa: E731
     attempt = [] if to_try is None else [holds("what-if-data", to_try), "<script>tryOut(window.planMap);</script>"]
-    leaflet = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+    leaflet, code = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", ""), "\n".join(_asset(name) for name in scripts)
     # said in the page itself: by an old browser and without scripts nothing else is seen
     said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
     warning = f'<div id="plan-old" role="alert">{said["too_old"]}<noscript>{said["no_script"]}</noscript></div>'
@@ -287,8 +287,7 @@ def _page(
         figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
         figure.html.render(), holds("plan-data", data), *(holds(name, held) for name, held in islands.items()),
-        f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in scripts),
-        f"<script>{start}({map_name});</script>", *attempt,
+        f"<script>{figure.script.render()}</script>", f"<script>{code}\n{start}({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not

@@ -16,6 +16,7 @@ PAGES = [
     "docs/minutes.md",
     "docs/catchment.md",
     "docs/location.md",
+    "docs/map.md",
 ]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 

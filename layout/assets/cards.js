@@ -34,10 +34,10 @@ function planCards(page) {
 
   /* ---- a chart of children by year: a line with its range, a second line dashed with hollow marks ---- */
   function chart(years, lines, label) {
-    const W = 440, H = 132, left = 42, right = 16, top = 20, bottom = 22, all = lines.flatMap((l) => [...l.values, ...(l.high || [])]).filter(isNumber);
+    const W = 440, H = 132, left = 54, right = 16, top = 20, bottom = 22, all = lines.flatMap((l) => [...l.values, ...(l.high || [])]).filter(isNumber);
     const most = nice(Math.max(1, ...all)), x = (k) => left + ((W - left - right) * (years[k] - years[0])) / Math.max(1, years[years.length - 1] - years[0]), y = (n) => H - bottom - ((H - top - bottom) * n) / most;
-    const parts = [0, most / 2, most].map((n) => [svg("line", { x1: left, x2: W - right, y1: y(n), y2: y(n), class: "grid" }), svg("text", { x: left - 5, y: y(n) + 4, class: "axis end" }, count(n))]).flat();
-    for (const k of marked(years)) parts.push(svg("text", { x: x(k), y: H - 6, class: "axis" + (k === 0 ? " begin" : k === years.length - 1 ? " end" : "") }, String(years[k])));
+    const parts = [0, most / 2, most].map((n) => [svg("line", { x1: left, x2: W - right, y1: y(n), y2: y(n), class: "grid" }), svg("text", { x: left - 20, y: y(n) + 4, class: "axis end" }, count(n))]).flat();
+    for (const k of marked(years)) parts.push(svg("text", { x: x(k), y: H - 6, class: "axis" + (k === years.length - 1 ? " end" : "") }, String(years[k])));
     lines.forEach((line, which) => {
       const known = years.map((_, k) => k).filter((k) => isNumber(line.values[k])), ranged = known.filter((k) => line.low && isNumber(line.low[k]) && isNumber(line.high[k]));
       if (ranged.length > 1) parts.push(svg("polygon", { class: "range", points: [...ranged.map((k) => [x(k), y(line.high[k])]), ...ranged.reverse().map((k) => [x(k), y(line.low[k])])].join(" ") }));
@@ -47,11 +47,11 @@ function planCards(page) {
         parts.push(svg("circle", { class: which ? "second" : "first", cx: x(k), cy: y(line.values[k]), r: 3.5 }));
         // of two lines the higher one has its number above
         const under = lines.length > 1 && isNumber(lines[1 - which].values[k]) && (line.values[k] < lines[1 - which].values[k] || (line.values[k] === lines[1 - which].values[k] && which));
-        if (!(under && line.values[k] === lines[1 - which].values[k])) parts.push(svg("text", { x: x(k), y: y(line.values[k]) + (under ? 16 : -8), class: (which ? "value second" : "value") + (k === 0 ? " begin" : k === years.length - 1 ? " end" : "") }, count(line.values[k])));
+        if (!(under && line.values[k] === lines[1 - which].values[k])) parts.push(svg("text", { x: x(k), y: y(line.values[k]) + (under ? 16 : -8), class: (which ? "value second" : "value") + (k === years.length - 1 ? " end" : "") }, count(line.values[k])));
       }
     });
-    const told = lines.map((l) => l.name + "：" + years.map((year, k) => (isNumber(l.values[k]) ? year + " " + count(l.values[k]) + (l.low && isNumber(l.low[k]) ? " (" + range(l.low[k], l.high[k]) + ")" : "") : null)).filter(Boolean).join(", ")).join("; ");
-    return svg("svg", { viewBox: "0 0 " + W + " " + H, class: "chart", role: "img", "aria-label": label + "。" + told }, ...parts);
+    const told = lines.map((l) => t("cards.told", { what: l.name, text: years.map((year, k) => (isNumber(l.values[k]) ? year + " " + count(l.values[k]) + (l.low && isNumber(l.low[k]) ? " (" + range(l.low[k], l.high[k]) + ")" : "") : null)).filter(Boolean).join(", ") })).join("; ");
+    return svg("svg", { viewBox: "0 0 " + W + " " + H, class: "chart", role: "img", "aria-label": label + "; " + told }, ...parts);
   }
   const range = (low, high) => count(low) + "–" + count(high);
   function nice(n) {
@@ -97,7 +97,7 @@ function planCards(page) {
     if (data.pupils.length) {
       const [pupils, low, high] = known || [data.years.map((_, k) => page.childrenOf(i, k)), null, null], years = known ? extra().years : data.years;
       parts.push(h("h3", {}, t("cards.pupils", { from: years[0], to: years[years.length - 1] })), chart(years, [{ name: t("cards.expected"), values: pupils, low, high }], v.name));
-      if (low && low.some(isNumber)) parts.push(h("p", { class: "note" }, t("cards.range_note")));
+      if (known) parts.push(h("p", { class: "note" }, low.some(isNumber) ? t("cards.range_note") + " " : null, t("cards.whole_note")));
       const of = (k) => years.indexOf(data.years[k]);
       parts.push(table([t("card.band"), ...data.years.map(String)], [
         ...BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))])),
@@ -140,7 +140,7 @@ function planCards(page) {
         const c = view.bySchool[i].classes.find((one) => one[1] === g[1] && one[6] === g[6]);
         return cell(view, c ? [h("div", {}, t("cards.classes", { n: c[3], pupils: count(c[2]) })), tierChip(c[5], t("cards.largest", { n: c[4] }))] : h("span", { class: "nothing" }, t("card.none")));
       }))),
-      h("tr", { class: "strong" }, h("th", { scope: "row" }, t("cards.all")), total((roll) => [h("div", { class: "together" }, t("cards.classes", { n: roll.classes, pupils: count(roll.pupils) })), order.length ? null : tierChip(roll.tier, word("tier", roll.tier))])),
+      h("tr", { class: "strong" }, h("th", { scope: "row" }, t("cards.all")), total((roll) => [h("div", {}, t("cards.n_classes", { n: roll.classes })), h("div", {}, t("unit.pupils", { n: count(roll.pupils) })), order.length ? null : tierChip(roll.tier, word("tier", roll.tier))])),
       h("tr", { class: "sub" }, h("th", { scope: "row" }, t("cards.oversized")), total((roll) => count(roll.oversized))), seats("rooms", 4), seats("beds", 5),
     ];
     return [h("h3", {}, t("cards.by_grade")), table([t("card.grade"), ...views.map(headOf)], rows, "steps"),
@@ -170,7 +170,7 @@ function planCards(page) {
   function schoolCard(i) {
     const s = schools[i], parts = [h("h2", { tabindex: "-1" }, s.name)], seats = page.now().bySchool[i].seats;
     parts.push(h("p", { class: "note" }, [word("school_kind", s.kind), page.townshipOf(s), s.id].filter(Boolean).join(" · ")));
-    parts.push(h("p", { class: "note" }, page.situationName(page.now()) + "：" + (seats ? t("card.seats", { status: word("school_status", seats[1]), first: seats[2], last: seats[3], rooms: seats[4], beds: seats[5] }) : t("card.not_open"))));
+    parts.push(h("p", { class: "note" }, t("cards.told", { what: page.situationName(page.now()), text: seats ? t("card.seats", { status: word("school_status", seats[1]), first: seats[2], last: seats[3], rooms: seats[4], beds: seats[5] }) : t("card.not_open") })));
     for (const p of data.proposals.filter((p) => p.school === i)) parts.push(proposal(p, false));
     for (const m of data.must_stay.filter((m) => m[0] === i)) parts.push(h("p", {}, m[2] === null ? t("card.must_stay_public", { year: m[1], minutes: page.minutesWord(m[3]) }) : t(m[3] === null ? "card.must_stay_only" : "card.must_stay", { year: m[1], n: count(m[2]), minutes: m[3] === null ? "" : m[3].toFixed(0) })));
     for (const [, year, next, way, pupils, lower, upper, reason] of data.review.filter((r) => r[0] === i)) {

@@ -704,6 +704,10 @@ function drawPlan(map) {
     card.replaceChildren(h("button", { type: "button", class: "close", "aria-label": t("card.close"), on: { click: closeCard } }, "✕"), ...cards[what](i));
     card.hidden = false;
     card.classList.toggle("wide", what === "alternatives");
+    // below the head, however many lines it has
+    const top = document.getElementById("plan-head").offsetHeight + 14;
+    card.style.top = top + "px";
+    card.style.maxHeight = "calc(100vh - " + (top + 44) + "px)";
     card.scrollTop = 0;
     const heading = card.querySelector("h2");
     heading.id = "plan-card-name";

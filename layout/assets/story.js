@@ -200,7 +200,7 @@ const planStory = (() => {
     const { map, state, data } = page, container = map.getContainer();
     const run = {
       "/": () => { const box = document.getElementById("plan-search"); box.focus(); box.select(); },
-      s: () => { state.situation = turn(data.situations.map((v) => v.key), state.situation); page.refresh(); },
+      s: () => { page.lookAt(page.views()[turn(data.situations.map((v) => v.key), page.now().key)] || page.views()[data.situations[0].key]); page.refresh(); },
       b: () => { state.band = turn(page.BANDS, state.band); page.refresh(); },
       d: () => page.story.open(), p: () => print(page), l: () => language(page), 0: page.whole, "?": () => page.help.toggle(),
     };
