@@ -449,6 +449,17 @@ def test_the_map_is_read_by_keys_too(page, plan):
     assert "folium-map" in page.evaluate("document.activeElement.className")
 
 
+def test_an_open_card_follows_what_is_shown_and_leaves_the_focus(page):
+    page.evaluate("window.planMap.fly('school', window.planMap.data.proposals[0].school)")
+    assert texts(page, "#plan-card table.steps >> nth=0 >> td.now") != []
+    page.evaluate("document.getElementById('plan-card').scrollTop = 120")
+    before = page.evaluate("[...document.querySelector('#plan-card table.steps tbody tr').children].findIndex((c) => c.className === 'now')")
+    page.locator("#situation-nothing").press("Space")
+    after = page.evaluate("[...document.querySelector('#plan-card table.steps tbody tr').children].findIndex((c) => c.className === 'now')")
+    assert after != before
+    assert page.evaluate("[document.activeElement.id, document.getElementById('plan-card').scrollTop]") == ["situation-nothing", 120]
+
+
 def test_the_page_is_told_to_those_who_hear_it(page):
     card = page.locator("#plan-card")
     page.evaluate("window.planMap.fly('school', 0)")

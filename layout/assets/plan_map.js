@@ -698,7 +698,9 @@ function drawPlan(map) {
   const card = document.getElementById("plan-card"), cards = { township: townshipCard, ...questions.cards };
   // the card is a dialog: it takes the focus and gives it back to whatever opened it
   let opener = null;
-  function openCard(what, i) {
+  function openCard(what, i, renewed) {
+    // a card that only follows what is shown keeps its place and leaves the focus where it is
+    const at = renewed ? card.scrollTop : 0, elsewhere = renewed && !card.contains(document.activeElement);
     if (card.hidden) opener = document.activeElement;
     state.card = [what, i];
     card.replaceChildren(h("button", { type: "button", class: "close", "aria-label": t("card.close"), on: { click: closeCard } }, "✕"), ...cards[what](i));
@@ -708,11 +710,11 @@ function drawPlan(map) {
     const top = document.getElementById("plan-head").offsetHeight + 14;
     card.style.top = top + "px";
     card.style.maxHeight = "calc(100vh - " + (top + 44) + "px)";
-    card.scrollTop = 0;
+    card.scrollTop = at;
     const heading = card.querySelector("h2");
     heading.id = "plan-card-name";
     card.setAttribute("aria-labelledby", heading.id);
-    heading.focus({ preventScroll: true });
+    if (!elsewhere) heading.focus({ preventScroll: true });
   }
   function closeCard() {
     const held = card.contains(document.activeElement);
@@ -803,7 +805,7 @@ function drawPlan(map) {
     legends();
     document.getElementById("plan-headline").replaceChildren(headlineTable());
     document.getElementById("plan-now").textContent = t("now", { situation: situationName(now()), band: t("band." + state.band) });
-    if (state.card && card.hidden === false) openCard(...state.card);
+    if (state.card && card.hidden === false) openCard(...state.card, true);
   }
 
   /* ---- furniture of the map ---- */
