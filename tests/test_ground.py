@@ -243,7 +243,7 @@ def test_other_plans_are_rows_of_their_tables(plan, html):
     assert later(html)["comparisons"] == json.loads(json.dumps(found))
     # this plan first, doing nothing last
     assert [a["id"] for a in found["alternatives"]] == ["plan", "nearer", "expand_only", "without_C-E", "nothing"]
-    assert [a["title"]["zh"] for a in found["alternatives"]] == ["本规划", "就近优先", "只扩不建", f"不设{name_of(plan, 'C-E')}", "不作为"]
+    assert [a["title"]["zh"] for a in found["alternatives"]] == ["本规划", "就近优先", "只扩不建", f"不设{name_of(plan, 'C-E')}", "维持现状"]
     rows = plan.alternatives.set_index("alternative_id")
     names = [p[0] for p in found["places"]]
     for a in found["alternatives"]:
@@ -262,7 +262,7 @@ def test_other_plans_are_rows_of_their_tables(plan, html):
     ]
     # 72 children for 10.6 million are no better than 72 for 10.0
     assert [(p[0]["zh"], p[1], p[3]) for p in found["frontier"]] == [
-        ("只扩不建", 180, False), ("就近优先", 72, False), ("不作为", 886, True), ("本规划", 72, True), ("本规划少开1所", 234, True),
+        ("只扩不建", 180, False), ("就近优先", 72, False), ("维持现状", 886, True), ("本规划", 72, True), ("本规划少开1所", 234, True),
         (f"不设{name_of(plan, 'C-E')}", 180, True),
     ]  # fmt: skip
 
