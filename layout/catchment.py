@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_flow
 
 from layout.children import spread, ways_of, whole_children
 from layout.programs import Level, Solution, beside
@@ -149,7 +151,8 @@ def assign(
     pandas.DataFrame
         Table ``assignment``, whole pupils; the rows of a year add up to its rounded total. Children without a place have an
         empty school, mode ``none`` and status ``no_route`` (no school of their grade can be reached), ``no_bed`` (only by
-        boarding, and beds are full or missing) or ``no_seat``. ``attrs["gap"]``: by year the levels with objective, bound, gap and status:
+        boarding, and beds are full or missing) or ``no_seat`` (a way by day; or a bed is free for them: as many as free beds in
+        reach can take). ``attrs["gap"]``: by year the levels with objective, bound, gap and status:
         ``optimal``; ``search`` where what is possible lies between bound and objective; ``relaxed`` for the levels after such a one, whose
         bound is that of the relaxed optimum with its better level before and bounds no answer that is worse there.
 
@@ -589,24 +592,38 @@ def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
     out = flows.children.loc[demand, ["settlement_id", "year", "grade", "attends"]].reset_index(drop=True)
     out["mode"], out["pupils"] = np.array(MODES, object)[mode], np.round(values[used]).astype("int64")
     out["school_id"] = np.array([s.school_id for s in flows.schools] + [""], dtype=object)[flows.school[used]]
-    reasons = np.array(_reasons(flows, values), object)
-    placed = np.where(flows.beyond[used], "beyond_limit", "served")
-    out["status"] = np.where(flows.school[used] < 0, reasons[demand] if len(demand) else placed, placed)
+    out["status"] = np.where(flows.beyond[used], "beyond_limit", "served")
     timed = (flows.school[used] >= 0) & (mode != MODES.index("seat"))
     out["minutes"] = np.where(timed, flows.minutes[used], np.nan)
-    return out
+    lost = flows.school[used] < 0
+    by_bed = np.isin(demand, flows.bed_demand)
+    out.loc[lost, "status"] = np.select([flows.by_day[demand[lost]], by_bed[lost]], ["no_seat", "no_bed"], "no_route")
+    # for some of those who need a bed one is free, and only a seat is missing
+    wants = np.flatnonzero((out["status"] == "no_bed").to_numpy())
+    seatless = pd.Series(_beds_free(flows, values, demand[wants], out["pupils"].to_numpy()[wants]), index=wants)
+    both = seatless.index[seatless > 0]
+    split = out.loc[both].assign(status="no_seat", pupils=seatless[both])
+    out.loc[both, "pupils"] -= seatless[both]
+    return pd.concat([out[out["pupils"] > 0], split], ignore_index=True)
 
 
-def _reasons(flows: _Flows, values: np.ndarray) -> list[str]:
-    """Say for each demand why a child of it has no place."""
+def _beds_free(flows: _Flows, values: np.ndarray, demand: np.ndarray, children: np.ndarray) -> np.ndarray:
+    """Count for each demand the children for whom a bed is free: as many in all as free beds within reach can take."""
     boards = flows.boards
     used = np.bincount(flows.school[boards], values[boards], minlength=len(flows.schools))
-    free = np.array([s.beds for s in flows.schools], float) - used > _SAME
-    place = np.arange(len(flows.children))
-    by_bed = np.isin(place, flows.bed_demand)
-    # beds are free where only seats are missing
-    free_bed = np.isin(place, flows.bed_demand[free[flows.bed_school]]) if len(free) else by_bed
-    return ["no_seat" if d or f else "no_bed" if b else "no_route" for d, b, f in zip(flows.by_day, by_bed, free_bed, strict=True)]
+    free = np.round(np.array([s.beds for s in flows.schools], float) - used).astype("int64")
+    place = {int(d): i for i, d in enumerate(demand)}
+    reach = sorted({(place[int(d)], int(k)) for d, k in zip(flows.bed_demand, flows.bed_school, strict=True) if int(d) in place and free[k] > 0})
+    if not reach:
+        return np.zeros(len(demand), dtype="int64")
+    # a largest flow from the children through the schools in reach to their free beds
+    at, to = np.array(reach).T
+    n, m = len(demand), len(free)
+    rows = np.concatenate([np.zeros(n, int), at + 1, np.arange(m) + n + 1])
+    columns = np.concatenate([np.arange(n) + 1, to + n + 1, np.full(m, n + m + 1)])
+    most = np.concatenate([children, children[at], np.maximum(free, 0)]).astype("int32")
+    found = maximum_flow(csr_array((most, (rows, columns)), shape=(n + m + 2, n + m + 2)), 0, n + m + 1)
+    return np.asarray(found.flow.toarray()[0, 1 : n + 1], dtype="int64")
 
 
 def _by_rooms(seat: pd.DataFrame, schools: Iterable[School], seat_schools: Sequence[str]) -> pd.DataFrame:

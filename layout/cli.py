@@ -336,8 +336,9 @@ def _plan(
 ) -> None:  # fmt: skip
     from layout.alternatives import with_alternatives, with_futures
     from layout.compiled import cached
+    from layout.hindrances import cause_words, limits_below_any_way
     from layout.outputs import plan_folder, write_plan
-    from layout.plan import make_plan
+    from layout.plan import make_plan, unserved
     from layout.scenario import read_scenario
     from layout.school_changes import tried_year
     from layout.workbook import summary_sentence
@@ -350,9 +351,10 @@ def _plan(
         _stop("cli.no_futures", lang, folder=futures)
     # the year that a meeting looked at, where it lies ahead
     tried = None if supposed is None else tried_year(supposed.school_changes, after=county.base_year)
-    to = to or tried or LAST_YEAR
-    if to <= county.base_year:
-        _stop("cli.year_not_after_base", lang, to=to, base=county.base_year)
+    to = to or tried
+    last = to or max(county.aims.years, default=LAST_YEAR)
+    if last <= county.base_year:
+        _stop("cli.year_not_after_base", lang, to=last, base=county.base_year)
     home = out
     if home is None:
         # a public edition never takes the place of the plan itself
@@ -371,6 +373,9 @@ def _plan(
         paths = write_plan(made, home, lang=lang, audience=audience)
     _list_files(list(paths.values()), lang)
     _say_notes(made.county.notes[len(county.notes) :], lang)
+    if audience == "internal":
+        for cause in (*unserved(made.planned, made.county), *limits_below_any_way(made.planned.times, made.standards)):
+            _say("cli.note", lang, text=_shown(cause_words(cause, lang)))
     _console().print(summary_sentence(made, lang=lang, audience=audience))
 
 
@@ -553,6 +558,7 @@ def _shown(text: str) -> str:
 @contextlib.contextmanager
 def _exits(lang: str, *, stream: object = None) -> Iterator[None]:
     """Turn what can go wrong for reasons outside the program into words and exit codes."""
+    from layout.hindrances import NoPlanError
     from layout.programs import NoSolutionError
     from layout.tables import CountyDataError
 
@@ -562,7 +568,9 @@ def _exits(lang: str, *, stream: object = None) -> Iterator[None]:
         _print_problems(error, lang, stderr=stream is not sys.stdout)
         raise typer.Exit(DATA_PROBLEMS) from None
     except NoSolutionError as error:
-        _console(stderr=True).print(messages.text("cli.no_plan", lang, error=_shown(str(error))))
+        causes = error.words(lang) if isinstance(error, NoPlanError) else [str(error)]
+        said = ("；" if lang == "zh" else "; ").join(causes)
+        _console(stderr=True).print(messages.text("cli.no_plan", lang, error=_shown(said)))
         raise typer.Exit(NO_PLAN) from None
     except OSError as error:
         _console(stderr=True).print(messages.text("cli.os_error", lang, error=_shown(str(error))))

@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layout import messages
+from layout.aims import UNSERVED, Aims, read_aims
 from layout.age_split import split_population
 from layout.coordinates import SYSTEMS, to_wgs84
 from layout.glance import in_a_line, in_a_table
@@ -31,7 +32,7 @@ from layout.tables import BANDS, CountyDataError, Problem, check, empty, inspect
 from layout.terrain import Terrain, elevation_at, in_void, read_terrain, void_notes, write_terrain
 
 FORMAT = 1
-_TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note", "sources"}
+_TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note", "sources", "plan"}
 #: Where a county's ages and births come from; each has its bias (``source.*`` in the messages).
 SOURCES = ("census", "hukou", "roll", "immunisation", "township_roster", "relocation_roster", "birth_register", "raster")
 # a line among the exclusions becomes a strip so wide on either side
@@ -71,6 +72,8 @@ class County:
         What nobody crosses off the road, as :func:`layout.read_obstacles` has it; None where nothing is known of any.
     standards_path
         The county's own ``standards.toml``, or None.
+    aims
+        What the county wants of its plan: years, budgets, schools that must open.
     inputs
         sha256 by file name.
     notes
@@ -112,6 +115,7 @@ class County:
     township_areas: gpd.GeoDataFrame | None = None
     obstacles: gpd.GeoDataFrame | None = None
     standards_path: Path | None = None
+    aims: Aims = field(default_factory=Aims)
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[tuple[str, Mapping[str, object]], ...] = ()
 
@@ -224,6 +228,7 @@ def read_county(folder: str | Path) -> County:
         exclusions=empty("exclusions", crs) if exclusions is None else exclusions,
         sources={str(k): str(v) for k, v in settings["sources"].items()},  # type: ignore[attr-defined]
         roads=roads, terrain=terrain, boundary=boundary, township_areas=areas, obstacles=obstacles, standards_path=standards_path,
+        aims=settings["aims"],  # type: ignore[arg-type]
         inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
     )  # fmt: skip
 
@@ -294,7 +299,9 @@ def export_crs(county: County) -> str:
 
 
 def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
-    out: dict[str, object] = {"coordinates": "wgs84", "name": folder.name, "code": "", "base_year": 0, "base_date": "", "files": {}, "sources": {}}
+    out: dict[str, object] = {
+        "coordinates": "wgs84", "name": folder.name, "code": "", "base_year": 0, "base_date": "", "files": {}, "sources": {}, "aims": Aims(),
+    }  # fmt: skip
     path = folder / "county.toml"
     if not path.is_file():
         problems.append(Problem("no_settings", path.name))
@@ -326,6 +333,8 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
             wanted = ", ".join(SOURCES)
             problems.append(Problem("bad_setting", path.name, column=f"sources.{table}", value=str(source), fields={"wanted": wanted}))
     out["sources"] = sources
+    out["aims"], found = read_aims(given.get("plan", {}), base_year=out["base_year"] if isinstance(out["base_year"], int) else 0, file=path.name)
+    problems += found
     if _date(out["base_date"]) is None:
         problems.append(Problem("bad_setting", path.name, column="base_date", value=str(out["base_date"]), fields={"wanted": "2025-11-01"}))
     return out
@@ -727,8 +736,22 @@ def _settings_text(county: County | None) -> str:
         lines += ["", f"# [sources]  # {', '.join(SOURCES)}", '# population = "hukou"', '# births = "birth_register"']
     elif county.sources:
         lines += ["", "[sources]", *(f"{table} = {quoted(source)}" for table, source in sorted(county.sources.items()))]
+    lines += _aims_text(None if county is None else county.aims, quoted)
     for key, fields in () if county is None else county.notes:
         # what the reader should know about these data travels with them
         lines += ["", "[[note]]", f"key = {quoted(key)}"]
         lines += [f"{name} = {value if isinstance(value, (int, float)) else quoted(str(value))}" for name, value in fields.items()]
     return "\n".join(lines) + "\n"
+
+
+def _aims_text(aims: Aims | None, quoted: Callable[[str], str]) -> list[str]:
+    """Write the table ``plan``: what a planner may fill in, or what the county asks."""
+    if aims is None:
+        asked = ["# years = [2026, 2030, 2035]", "# must_open = []", "# most_open = 5", '# unserved = "list"  # "refuse"']
+        return ["", messages.text("county_toml.plan", "zh"), messages.text("county_toml.plan", "en"), "# [plan]", *asked, "# budget = { 2026 = 5000000 }"]
+    given = [f"years = {list(aims.years)}"] if aims.years else []
+    given += [f"must_open = [{', '.join(quoted(s) for s in aims.must_open)}]"] if aims.must_open else []
+    given += [f"most_open = {aims.most_open}"] if aims.most_open is not None else []
+    given += [f"unserved = {quoted(aims.unserved)}"] if aims.unserved != UNSERVED[0] else []
+    given += [f"budget = {{ {', '.join(f'{year} = {money:.2f}' for year, money in aims.budget.items())} }}"] if aims.budget else []
+    return ["", "[plan]", *given] if given else []

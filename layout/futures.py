@@ -117,8 +117,11 @@ def propose_for(
     reached = pd.concat([future.county.schools.loc[future.county.schools["status"] == "open", "school_id"], candidates.sites["school_id"]])
     times = future.times[future.times["to_id"].isin(reached)].reset_index(drop=True)
     judged = replace(future, standards=figures)
+    aims = future.county.aims
+    # of fewer sites only those that are among them must open
+    asked = replace(aims, must_open=tuple(s for s in aims.must_open if sites is None or s in set(sites["school_id"])))
     return propose(
-        future.county, future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
+        replace(future.county, aims=asked), future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
         work_limit=work_limit, time_limit=time_limit, assign=lambda built: place(judged, built),
     )  # fmt: skip
 

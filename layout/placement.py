@@ -13,9 +13,11 @@ from layout.candidates import Candidates, candidate_sites
 from layout.children import ways_of, whole_children
 from layout.county import County
 from layout.gates import Fading, fading_schools, merger_gates, nearest_homes
+from layout.hindrances import NoPlanError, asked_too_much, left_out
 from layout.horizon import horizon_of
 from layout.marginal import last_child
 from layout.programme import Model
+from layout.programs import InfeasibleError
 from layout.reasons import Served, reason_rows
 from layout.siting import journeys_of, sites_of
 from layout.standards import Standards
@@ -64,7 +66,8 @@ def propose(
     must_stay
         Table ``must_stay``; None finds them.
     budget
-        Most that a plan year may invest, in yuan; None or a year left out: no bound.
+        Most that a plan year may invest, in yuan; a year left out: no bound; None: what the county asks (``county.aims``), which also
+        says which sites must open and how many new schools may.
     gap
         Relative gap for excess minutes and money; 0 asks for proof on every level.
     work_limit
@@ -88,6 +91,8 @@ def propose(
     ------
     ValueError
         If no year is given or ``pupils`` lacks one.
+    NoPlanError
+        If what the county asks contradicts itself or cannot be had; each cause is named.
     NoSolutionError
         If a limit ended the search before anything was found.
 
@@ -104,7 +109,8 @@ def propose(
     small part excludes full ones, its upper grades need its lower ones; (e) children of a grade <= classes x the year's standard +
     those above it, grades together <= a mixed class; (f) classes <= rooms, each grade of a new school in a class; (g) least pupils
     of each new part in every year, largest sizes; (h) boarders <= beds, never of grades 1-3, of grades 4-6 not where a school of
-    today is within the limit by day; (i) nothing new before its lead years; (j) investment of a year <= its budget.
+    today is within the limit by day; (i) nothing new before its lead years; (j) investment of a year <= its budget;
+    (k) what the county says must open is open in the last plan year, and at most as many new schools as it allows.
     义务教育法 第十五条、第十七条; 国办发〔2018〕27号; 国办发〔2012〕48号.
 
     Examples
@@ -126,9 +132,19 @@ def propose(
     if not children["attends"].isin(["home", "county_seat"]).any():
         return _empty(county)
     ways = ways_of(times, standards)
-    journeys, sites = journeys_of(children, ways, sites_of(county, found.sites, horizon, standards), horizon, standards)
-    model = Model(journeys, sites, horizon, standards, dict(budget or {}))
-    answer = search(model, gap=gap, work_limit=_NODES if work_limit is None else work_limit, time_limit=time_limit)
+    every_site = sites_of(county, found.sites, horizon, standards)
+    journeys, sites = journeys_of(children, ways, every_site, horizon, standards)
+    spend = {y: m for y, m in (county.aims.budget if budget is None else budget).items() if y in horizon.years}
+    must = tuple(k for k, s in enumerate(sites) if not s.existing and s.school_id in county.aims.must_open)
+    model = Model(journeys, sites, horizon, standards, spend, must=must, most=county.aims.most_open)
+    causes = asked_too_much(county.aims, county.schools, found, every_site, model)
+    if causes:
+        raise NoPlanError(causes)
+    try:
+        answer = search(model, gap=gap, work_limit=_NODES if work_limit is None else work_limit, time_limit=time_limit)
+    except InfeasibleError as error:
+        causes = left_out(model, time_limit=time_limit)
+        raise (NoPlanError(causes) if causes else error) from error
     open_ways = day_ways(times, county.schools, standards)
     needed = dependents(chosen, times, county.schools, standards)
     if must_stay is not None:

@@ -18,6 +18,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from layout.aims import Aims
 from layout.buses import bus_services
 from layout.catchment import assign, headline
 from layout.choice import enrolled_pupils
@@ -29,6 +30,7 @@ from layout.findings import TABLES as FINDINGS
 from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.glance import in_a_line, in_a_table
+from layout.hindrances import Cause, NoPlanError, limits_below_any_way, unserved_causes
 from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
@@ -50,6 +52,8 @@ from layout.travel import travel_times, unjoined
 FORMAT = 1
 # end of the near term (近期) of a layout plan
 _NEAR_TERM = 2030
+# the last plan year where none is asked for
+_LAST_YEAR = 2035
 STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
 # tables of the plan itself, beside those of the county and of the two outcomes
 _PLAN_TABLES = (
@@ -178,7 +182,7 @@ def make_plan(
     county: County,
     standards: Standards | None = None,
     *,
-    to: int = 2035,
+    to: int | None = None,
     years: Sequence[int] | None = None,
     scenario: Scenario | None = None,
     draws: int = 0,
@@ -199,7 +203,7 @@ def make_plan(
         Figures in force; None reads the standards and the county's own file.
     to
         The last plan year: the school year that starts in it. The others are the year after the base year and 2030, where they are
-        earlier.
+        earlier. None: the plan years that the county asks for (``county.aims``), else 2035.
     years
         Plan years instead of these.
     scenario
@@ -224,6 +228,8 @@ def make_plan(
     ------
     CountyDataError
         If the county's tables contradict each other in ways that only a stage can see, such as a move larger than its village.
+    NoPlanError
+        If what the county asks cannot be had, or it wants no plan that leaves children without a place; each cause is named.
     ValueError
         If a plan year is not after the base year.
 
@@ -234,7 +240,8 @@ def make_plan(
     ((2025, 2026), ['planned', 'today', 'today'])
     """
     standards = read_standards(county.standards_path) if standards is None else standards
-    planned_years = plan_years(county.base_year, to) if years is None else tuple(sorted({int(year) for year in years}))
+    asked = county.aims.years or None if years is None and to is None else years
+    planned_years = plan_years(county.base_year, to or _LAST_YEAR) if asked is None else tuple(sorted({int(year) for year in asked}))
     if not planned_years or planned_years[0] <= county.base_year:
         raise ValueError(f"give plan years after the base year {county.base_year}, not {planned_years if years is not None else to}")
     all_years = (county.base_year, *planned_years)
@@ -313,6 +320,9 @@ def make_plan(
     # beds that nobody uses are taken back after the children are placed, so the schools are those of the proposals returned
     standing = replace(stood[-1], school_years=apply_proposals(before.schools, proposals, years=planned_years))
     schools, planned = standing.schools, _judged("planned", county, standing, standards)
+    refused = unserved(planned, county) + limits_below_any_way(times, standards)
+    if refused and county.aims.unserved == "refuse":
+        raise NoPlanError(refused)
     # today's schools in the base year, those of the plan in the plan year
     sent = [assignment[assignment["year"] == county.base_year], standing.assignment]
     teaching = _teaching(county, standing.school_years, all_years)
@@ -341,7 +351,9 @@ def make_plan(
 
 
 def plan_years(base_year: int, to: int) -> tuple[int, ...]:
-    """Return the plan years of a plan that nobody gave years for: the first one, the end of the near term, the last one.
+    """Return the plan years of a plan that nobody gave years for: the first one, the ends of five-year plans, the last one.
+
+    An end counts when a school decided on now can stand by then; 2030, the end of the near term, counts always.
 
     Parameters
     ----------
@@ -359,8 +371,35 @@ def plan_years(base_year: int, to: int) -> tuple[int, ...]:
     --------
     >>> plan_years(2025, 2035), plan_years(2025, 2028)
     ((2026, 2030, 2035), (2026, 2028))
+    >>> plan_years(2020, 2030)
+    (2021, 2025, 2030)
     """
-    return tuple(sorted({year for year in (base_year + 1, _NEAR_TERM, to) if base_year < year <= to}))
+    ends = [year for year in range(base_year + 3, to) if year % 5 == 0]
+    return tuple(sorted({year for year in (base_year + 1, _NEAR_TERM, *ends, to) if base_year < year <= to}))
+
+
+def unserved(planned: Outcome, county: County) -> list[Cause]:
+    """Say who has no place in a plan: by year and reason, with the settlements.
+
+    Parameters
+    ----------
+    planned
+        View ``planned`` of a plan.
+    county
+        Names of the settlements.
+
+    Returns
+    -------
+    list
+        Causes for :func:`layout.hindrances.cause_words`; empty where everybody has a place.
+
+    Examples
+    --------
+    >>> unserved(make_plan(paper, to=2026).planned, paper)
+    []
+    """
+    names = dict(zip(county.settlements["settlement_id"].astype(str), county.settlements["name"].astype(str), strict=True))
+    return unserved_causes(planned.assignment, names)
 
 
 def county_times(
@@ -726,7 +765,7 @@ def _manifest(
             "name": county.name, "code": county.code, "base_year": county.base_year, "base_date": county.base_date.isoformat(), "crs": county.crs,
             "roads": dict(county.roads.source) if county.roads is not None else None,
             "terrain": list(county.terrain.source) if county.terrain is not None else None,
-            "obstacles": None if county.obstacles is None else len(county.obstacles),
+            "obstacles": None if county.obstacles is None else len(county.obstacles), "aims": asdict(county.aims),
             "notes": [[key, dict(fields)] for key, fields in county.notes], "sources": dict(county.sources),
         },
         "years": list(years), "inputs": dict(county.inputs), "versions": {"python": platform.python_version(), **versions},
@@ -807,6 +846,13 @@ def _unpacked(row: Mapping[str, object], source: Sequence[str]) -> Terrain:
     return Terrain(elevation, sizes[0], sizes[1], sizes[2], sizes[3], str(row["crs"]), tuple(source))
 
 
+def _aims(about: Mapping[str, Any]) -> Aims:
+    # years are text once they were keys of JSON
+    budget = {int(year): float(money) for year, money in about.get("budget", {}).items()}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
+    return Aims(**{**given, "budget": budget})
+
+
 def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
     import pyogrio
 
@@ -840,7 +886,7 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None,
         township_areas=raw("township_areas") if "township_areas" in layers else None,
         obstacles=raw("obstacles") if "obstacles" in layers else no_obstacles(crs) if about.get("obstacles") is not None else None,
-        inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
+        aims=_aims(about.get("aims", {})), inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
         notes=tuple((key, fields) for key, fields in about["notes"]), sources=dict(about.get("sources", {})),
     )  # fmt: skip
     rules = raw("standards").fillna("")

@@ -58,7 +58,10 @@ class Programme:
 
 @dataclass(frozen=True)
 class Model:
-    """What a plan is about: who could go where, the sites, the years, the figures, the budget by plan year; ``only`` some plan years."""
+    """What a plan is about: who could go where, the sites, the years, the figures, the budget by plan year; ``only`` some plan years.
+
+    ``must``: sites that are open in the last plan year; ``most``: most new schools by then.
+    """
 
     journeys: Journeys
     sites: tuple[Site, ...]
@@ -66,6 +69,8 @@ class Model:
     standards: Standards
     budget: Mapping[int, float] = field(default_factory=dict)
     only: tuple[int, ...] = ()
+    must: tuple[int, ...] = ()
+    most: int | None = None
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -153,6 +158,7 @@ def write_programme(model: Model, *, exact: Collection[int] | None = None) -> Pr
     _sizes(model, columns, rows)
     _beds(model, columns, rows)
     _budgets(model, columns, rows)
+    _asked(model, columns, rows)
     single = (np.array(rows.rows, int), np.array(rows.columns, int), np.array(rows.values, float))
     matrix = sparse_rows(len(rows.low), len(upper), single, *rows.blocks)
     low, high = np.array(rows.low, float), np.array(rows.high, float)
@@ -617,6 +623,17 @@ def _budgets(model: Model, columns: Columns, rows: _Rows) -> None:
         year = model.horizon.years[t]
         if year in model.budget:
             rows.below([(c, n / MONEY) for c, n in spent[t]], model.budget[year] / MONEY)
+
+
+def _asked(model: Model, columns: Columns, rows: _Rows) -> None:
+    # (12) what must open is open in the last plan year, and no more opens than may
+    if model.only:
+        return
+    last = len(model.horizon.years) - 1
+    for k in model.must:
+        rows.row([(columns.state[k, p, last], 1.0) for p in model.sites[k].parts if (k, p, last) in columns.state], 1.0, np.inf)
+    if model.most is not None:
+        rows.below([(column, 1.0) for keys in _open_columns(model, columns) for t, column in keys if t == last], float(model.most))
 
 
 def _objectives(model: Model, columns: Columns, count: int) -> dict[str, np.ndarray]:

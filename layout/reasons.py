@@ -14,7 +14,7 @@ from layout.built import Built, formed_at, role_at
 from layout.candidates import clause_of
 from layout.county import County
 from layout.gates import Fading
-from layout.marginal import loss_without, next_best, yearly_money
+from layout.marginal import Loss, loss_without, next_best, yearly_money
 from layout.programme import Model, bed_year, grade_sums, room_year, site_year
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, label
@@ -50,7 +50,10 @@ class _Place:
     @property
     def title(self) -> str:
         """Name of the school with its township, unless it says so itself."""
-        return self.name if not self.township or self.name.startswith(self.township.rstrip("乡镇街道")) else self.township + self.name
+        if not self.township or self.name.startswith(self.township.rstrip("乡镇街道")):
+            return self.name
+        # letters need a gap, characters none
+        return self.township + ("" if self.township[-1] >= "\u2e80" else " ") + self.name
 
 
 _Part = tuple[str, Mapping[str, object]]
@@ -240,10 +243,10 @@ def _minutes(words: _Words, home: pd.DataFrame) -> list[_Part]:
 def _comparison(words: _Words, k: int) -> list[_Part]:
     """Say what happens without a new school, and why not the next-best site."""
     model, built = words.model, words.built
-    length = model.horizon.length
+    # the school years in which it stands
+    length = sum(w for at, w in enumerate(model.horizon.weights) if (k, at) in built.parts)
     loss = loss_without(model, built, k)
-    none, late = loss.without_place / length, loss.beyond_limit / length
-    parts: list[_Part] = [("without.late", {"late": _tenth(late), "none": _tenth(none)}) if none + late > 0 else ("without.none", {})]
+    parts: list[_Part] = _worse("without", loss, length) or [("without.none", {})]
     rival = next_best(model, built, k)
     other = words.place(rival.site) if rival is not None else None
     if rival is None or other is None:
@@ -251,8 +254,14 @@ def _comparison(words: _Words, k: int) -> list[_Part]:
     if rival.too_few:
         return [*parts, ("next.few", {"name": other.title, "year": model.horizon.years[-1]})]
     more = rival.loss.minutes / max(rival.loss.children, 1.0)
-    fields = {"name": other.title, "late": _tenth(rival.loss.beyond_limit / length), "none": _tenth(rival.loss.without_place / length)}
-    return [*parts, ("next.loss", {**fields, "minutes": _tenth(more)})]
+    return [*parts, ("next.name", {"name": other.title}), *_worse("next", rival.loss, length), ("next.minutes", {"minutes": f"{more:+.1f}"})]
+
+
+def _worse(key: str, loss: Loss, length: int) -> list[_Part]:
+    """Say how many children a year are worse off, each kind where there are any."""
+    none, late = _tenth(loss.without_place / length), _tenth(loss.beyond_limit / length)
+    parts: list[_Part] = [(f"{key}.late", {"late": late})] if late != "0.0" else []
+    return parts + ([(f"{key}.place", {"none": none})] if none != "0.0" else [])
 
 
 def _tenth(value: float) -> str:

@@ -11,8 +11,7 @@ import pytest
 ROOMS = [
     ["messages", "compiled"],
     ["tables"],
-    ["glance"],
-    ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters", "glance"],
+    ["standards", "coordinates", "sheets", "road_tags", "age_split", "scenario", "cohorts", "enrolment", "rosters", "glance", "aims"],
     ["elevation_tiles"],
     ["terrain", "cost_surface_kernels"],
     ["cost_surface"],
@@ -50,7 +49,7 @@ ROOMS = [
     ["programme"],
     ["built"],
     ["marginal", "whereabouts", "gates", "settling", "rounding"],
-    ["buildings"],
+    ["buildings", "hindrances"],
     ["reasons", "school_changes"],
     ["population", "travel", "catchment", "class_size", "placement"],
     ["plausibility", "regret", "draws", "sensitivity", "buses", "access", "equity", "small_school", "boarding", "site_seats", "choice"],

@@ -119,6 +119,19 @@ def test_beds_free_but_seats_full_is_no_seat():
     assert found(out, "status", "pupils") == [["no_seat", 7], ["served", 150]], "three rooms of 50"
 
 
+def test_free_beds_excuse_no_more_children_than_they_take():
+    """S has one room (grade 7 at 50) and 55 beds, T no room and 3 beds; A's 70 children can only board, at S or T, B's 6 only at T.
+
+    50 of A fill the room, five beds are free at S and three at T. Of the 26 without a place eight have a bed and lack a seat alone.
+    """
+    times = times_of([("A", "S", "week", "junior", 100.0), ("A", "T", "week", "junior", 100.0), ("B", "T", "week", "junior", 100.0)])
+    schools = schools_of([("S", "junior", 7, 7, 1, 55), ("T", "junior", 7, 7, 0, 3)])
+    out = assign(pupils_of([("A", 7, "home", 70), ("B", 7, "home", 6)]), times, schools, STANDARDS, school_years=years_of(schools))
+    counts = out.groupby("status")["pupils"].sum().to_dict()
+    assert counts == {"no_bed": 18, "no_seat": 8, "served": 50}
+    assert out[out["status"] == "served"]["school_id"].tolist() == ["S"] and out.groupby("settlement_id")["pupils"].sum().tolist() == [70, 6]
+
+
 def test_rooms_follow_the_fullest_grade():
     """Four rooms, three grades of 20, 50 and 30 at 45 a class: grade 2 takes the fourth room, and everybody has a seat."""
     times, schools = times_of([("A", "S", "walk", "lower", 10.0)]), schools_of([("S", "primary", 1, 3, 4, 0)])

@@ -80,3 +80,16 @@ def test_no_word_of_the_workplace():
         ours = path.suffix in {".py", ".md", ".cfg", ".toml", ".js", ".css"} and not inside.parts[0].startswith((".git", ".venv", "build"))
         if ours and path.name != "test_docs.py" and "leaflet" not in path.name:
             assert not banned.search(path.read_text(encoding="utf-8")), inside
+
+
+def test_the_reference_has_every_public_name_once():
+    import layout
+
+    named = re.findall(r"^\.\. auto(?:class|function):: layout\.(\w+)$", (ROOT / "docs" / "api.rst").read_text(encoding="utf-8"), re.M)
+    assert sorted(named) == sorted(layout.__all__)
+
+
+def test_every_page_of_the_methods_is_in_the_guide():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^(\w+)$", index, re.M))
+    assert {path.stem for path in (ROOT / "docs").glob("*.[mr][ds]*")} - {"index"} <= listed
