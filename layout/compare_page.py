@@ -76,7 +76,7 @@ def draw_comparison(found: Comparison, *, names: tuple[str, str] = ("", ""), lan
     if not len(found.a.county.settlements) and not len(found.a.schools):
         raise ValueError("the plans have neither a settlement nor a school to draw")
     return offline_map(
-        _island(found, names, lang), lang=lang, title=messages.text("compare.title", lang, county=found.a.county.name), script="compare_map.js",
+        _island(found, names, lang), lang=lang, title=messages.text("compare.title", lang, county=found.a.county.name), scripts=("compare_map.js",),
         start="drawComparison", styles=("plan_map.css", "compare_map.css"),
     )  # fmt: skip
 
@@ -116,7 +116,8 @@ def _island(found: Comparison, names: Sequence[str], lang: str) -> dict[str, Any
     }
     places = gpd.GeoSeries(pd.concat([settlements.geometry, schools.geometry], ignore_index=True), crs=county.crs)
     return {
-        "lang": lang, "county": county.name, "names": list(names), "base_year": county.base_year, "base_date": county.base_date.isoformat(),
+        "lang": lang, "audience": "internal", "county": county.name, "names": list(names), "base_year": county.base_year,
+        "base_date": county.base_date.isoformat(),
         "years": list(found.years), "plan_years": [list(a.years), list(b.years)], "bounds": _frame(places), "attribution": _credits(found),
         "text": {each: _sentences(each) for each in messages.LANGUAGES}, "words": {each: _words(each) for each in messages.LANGUAGES},
         "limits": {band: [a.standards.limit(mode, band) for mode in ("walk", "bus")] for band in BANDS},

@@ -9,6 +9,8 @@ import html
 import json
 import re
 import tempfile
+import warnings
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     import folium
 
 AUDIENCES = ("internal", "public")
+# data longer than this lie in the page deflated: a page of 1,500 villages stays readable in its source
+_PACKED_CHARACTERS = 4_000_000
+#: A page of more bytes than this is hard to pass on by e-mail or messenger.
+LARGE_BYTES = 15_000_000
 _PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
 # schools named on the map because the roll and the model differ most there, by band
 _NAMED = 20
@@ -97,23 +103,24 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
 
 
 def offline_map(
-    data: Mapping[str, Any], *, lang: str, title: str, to_try: Mapping[str, Any] | None = None, script: str = "plan_map.js", start: str = "drawPlan",
-    styles: Sequence[str] = ("plan_map.css",),
+    data: Mapping[str, Any], *, lang: str, title: str, to_try: Mapping[str, Any] | None = None, scripts: Sequence[str] = ("plan_map.js",),
+    start: str = "drawPlan", styles: Sequence[str] = ("plan_map.css",),
 ) -> folium.Map:  # fmt: skip
     """Return a folium map whose page holds its data, styles and scripts and fetches nothing.
 
     Parameters
     ----------
     data
-        What the page shows, as far as json goes; ``bounds`` is the frame of the map in degrees.
+        What the page shows, as far as json goes; ``bounds`` is the frame of the map in degrees. Of a large county it lies in the page
+        deflated.
     lang
         Language in which the page opens.
     title
         Title of its window.
     to_try
         What a meeting can try out, from :func:`layout.what_if.packed`; None without.
-    script, start
-        The script among the assets that draws the data, and the function of it that is called with the map.
+    scripts, start
+        The scripts among the assets that draw the data, and the function of them that is called with the map.
     styles
         Style sheets among the assets.
 
@@ -142,7 +149,7 @@ def offline_map(
     drawn.default_js, drawn.default_css = [], []
     figure: Any = drawn.get_root()
     figure.page = functools.partial(
-        _page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name(), title=title, script=script, start=start, styles=styles
+        _page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name(), title=title, scripts=scripts, start=start, styles=styles
     )
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
@@ -186,6 +193,11 @@ def write_page(drawn: folium.Map, path: str | Path) -> None:
     path
         The file; its folder is made where it is missing.
 
+    Warns
+    -----
+    UserWarning
+        If the page has more than :data:`LARGE_BYTES`.
+
     Examples
     --------
     >>> write_page(draw_map(plan), "map.html")  # doctest: +SKIP
@@ -196,7 +208,11 @@ def write_page(drawn: folium.Map, path: str | Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".layout-") as scratch:
         made = Path(scratch) / "map.html"
         made.write_text(text, encoding="utf-8", newline="\n")
+        size = made.stat().st_size
         made.replace(path)
+    if size > LARGE_BYTES:
+        fields = {"size": f"{size / 1e6:.0f}", "most": f"{LARGE_BYTES / 1e6:g}"}
+        warnings.warn(" / ".join(messages.text("outputs.large_page", each, **fields) for each in messages.LANGUAGES), stacklevel=2)
 
 
 def vendored() -> dict[str, dict[str, Any]]:
@@ -219,15 +235,17 @@ def vendored() -> dict[str, dict[str, Any]]:
 
 
 def _page(
-    figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str, title: str, script: str, start: str,
-    styles: Sequence[str],
+    figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str, title: str,
+    scripts: Sequence[str], start: str, styles: Sequence[str],
 ) -> str:  # fmt: skip
     from branca.element import CssLink, JavascriptLink
 
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    island, attempt = _island_text(data), []
+    island, attempt, unpack = _island_text(data), [], []
+    if len(island) > _PACKED_CHARACTERS:
+        island, unpack = _island_text(_deflated(island)), [f"<script>{_asset('unpack.js')}\nunpackPlan('plan-data');</script>"]
     if to_try is not None:
         attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
         attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
@@ -237,8 +255,9 @@ def _page(
         f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in styles), f"<script>{leaflet}\n{_icons()}</script>",
         figure.header.render(), "</head>", "<body>", f"<noscript>{html.escape(no_script)}</noscript>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
-        figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        f"<script>{figure.script.render()}</script>", f"<script>{_asset(script)}\n{start}({map_name});</script>", *attempt,
+        figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>', *unpack,
+        f"<script>{figure.script.render()}</script>", "<script>" + "\n".join([*map(_asset, scripts), f"{start}({map_name});"]) + "</script>",
+        *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
@@ -259,6 +278,13 @@ def _island_text(data: Mapping[str, Any]) -> str:
     for mark in "<>&\u2028\u2029":
         island = island.replace(mark, f"\\u{ord(mark):04x}")
     return island
+
+
+def _deflated(text: str) -> dict[str, Any]:
+    raw = text.encode()
+    # a raw stream: its end is known, and no clock stands in its head
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return {"size": len(raw), "deflated": base64.b64encode(squeezer.compress(raw) + squeezer.flush()).decode("ascii")}
 
 
 def _asset(name: str) -> str:

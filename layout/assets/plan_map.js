@@ -182,9 +182,17 @@ function drawPlan(map) {
   const palette = Array.from({ length: 8 }, (_, i) => colour("school-" + (i + 1)));
   const schoolColour = [];
   schools.forEach((school, i) => {
-    const near = schools.slice(0, i).map((other, j) => [Math.hypot(other.at.lat - school.at.lat, other.at.lng - school.at.lng), j]);
-    near.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    const used = palette.map((c) => near.slice(0, 6).filter(([, j]) => schoolColour[j] === c).length);
+    // the six nearest so far, of equally near ones the earlier
+    const near = [];
+    for (let j = 0; j < i; j++) {
+      const away = Math.hypot(schools[j].at.lat - school.at.lat, schools[j].at.lng - school.at.lng);
+      if (near.length === 6 && away >= near[5][0]) continue;
+      let at = near.length;
+      while (at > 0 && near[at - 1][0] > away) at -= 1;
+      near.splice(at, 0, [away, j]);
+      if (near.length > 6) near.pop();
+    }
+    const used = palette.map((c) => near.filter(([, j]) => schoolColour[j] === c).length);
     schoolColour.push(palette[used.indexOf(Math.min(...used))]);
   });
 
