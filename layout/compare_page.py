@@ -116,7 +116,8 @@ def _island(found: Comparison, names: Sequence[str], lang: str) -> dict[str, Any
     }
     places = gpd.GeoSeries(pd.concat([settlements.geometry, schools.geometry], ignore_index=True), crs=county.crs)
     return {
-        "lang": lang, "county": county.name, "names": list(names), "base_year": county.base_year, "base_date": county.base_date.isoformat(),
+        "lang": lang, "audience": "internal", "county": county.name, "names": list(names), "base_year": county.base_year,
+        "base_date": county.base_date.isoformat(),
         "years": list(found.years), "plan_years": [list(a.years), list(b.years)], "bounds": _frame(places), "attribution": _credits(found),
         "text": {each: _sentences(each) for each in messages.LANGUAGES}, "words": {each: _words(each) for each in messages.LANGUAGES},
         "limits": {band: [a.standards.limit(mode, band) for mode in ("walk", "bus")] for band in BANDS},

@@ -748,7 +748,14 @@ def _aims_text(aims: Aims | None, quoted: Callable[[str], str]) -> list[str]:
     """Write the table ``plan``: what a planner may fill in, or what the county asks."""
     if aims is None:
         asked = ["# years = [2026, 2030, 2035]", "# must_open = []", "# most_open = 5", '# unserved = "list"  # "refuse"']
-        return ["", messages.text("county_toml.plan", "zh"), messages.text("county_toml.plan", "en"), "# [plan]", *asked, "# budget = { 2026 = 5000000 }"]
+        return [
+            "",
+            messages.text("county_toml.plan", "zh"),
+            messages.text("county_toml.plan", "en"),
+            "# [plan]",
+            *asked,
+            "# budget = { 2026 = 5000000 }",
+        ]
     given = [f"years = {list(aims.years)}"] if aims.years else []
     given += [f"must_open = [{', '.join(quoted(s) for s in aims.must_open)}]"] if aims.must_open else []
     given += [f"most_open = {aims.most_open}"] if aims.most_open is not None else []

@@ -9,6 +9,7 @@ import html
 import json
 import re
 import tempfile
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -39,6 +40,10 @@ AUDIENCES = ("internal", "public")
 # the terrain map of 天地图 and its names, in the page's own projection; its coordinates are CGCS2000, which on a map is WGS-84
 _TILES = "https://t{s}.tianditu.gov.cn/{layer}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER={layer}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}&tk={key}"
 _TILE_HOSTS = "https://*.tianditu.gov.cn"
+# data longer than this lie in the page deflated: a page of 1,500 villages stays readable in its source
+_PACKED_CHARACTERS = 4_000_000
+#: A page of more bytes than this is hard to pass on by e-mail or messenger.
+LARGE_BYTES = 15_000_000
 _PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
 # what the page unpacks before it draws: the other years, lines of walking, other plans
 _LATER = ("year_views", "walking", "comparisons")
@@ -141,7 +146,8 @@ def offline_map(
     Parameters
     ----------
     data
-        What the page shows, as far as json goes; ``bounds`` is the frame of the map in degrees.
+        What the page shows, as far as json goes; ``bounds`` is the frame of the map in degrees. Of a large county it lies in the page
+        deflated.
     lang
         Language in which the page opens.
     title
@@ -232,6 +238,11 @@ def write_page(drawn: folium.Map, path: str | Path) -> None:
     ValueError
         If the map has tiles, which need the key of whoever drew it.
 
+    Warns
+    -----
+    UserWarning
+        If the page has more than :data:`LARGE_BYTES`.
+
     Examples
     --------
     >>> write_page(draw_map(plan), "map.html")  # doctest: +SKIP
@@ -245,7 +256,11 @@ def write_page(drawn: folium.Map, path: str | Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".layout-") as scratch:
         made = Path(scratch) / "map.html"
         made.write_text(text, encoding="utf-8", newline="\n")
+        size = made.stat().st_size
         made.replace(path)
+    if size > LARGE_BYTES:
+        fields = {"size": f"{size / 1e6:.0f}", "most": f"{LARGE_BYTES / 1e6:g}"}
+        warnings.warn(" / ".join(messages.text("outputs.large_page", each, **fields) for each in messages.LANGUAGES), stacklevel=2)
 
 
 def vendored() -> dict[str, dict[str, Any]]:
@@ -276,8 +291,11 @@ def _page(
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    holds = lambda name, held: f'<script type="application/json" id="{name}">{_island_text(held)}</script>'  # noqa: E731
-    attempt = [] if to_try is None else [holds("what-if-data", to_try), "<script>tryOut(window.planMap);</script>"]
+    holds = lambda name, text: f'<script type="application/json" id="{name}">{text}</script>'  # noqa: E731
+    island, unpack = _island_text(data), []
+    if len(island) > _PACKED_CHARACTERS:
+        island, unpack = _island_text(_deflated(island)), [f"<script>{_asset('unpack.js')}\nunpackPlan('plan-data');</script>"]
+    attempt = [] if to_try is None else [holds("what-if-data", _island_text(to_try)), "<script>tryOut(window.planMap);</script>"]
     leaflet, code = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", ""), "\n".join(_asset(name) for name in scripts)
     # said in the page itself: by an old browser and without scripts nothing else is seen
     said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
@@ -286,7 +304,7 @@ def _page(
         f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in styles), f"<script>{leaflet}\n{_icons()}</script>",
         figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
-        figure.html.render(), holds("plan-data", data), *(holds(name, held) for name, held in islands.items()),
+        figure.html.render(), holds("plan-data", island), *unpack, *(holds(name, _island_text(held)) for name, held in islands.items()),
         f"<script>{figure.script.render()}</script>", f"<script>{code}\n{start}({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
@@ -317,9 +335,15 @@ def _island_text(data: Mapping[str, Any]) -> str:
 
 def _squeezed(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return data as deflated JSON in letters, with its length."""
-    raw = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    packed = _deflated(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    return {"size": packed["size"], "data": packed["deflated"]}
+
+
+def _deflated(text: str) -> dict[str, Any]:
+    raw = text.encode()
+    # a raw stream: its end is known, and no clock stands in its head
     squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return {"size": len(raw), "data": base64.b64encode(squeezer.compress(raw) + squeezer.flush()).decode("ascii")}
+    return {"size": len(raw), "deflated": base64.b64encode(squeezer.compress(raw) + squeezer.flush()).decode("ascii")}
 
 
 def _asset(name: str) -> str:

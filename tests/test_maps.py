@@ -1,10 +1,12 @@
 """The meeting map: what the page holds, what it must never hold, and that it is always the same."""
 
+import base64
 import dataclasses
 import hashlib
 import json
 import re
 import time
+import zlib
 from importlib.resources import files
 
 import folium
@@ -795,6 +797,7 @@ def test_vendored_files_are_what_the_manifest_says():
     assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {
         "manifest.json",
         "guard.js",
+        "unpack.js",
         "what_if.js",
         "compare_map.js",
         "compare_map.css",
@@ -829,7 +832,7 @@ def test_line_separators_and_odd_characters_survive():
     assert [v[1] for v in island(render(paper_plan(county)))["villages"]] == odd
 
 
-@pytest.mark.parametrize("name", ["guard.js", "what_if.js", *SCRIPTS])
+@pytest.mark.parametrize("name", ["guard.js", "unpack.js", "what_if.js", *SCRIPTS])
 def test_the_script_writes_text_only(name):
     script = files("layout").joinpath("assets", name).read_text(encoding="utf-8")
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setHTML|createContextualFragment|fetch\(|XMLHttpRequest|https?://"
@@ -896,6 +899,32 @@ def test_a_county_fits_in_four_megabytes_and_eight_seconds(tmp_path):
     save_map(large, tmp_path / "map.html")
     assert time.process_time() - start < 8
     assert 500_000 < (tmp_path / "map.html").stat().st_size < 4_000_000
+
+
+# --- places larger than a county --------------------------------------------------------------------------------------
+
+
+def test_data_of_a_large_county_lie_deflated_and_come_out_the_same(plan, html, monkeypatch):
+    monkeypatch.setattr("layout.maps._PACKED_CHARACTERS", 1000)
+    small = render(plan)
+    packed = island(small)
+    whole = json.loads(zlib.decompress(base64.b64decode(packed["deflated"]), -15))
+    assert whole == island(html) and packed["size"] == len(zlib.decompress(base64.b64decode(packed["deflated"]), -15))
+    assert len(small) < len(html) and render(plan) == small
+    # the script that unpacks may run, and nothing else
+    policy = re.search(r"script-src ([^;]+);", small)[1].split()
+    assert policy == [
+        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in re.findall(r"<script>(.*?)</script>", small, re.DOTALL)
+    ]
+    assert "unpackPlan('plan-data')" in small and "unpackPlan('plan-data')" not in html
+
+
+def test_a_large_page_is_written_with_a_warning(plan, html, tmp_path, monkeypatch):
+    save_map(plan, tmp_path / "small.html")
+    monkeypatch.setattr("layout.maps.LARGE_BYTES", 100_000)
+    with pytest.warns(UserWarning, match="网页有 .* MB，超过 0.1 MB.*the page has"):
+        save_map(plan, tmp_path / "large.html")
+    assert (tmp_path / "large.html").read_bytes() == (tmp_path / "small.html").read_bytes() == html.encode()
 
 
 # --- the public edition -----------------------------------------------------------------------------------------------
