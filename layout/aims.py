@@ -10,7 +10,7 @@ from layout.tables import Problem
 
 # what to do where a child has no place in a plan year: list the children, or make no plan
 UNSERVED = ("list", "refuse")
-_KEYS = ("years", "budget", "must_open", "most_open", "unserved")
+_KEYS = ("years", "budget", "must_open", "must_keep", "most_open", "unserved")
 _LATEST = 2100
 
 
@@ -19,13 +19,14 @@ class Aims:
     """What a county wants of its plan; nothing asked for by default.
 
     ``years``: plan years, none: the usual ones. ``budget``: most that a plan year may invest, yuan by year. ``must_open``: ids of sites
-    that must be open in the last plan year. ``most_open``: most new schools by then. ``unserved``: ``list`` names the children without a
-    place, ``refuse`` makes no plan then.
+    that must be open in the last plan year. ``must_keep``: ids of schools about which nothing but rooms and beds is proposed.
+    ``most_open``: most new schools by then. ``unserved``: ``list`` names the children without a place, ``refuse`` makes no plan then.
     """
 
     years: tuple[int, ...] = ()
     budget: Mapping[int, float] = field(default_factory=dict)
     must_open: tuple[str, ...] = ()
+    must_keep: tuple[str, ...] = ()
     most_open: int | None = None
     unserved: str = UNSERVED[0]
 
@@ -77,10 +78,13 @@ def read_aims(given: object, *, base_year: int, file: str) -> tuple[Aims, list[P
     if years and set(map(int, budget)) - set(years):
         wrong("budget", ", ".join(sorted(set(budget) - set(map(str, years)))), ", ".join(map(str, sorted(years))))
         budget = {}
-    must = given.get("must_open", [])
-    if not isinstance(must, list) or not all(isinstance(s, str) and s for s in must):
-        wrong("must_open", must, '["C-…"]')
-        must = []
+    named: dict[str, tuple[str, ...]] = {}
+    for key in ("must_open", "must_keep"):
+        ids = given.get(key, [])
+        if not isinstance(ids, list) or not all(isinstance(s, str) and s for s in ids):
+            wrong(key, ids, '["C-…"]')
+            ids = []
+        named[key] = tuple(sorted(set(ids)))
     most = given.get("most_open")
     if most is not None and not (_whole(most) and most >= 0):
         wrong("most_open", most, "0, 1, 2 …")
@@ -90,7 +94,7 @@ def read_aims(given: object, *, base_year: int, file: str) -> tuple[Aims, list[P
         wrong("unserved", unserved, ", ".join(UNSERVED))
         unserved = UNSERVED[0]
     spend = {int(y): float(n) for y, n in sorted(budget.items(), key=lambda item: int(item[0]))}
-    return Aims(tuple(sorted(years)), spend, tuple(sorted(set(must))), most, unserved), problems
+    return Aims(tuple(sorted(years)), spend, named["must_open"], named["must_keep"], most, unserved), problems
 
 
 def _whole(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -110,8 +110,8 @@ def _standing(model: Model, needed: Mapping[_Key, int], built: Mapping[_Key, int
 
     What is built stays. Without budgets it is built in the first year that needs it; a budget may have made it come sooner.
     """
-    out: dict[_Key, int] = {}
-    most: dict[_Key, int] = {}
+    out: dict[Any, int] = {}
+    most: dict[Any, int] = {}
     for key, count in needed.items():
         most[key[:-1]] = max(most.get(key[:-1], 0), count)
     for key in sorted(needed):

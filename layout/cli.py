@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import shutil
+import socket
 import sys
 import tempfile
 import tomllib
@@ -46,8 +47,10 @@ _GAPS = {"far_settlement": ("cli.gap_far_settlement", "note.far_settlement"), "s
 # places outside the outermost settlements whose roads children may use
 _MARGIN_DEG = 0.05
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "microsoft-edge")
+# where roads are asked for online, and for how long an answer is waited for
+_HOSTS, _PATIENCE_S = ("overpass-api.de", "nominatim.openstreetmap.org"), 5.0
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "pyogrio", "rasterio", "osmium", "osmnx", "networkx", "folium",
-             "highspy", "xlsxwriter", "python-calamine", "typer", "rich")  # fmt: skip
+             "highspy", "xlsxwriter", "python-calamine", "python-docx", "typer", "rich")  # fmt: skip
 
 
 def _help(key: str) -> str:
@@ -129,21 +132,52 @@ def new(
 
 
 @app.command(help=_help("check"))
-def check(folder: CountyFolder, lang: Lang = "zh") -> None:
-    """List everything that is wrong with a county folder."""
-    from layout.county import read_county
-    from layout.plan import plan_notes
+def check(folder: CountyFolder, out: Out = None, lang: Lang = "zh") -> None:
+    """List everything that is wrong with a county folder; write it as a page and as a workbook with the faulty cells marked."""
+    from layout.check_page import write_check
+    from layout.checkup import check_up
+    from layout.outputs import plan_folder
     from layout.standards import read_standards
+    from layout.tables import CountyDataError
 
     with _exits(lang, stream=sys.stdout):
-        county = read_county(folder)
-        # what only a stage can see is looked at too: moves larger than their village, places far from any road
-        standards = read_standards(county.standards_path)
-        notes = plan_notes(county, standards)
+        found = check_up(folder)
+        if folder.is_dir():
+            _list_files(list(write_check(found, folder, out or plan_folder("maps", found.name), lang=lang).values()), lang)
+        if found.county is None:
+            raise CountyDataError(found.problems)
         _say("cli.no_problems", lang)
-        _describe(county, lang)
-        _say_notes(notes, lang)
-        _say_gaps(county, standards, {key for key, _ in notes}, lang)
+        _describe(found.county, lang)
+        _say_notes(found.notes[len(found.county.notes) :], lang)
+        _say_gaps(found.county, read_standards(found.county.standards_path), {key for key, _ in found.notes}, lang)
+        for row in found.scores.to_dict("records"):
+            _say(
+                "cli.score", lang, stage=messages.text(f"check.stage.{row['stage']}", lang), **{str(k): row[k] for k in ("score", "there", "wanted")}
+            )
+
+
+@app.command(help=_help("aggregate"))
+def aggregate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_help("register"))],
+    county: Annotated[Path, typer.Option("--county", file_okay=False, help=_help("dir"))] = Path(),
+    out: Annotated[Path | None, typer.Option("--file", "-o", dir_okay=False, help=_help("aggregate_file"))] = None,
+    lang: Lang = "zh",
+) -> None:
+    """Turn a register of pupils into counts by place, school and grade, keeping no names."""
+    from layout.county import read_names
+    from layout.register import aggregate_register
+    from layout.sheets import write_workbook_of
+
+    with _exits(lang):
+        places = read_names(county)
+        tables, counts = aggregate_register(file, **places)  # type: ignore[arg-type]
+        target = out or file.with_name("counts.xlsx")
+        if target.resolve() == file.resolve():
+            _stop("cli.aggregate_itself", lang)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".layout-") as scratch:
+            write_workbook_of(tables, Path(scratch) / target.name)
+            (Path(scratch) / target.name).replace(target)
+        _say("cli.aggregated", lang, file=target, **{k: f"{v:,}" for k, v in counts.items()})
 
 
 @app.command(help=_help("plan"))
@@ -283,6 +317,29 @@ def figures(
             _say("cli.figures_inside", lang, layers="、".join(messages.text(f"figures.layer.{layer}", lang) for layer in INTERNAL))
 
 
+@app.command(help=_help("report"))
+def report(
+    folder: CountyFolder,
+    file: Annotated[Path | None, typer.Option("--file", "-o", dir_okay=False, help=_help("report_file"))] = None,
+    template: Annotated[Path | None, typer.Option("--template", exists=True, dir_okay=False, help=_help("template"))] = None,
+    lang: Lang = "zh",
+    audience: Audience = "internal",
+) -> None:
+    """Write the report of a plan that was made before."""
+    from layout.outputs import plan_folder
+    from layout.plan import read_plan
+    from layout.report import write_report
+
+    with _exits(lang):
+        home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
+        # a public edition never takes the place of the internal one
+        path = file or home / ("public" if audience == "public" else "") / "report.docx"
+        found = read_plan(home)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_report(found, path, lang=lang, audience=audience, template=template)
+        _list_files([path], lang)
+
+
 @app.command(help=_help("roads"))
 def roads(
     folder: CountyFolder,
@@ -315,11 +372,11 @@ def roads(
 
 
 @app.command(help=_help("doctor"))
-def doctor(lang: Lang = "zh") -> None:
-    """Look at everything that the program needs on this machine; no network is used."""
+def doctor(network: Annotated[bool, typer.Option("--network", help=_help("network"))] = False, lang: Lang = "zh") -> None:
+    """Look at everything that the program needs on this machine; the network only when asked."""
     table = Table("", *(messages.text(f"cli.doctor.{head}", lang) for head in ("what", "found", "advice")))
     failed = False
-    for key, found, good, needed in _examinations():
+    for key, found, good, needed in (*_examinations(), *(_connections() if network else ())):
         mark = messages.text("cli.doctor.good" if good else ("cli.doctor.bad" if needed else "cli.doctor.optional"), lang)
         advice = "" if good else messages.text(f"cli.doctor.{key}_advice", lang)
         table.add_row(mark, messages.text(f"cli.doctor.{key}", lang), found, advice)
@@ -476,6 +533,16 @@ def _examinations() -> Iterator[tuple[str, str, bool, bool]]:
     browser = next((path for path in map(shutil.which, _BROWSERS) if path), "")
     yield "browser", browser, bool(browser), False
     yield "console", sys.stdout.encoding or "", _shows_chinese(), False
+
+
+def _connections() -> Iterator[tuple[str, str, bool, bool]]:
+    for host in _HOSTS:
+        try:
+            with socket.create_connection((host, 443), timeout=_PATIENCE_S):
+                good = True
+        except OSError:
+            good = False
+        yield "network", host, good, False
 
 
 def _version(package: str) -> str:

@@ -19,14 +19,14 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layout import messages
-from layout.aims import UNSERVED, Aims, read_aims
 from layout.age_split import split_population
+from layout.aims import UNSERVED, Aims, read_aims
 from layout.coordinates import SYSTEMS, to_wgs84
 from layout.glance import in_a_line, in_a_table
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.rosters import disagreements, roster_notes, rosters_from_totals
-from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, write_workbook_of
+from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, traced, write_workbook_of
 from layout.standards import read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, inspect, schemas
 from layout.terrain import Terrain, elevation_at, in_void, read_terrain, void_notes, write_terrain
@@ -164,10 +164,35 @@ def read_county(folder: str | Path) -> County:
     ...     [p.key for p in error.problems]
     ['no_folder']
     """
+    county, problems, _ = inspect_county(folder)
+    if county is None:
+        raise CountyDataError(problems)
+    return county
+
+
+def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], dict[str, Sheet]]:
+    """Read a county folder as far as it can be read.
+
+    Parameters
+    ----------
+    folder
+        The county folder.
+
+    Returns
+    -------
+    tuple
+        The county, or None where there are problems; the problems; the sheets that could be read, by table.
+
+    Examples
+    --------
+    >>> county, problems, sheets = inspect_county("no such folder")
+    >>> county is None, [p.key for p in problems]
+    (True, ['no_folder'])
+    """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise CountyDataError([Problem("no_folder", folder.name)])
     problems: list[Problem] = []
+    if not folder.is_dir():
+        return None, [Problem("no_folder", folder.name)], {}
     settings = _settings(folder, problems)
     paths = _paths(folder, settings, problems)
     sheets, found, notes = read_sheets(folder, paths["workbook"][0] if paths["workbook"] else None)
@@ -203,7 +228,7 @@ def read_county(folder: str | Path) -> County:
         tables["rosters"], problems, more_notes = _classes(tables, sheets)
         notes += more_notes + roster_notes(tables["schools"], tables["rosters"], tables["history"], base_year=int(str(settings["base_year"])))
     if problems:
-        raise CountyDataError(problems)
+        return None, [_without_path(traced(p, sheets), folder) for p in problems], sheets
     notes = _kept_notes(settings) + notes + _road_notes(roads)
     for missing, note in ((roads, "note.no_roads"), (terrain, "note.no_terrain")):
         if missing is None:
@@ -221,8 +246,12 @@ def read_county(folder: str | Path) -> County:
     notes += _zone_notes(tables["zones"], tables["settlements"], tables["schools"])
     # what a written folder says already is not said twice
     notes = [note for i, note in enumerate(notes) if note not in notes[:i]]
-    used = sorted({p for group in paths.values() for p in group} | {folder / s.file for s in sheets.values()} | {folder / "county.toml"})
-    return County(
+    used = sorted(
+        {p for group in paths.values() for p in group}
+        | {folder / file for s in sheets.values() for file in ({o[0] for o in s.origins} or {s.file})}
+        | {folder / "county.toml"}
+    )
+    county = County(
         name=str(settings["name"]), code=str(settings["code"]), base_year=int(str(settings["base_year"])),
         base_date=_date(settings["base_date"]), crs=crs, **tables,
         exclusions=empty("exclusions", crs) if exclusions is None else exclusions,
@@ -231,6 +260,68 @@ def read_county(folder: str | Path) -> County:
         aims=settings["aims"],  # type: ignore[arg-type]
         inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
     )  # fmt: skip
+    return county, [], sheets
+
+
+def read_names(folder: str | Path) -> dict[str, pd.DataFrame | str]:
+    """Read only which places and schools a county folder has: enough to count a register by them.
+
+    Parameters
+    ----------
+    folder
+        The county folder; the rest of it need not be ready.
+
+    Returns
+    -------
+    dict
+        ``settlements``, ``townships`` and ``schools`` with their ids and names, and the ``code`` of the county.
+
+    Raises
+    ------
+    CountyDataError
+        If one of the three sheets is missing or lacks these columns.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_names("no such folder")
+    ... except CountyDataError as error:
+    ...     [p.key for p in error.problems]
+    ['no_folder']
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CountyDataError([Problem("no_folder", folder.name)])
+    problems: list[Problem] = []
+    settings = _settings(folder, problems)
+    paths = _paths(folder, settings, problems)
+    sheets, _, _ = read_sheets(folder, paths["workbook"][0] if paths["workbook"] else None)
+    out: dict[str, pd.DataFrame | str] = {"code": str(settings["code"])}
+    for name, columns in (
+        ("settlements", ("settlement_id", "name", "township_id")),
+        ("townships", ("township_id", "name")),
+        ("schools", ("school_id", "name")),
+    ):
+        where = f"{schemas()[name].zh} ({name})"
+        if name not in sheets:
+            problems.append(Problem("missing_sheet", paths["workbook"][0].name if paths["workbook"] else "county.xlsx", fields={"table": where}))
+            continue
+        lacking = [c for c in columns if c not in sheets[name].frame]
+        problems += [
+            Problem(
+                "missing_column",
+                sheets[name].file,
+                sheets[name].sheet,
+                None,
+                schemas()[name].columns[c].zh,
+                fields={"heading": schemas()[name].columns[c].zh},
+            )
+            for c in lacking
+        ]
+        out[name] = sheets[name].frame
+    if problems:
+        raise CountyDataError(problems)
+    return out
 
 
 def write_county(county: County, folder: str | Path) -> None:
@@ -298,6 +389,15 @@ def export_crs(county: County) -> str:
     return "EPSG:4490" if 4491 <= epsg <= 4554 else "EPSG:4326"
 
 
+def _without_path(problem: Problem, folder: Path) -> Problem:
+    """Name files within the folder; where it lies on a machine is nobody's business."""
+    homes = (f"{folder.resolve()}/", f"{folder.absolute()}/", f"{folder}/")
+    error = str(problem.fields.get("error", ""))
+    for home in homes:
+        error = error.replace(home, "")
+    return replace(problem, fields={**problem.fields, "error": error}) if error else problem
+
+
 def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
     out: dict[str, object] = {
         "coordinates": "wgs84", "name": folder.name, "code": "", "base_year": 0, "base_date": "", "files": {}, "sources": {}, "aims": Aims(),
@@ -308,7 +408,7 @@ def _settings(folder: Path, problems: list[Problem]) -> dict[str, object]:
         return out
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         problems.append(Problem("not_toml", path.name, fields={"error": str(error)}))
         return out
     files = given.get("files", {})
@@ -747,17 +847,12 @@ def _settings_text(county: County | None) -> str:
 def _aims_text(aims: Aims | None, quoted: Callable[[str], str]) -> list[str]:
     """Write the table ``plan``: what a planner may fill in, or what the county asks."""
     if aims is None:
-        asked = ["# years = [2026, 2030, 2035]", "# must_open = []", "# most_open = 5", '# unserved = "list"  # "refuse"']
-        return [
-            "",
-            messages.text("county_toml.plan", "zh"),
-            messages.text("county_toml.plan", "en"),
-            "# [plan]",
-            *asked,
-            "# budget = { 2026 = 5000000 }",
-        ]
+        asked = ["# years = [2026, 2030, 2035]", "# must_open = []", "# must_keep = []", "# most_open = 5", '# unserved = "list"  # "refuse"']
+        said = [messages.text("county_toml.plan", lang) for lang in messages.LANGUAGES]
+        return ["", *said, "# [plan]", *asked, "# budget = { 2026 = 5000000 }"]
     given = [f"years = {list(aims.years)}"] if aims.years else []
     given += [f"must_open = [{', '.join(quoted(s) for s in aims.must_open)}]"] if aims.must_open else []
+    given += [f"must_keep = [{', '.join(quoted(s) for s in aims.must_keep)}]"] if aims.must_keep else []
     given += [f"most_open = {aims.most_open}"] if aims.most_open is not None else []
     given += [f"unserved = {quoted(aims.unserved)}"] if aims.unserved != UNSERVED[0] else []
     given += [f"budget = {{ {', '.join(f'{year} = {money:.2f}' for year, money in aims.budget.items())} }}"] if aims.budget else []

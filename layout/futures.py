@@ -17,7 +17,7 @@ from layout.placement import apply_proposals, must_stay, propose
 from layout.plan import county_times, opened_schools, seat_schools
 from layout.population import project_pupils
 from layout.regret import MEASURES
-from layout.scenario import Scenario, check_scenario
+from layout.scenario import Scenario, check_scenario, supposed_aims, supposed_standards
 from layout.standards import Standards
 from layout.tables import BANDS, band_of
 
@@ -69,6 +69,9 @@ def future_of(
     ((2030,), True)
     """
     scenario = check_scenario(scenario)
+    standards = supposed_standards(standards, scenario)
+    # the plan years are the plan's own, whatever a scenario asks
+    county = replace(county, aims=supposed_aims(county.aims, scenario, base_year=county.base_year))
     wanted = tuple(sorted({int(year) for year in years}))
     pupils = project_pupils(county, standards, years=wanted, scenario=scenario)
     own = candidate_sites(county, pupils, standards, cover=False)
@@ -120,8 +123,9 @@ def propose_for(
     aims = future.county.aims
     # of fewer sites only those that are among them must open
     asked = replace(aims, must_open=tuple(s for s in aims.must_open if sites is None or s in set(sites["school_id"])))
+    county = replace(future.county, aims=asked)
     return propose(
-        replace(future.county, aims=asked), future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
+        county, future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
         work_limit=work_limit, time_limit=time_limit, assign=lambda built: place(judged, built),
     )  # fmt: skip
 

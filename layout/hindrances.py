@@ -28,6 +28,7 @@ class NoPlanError(NoSolutionError):
     """There is no plan as the county asked; ``causes`` are message keys with their fields."""
 
     def __init__(self, causes: Sequence[Cause]) -> None:
+        """Keep the causes; the error itself speaks English."""
         self.causes = tuple(causes)
         super().__init__("; ".join(self.words("en")))
 
@@ -97,6 +98,7 @@ def asked_too_much(
             causes.append(("must_late", {"site": school, "first": before[school].first_year, "last": horizon.years[-1]}))
         elif school not in left:
             causes.append(("must_few", {"site": school, "year": horizon.years[-1]}))
+    causes += [("keep_unknown", {"school": s}) for s in aims.must_keep if s not in set(schools["school_id"])]
     if aims.most_open is not None and len(must) > aims.most_open:
         causes.append(("must_most", {"must": len(must), "most": aims.most_open}))
     asked = [left[s] for s in must if s in left]
@@ -150,7 +152,7 @@ def unserved_causes(assignment: pd.DataFrame, names: Mapping[str, str]) -> list[
     for (year, status), group in rows.groupby(["year", "status"], observed=True):
         places = group.groupby("settlement_id", observed=True)["pupils"].sum().sort_values(ascending=False, kind="stable")
         some = [f"{names.get(str(s), str(s))} {int(n)}" for s, n in places.head(_NAMED).items()]
-        fields = {"year": int(year), "pupils": int(places.sum()), "why": str(status), "places": "、".join(some), "villages": len(places)}
+        fields = {"year": int(str(year)), "pupils": int(places.sum()), "why": str(status), "places": "、".join(some), "villages": len(places)}
         out.append(("unserved", fields))
     return out
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -331,14 +333,15 @@ def settlement_adjacency(areas: gpd.GeoDataFrame) -> pd.DataFrame:
 
 
 def mid_stage_moves(assignment: pd.DataFrame, schools: pd.DataFrame) -> pd.DataFrame:
-    """Name the children who change schools within a stage from one year to the next.
+    """Name the children who change schools within a stage from one year of the table to the next.
 
-    Rezoning takes those who enter grades 1 and 7; whoever else goes elsewhere than the cohort did the year before moves.
+    Rezoning takes those who enter grades 1 and 7; whoever else goes elsewhere than the cohort did in the year before moves. Between plan
+    years the year before is the last one in the table, and a cohort that entered a stage since then does not count.
 
     Parameters
     ----------
     assignment
-        Table ``assignment`` of consecutive years.
+        Table ``assignment`` of some years.
     schools
         Which grades each school teaches.
 
@@ -347,7 +350,7 @@ def mid_stage_moves(assignment: pd.DataFrame, schools: pd.DataFrame) -> pd.DataF
     pandas.DataFrame
         Table ``mid_stage_moves`` by settlement, year and grade entered, school before and after. As many of a cohort stay as both years
         have at a school, counted to the smaller cohort of the two; whoever leaves goes to the schools that gain, in the order of
-        their ids. ``lost_grade``: the school before does not teach the grade. Years without the year before have no rows.
+        their ids. ``lost_grade``: the school before does not teach the grade. The first year has no rows.
 
     Examples
     --------
@@ -364,9 +367,12 @@ def mid_stage_moves(assignment: pd.DataFrame, schools: pd.DataFrame) -> pd.DataF
         cohorts.setdefault((str(name), int(year), int(grade)), {})[str(to)] = int(n)
     taught = {str(s): (a, z) for s, a, z in zip(schools["school_id"], schools["first_grade"], schools["last_grade"], strict=True)}
     rows = []
+    years = sorted({year for _, year, _ in cohorts})
+    last = dict(pairwise(reversed(years)))
     for (place, year, grade), now in sorted(cohorts.items()):
-        before = cohorts.get((place, year - 1, grade - 1))
-        if before is None or grade in ENTRY_GRADES:
+        gone = year - last.get(year, year)
+        before = cohorts.get((place, year - gone, grade - gone)) if gone else None
+        if before is None or any(g in ENTRY_GRADES for g in range(grade - gone + 1, grade + 1)):
             continue
         leave = {s: n - now.get(s, 0) for s, n in sorted(before.items()) if n > now.get(s, 0)}
         gain = {s: n - before.get(s, 0) for s, n in sorted(now.items()) if n > before.get(s, 0)}

@@ -1,4 +1,4 @@
-"""Pages of the workbook for a meeting that weighs one plan against another: alternatives, futures, gates of a merger."""
+"""Pages of the workbook for a meeting that weighs one plan against another: alternatives, futures, gates of a merger, moves in mid-stage."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from layout.privacy import Edition
 
 #: Tables of a plan with a page each, in the order in which a reader meets them.
 MEETING_TABLES = (
-    "merger_gates", "alternatives", "frontier", "alternative_proposals", "plan_regrets", "regrets", "evaluations", "common_proposals",
-    "future_proposals",
+    "merger_gates", "mid_stage_moves", "alternatives", "frontier", "alternative_proposals", "plan_regrets", "regrets", "evaluations",
+    "common_proposals", "future_proposals",
 )  # fmt: skip
 _PLANS = ("alternative_id", "plan_id", "point_id", "best_id")
 

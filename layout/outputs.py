@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Callable
@@ -12,20 +13,28 @@ from layout import messages
 from layout.maps import save_map
 from layout.plan import Plan
 from layout.privacy import AUDIENCES
+from layout.report import write_report
 from layout.workbook import write_workbook
 
 # the manifest goes last: a folder without it holds no finished plan
-FILES = ("map.html", "plan.xlsx", "plan.gpkg", "manifest.json")
+FILES = ("map.html", "plan.xlsx", "report.docx", "plan.gpkg", "manifest.json")
 # names that Windows keeps for devices, and the longest name that every file system takes with room for a suffix
 _DEVICES = frozenset(["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")])
 _LONGEST_BYTES = 180
 
 
-def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal") -> dict[str, Path]:
-    """Write map, workbook, tables and manifest of a plan into a folder.
+class FileHeldError(OSError):
+    """A file of the old plan is open in another program; the message names it and says what to do."""
 
-    All files are made beside their places first and then exchanged with an earlier result; if anything fails the earlier
-    result stays as it was. Other files in the folder are not touched.
+
+def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal") -> dict[str, Path]:
+    """Write map, workbook, report, tables and manifest of a plan into a folder.
+
+    The report has marked places for its maps; :func:`layout.write_report` draws them.
+
+    The plan is made in a folder of its own beside the old one, its manifest last; the old one is kept as ``<folder>.previous`` until
+    the new one is in its place, and other files in it move along. Stopped at any moment, :func:`layout.read_plan` finds the old plan or
+    the new one, never a mixture. Where a file of the old plan is held open, the new plan stays in ``<folder>.new``.
 
     Parameters
     ----------
@@ -42,7 +51,7 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
     Returns
     -------
     dict
-        Path by file name: ``map.html``, ``plan.xlsx``, ``plan.gpkg``, ``manifest.json``.
+        Path by file name: ``map.html``, ``plan.xlsx``, ``report.docx``, ``plan.gpkg``, ``manifest.json``.
 
     Raises
     ------
@@ -50,8 +59,10 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
         If the language or the audience is not known.
     FileExistsError
         If a public edition would come to lie beside the tables of an internal one.
+    FileHeldError
+        If a file of the old plan is open in another program (Windows): it is named, and the new plan stays in ``<folder>.new``.
     OSError
-        If the folder cannot be written, or a file of it is open in another program (Windows).
+        If the folder cannot be written.
 
     Examples
     --------
@@ -64,9 +75,10 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
         save_map(plan, made / "map.html", lang=lang, audience=audience)
         write_workbook(plan, made / "plan.xlsx", lang=lang, audience=audience)
         if audience == "internal":
+            write_report(plan, made / "report.docx", lang=lang, maps=False)
             plan.save(made)
 
-    return _exchange(make, folder)
+    return _exchange(make, folder, lang)
 
 
 def write_map(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal") -> Path:
@@ -93,7 +105,39 @@ def write_map(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str
     """
     folder = Path(folder)
     _check(folder, lang, audience)
-    return _exchange(lambda made: save_map(plan, made / "map.html", lang=lang, audience=audience), folder)["map.html"]
+    finish(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
+        save_map(plan, Path(scratch) / "map.html", lang=lang, audience=audience)
+        try:
+            (Path(scratch) / "map.html").replace(folder / "map.html")
+        except PermissionError as error:
+            raise FileHeldError(messages.text("outputs.map_held", lang, file="map.html")) from error
+    return folder / "map.html"
+
+
+def finish(folder: str | Path) -> None:
+    """Finish an exchange of plans that was stopped: the new plan takes its place, or else the previous one goes back.
+
+    Parameters
+    ----------
+    folder
+        Folder of a plan; nothing is done where no exchange was stopped.
+
+    Examples
+    --------
+    >>> finish("maps/no such county")
+    """
+    folder = Path(folder).resolve()
+    new, previous = _beside(folder, "new"), _beside(folder, "previous")
+    if not folder.exists():
+        # what bears these names was complete before it got them
+        if new.is_dir() and previous.is_dir():
+            new.rename(folder)
+        elif previous.is_dir():
+            previous.rename(folder)
+    if folder.is_dir() and previous.is_dir():
+        _clear(previous, folder)
 
 
 def safe_name(name: str, *, fallback: str = "county") -> str:
@@ -169,34 +213,88 @@ def _check(folder: Path, lang: str, audience: str) -> None:
         raise FileExistsError(messages.text("outputs.public_beside_internal", lang, folder=folder.name))
 
 
-def _exchange(make: Callable[[Path], None], folder: Path) -> dict[str, Path]:
-    above = folder if folder.is_dir() else folder.parent
-    above.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=above, prefix=".layout-") as scratch:
+def _exchange(make: Callable[[Path], None], folder: Path, lang: str) -> dict[str, Path]:
+    home = folder.resolve()
+    if home.is_dir() and Path.cwd().is_relative_to(home):
+        # the folder in which somebody stands cannot be exchanged under them
+        return _within(make, folder)
+    finish(home)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=".layout-") as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        make(made)
+        names = [name for name in FILES if (made / name).is_file()]
+        if not home.exists():
+            # one step: the folder appears with everything in it
+            made.rename(home)
+        else:
+            new = _beside(home, "new")
+            if new.is_dir():
+                # a plan that could not take its place before
+                shutil.rmtree(new)
+            made.rename(new)
+            _swap(new, home, lang)
+    return {name: folder / name for name in names}
+
+
+def _swap(new: Path, folder: Path, lang: str) -> None:
+    previous = _beside(folder, "previous")
+    try:
+        folder.rename(previous)
+    except PermissionError as error:
+        held = [name for name in FILES if _held(folder / name)]
+        raise FileHeldError(messages.text("outputs.held", lang, files="、".join(held) or folder.name, new=new.name, folder=folder.name)) from error
+    try:
+        new.rename(folder)
+    except BaseException:
+        # the old plan goes back to its place
+        previous.rename(folder)
+        raise
+    _clear(previous, folder)
+
+
+def _clear(previous: Path, folder: Path) -> None:
+    """Move what is no file of the old plan over to the new one, and delete the rest of the old one."""
+    for path in sorted(previous.iterdir()):
+        if path.name not in FILES and not (folder / path.name).exists():
+            path.rename(folder / path.name)
+    shutil.rmtree(previous)
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    return folder.with_name(f"{folder.name}.{ending}")
+
+
+def _held(path: Path) -> bool:
+    """Say whether another program holds a file open: it cannot be renamed then, not even to itself."""
+    try:
+        path.rename(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _within(make: Callable[[Path], None], folder: Path) -> dict[str, Path]:
+    """Exchange the files of a plan one by one: the old manifest leaves first and the new one comes last, so no mixture looks finished."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
         made, before = Path(scratch) / "made", Path(scratch) / "before"
         made.mkdir()
         before.mkdir()
         make(made)
         names = [name for name in FILES if (made / name).is_file()]
-        if not folder.is_dir():
-            # one step: the folder appears with everything in it
-            made.rename(folder)
-        else:
-            _swap(names, made, folder, before)
+        moved: list[tuple[Path, Path]] = []
+        steps = [(folder / name, before / name) for name in reversed(names) if (folder / name).exists()]
+        steps += [(made / name, folder / name) for name in names]
+        try:
+            for source, target in steps:
+                source.rename(target)
+                moved.append((source, target))
+        finally:
+            # whatever stopped it, the earlier files go back to their places
+            if len(moved) < len(steps):
+                for source, target in reversed(moved):
+                    target.rename(source)
     return {name: folder / name for name in names}
-
-
-def _swap(names: list[str], made: Path, folder: Path, before: Path) -> None:
-    # the old manifest leaves first and the new one comes last, so that no mixed state looks finished
-    moved: list[tuple[Path, Path]] = []
-    steps = [(folder / name, before / name) for name in reversed(names) if (folder / name).exists()]
-    steps += [(made / name, folder / name) for name in names]
-    try:
-        for source, target in steps:
-            source.rename(target)
-            moved.append((source, target))
-    finally:
-        # whatever stopped it, the earlier files go back to their places
-        if len(moved) < len(steps):
-            for source, target in reversed(moved):
-                target.rename(source)

@@ -105,12 +105,13 @@ def propose(
     way, and (6) children who go elsewhere than to the nearest school of today. Children of a settlement, band and year are shared
     out together, whatever their grade; what exists or every child costs is not counted. Levels of children stop below one child-year
     of the bound. Constraints: (a) shares of a demand, and its share without a place, add up to 1; (b) a share only where a part that
-    teaches its grades is open, boarders and children of the county seat only at full parts; (c) open stays open, built stays; (d) a
-    small part excludes full ones, its upper grades need its lower ones; (e) children of a grade <= classes x the year's standard +
-    those above it, grades together <= a mixed class; (f) classes <= rooms, each grade of a new school in a class; (g) least pupils
-    of each new part in every year, largest sizes; (h) boarders <= beds, never of grades 1-3, of grades 4-6 not where a school of
-    today is within the limit by day; (i) nothing new before its lead years; (j) investment of a year <= its budget;
-    (k) what the county says must open is open in the last plan year, and at most as many new schools as it allows.
+    teaches its grades is open, boarders and children of the county seat only at full parts, and beyond the limit nobody who has a
+    school of today within it that cannot be full; (c) open stays open, built stays; (d) a small part excludes full ones, its upper
+    grades need its lower ones; (e) children of a grade <= classes x the year's standard + those above it, grades together <= a mixed
+    class; (f) classes <= rooms, each grade of a new school in a class; (g) least pupils of each new part in every year, largest sizes;
+    (h) boarders <= beds, never of grades 1-3, of grades 4-6 not where a school of today is within the limit by day; (i) nothing new
+    before its lead years; (j) investment of a year <= its budget; (k) what the county says must open is open in the last plan year,
+    and at most as many new schools as it allows.
     义务教育法 第十五条、第十七条; 国办发〔2018〕27号; 国办发〔2012〕48号.
 
     Examples
@@ -150,7 +151,7 @@ def propose(
     if must_stay is not None:
         pairs = pd.MultiIndex.from_frame(must_stay[["school_id", "year"]])
         needed = needed[pd.MultiIndex.from_frame(needed[["school_id", "year"]]).isin(pairs)]
-    stays = frozenset(needed["school_id"])
+    stays = frozenset(needed["school_id"]) | frozenset(county.aims.must_keep)
     homes = nearest_homes(model, children, open_ways)
     served = Served(model, answer.built, whereabouts(model, answer.built))
     proposals, fading = _written(county, found, served, needed, homes, open_ways, stays, standards)

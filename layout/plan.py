@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -31,6 +32,7 @@ from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.glance import in_a_line, in_a_table
 from layout.hindrances import Cause, NoPlanError, limits_below_any_way, unserved_causes
+from layout.in_reach import mid_stage_moves
 from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
@@ -39,7 +41,7 @@ from layout.population import project_people, project_pupils
 from layout.relocation import site_notes, site_pupils
 from layout.road_edits import edits_of
 from layout.roads import Roads, empty_roads
-from layout.scenario import Scenario, check_scenario, scenario_notes
+from layout.scenario import Scenario, check_scenario, scenario_notes, supposed_aims, supposed_standards
 from layout.school_changes import changed_schools, changed_standards, changes_note, new_sites, read_changes
 from layout.search import Joined, join_places
 from layout.sensitivity import sensitivity, walking_speeds
@@ -65,6 +67,7 @@ _PLAN_TABLES = (
     "must_stay",
     "proposals",
     "merger_gates",
+    "mid_stage_moves",
     "alternatives",
     "alternative_proposals",
     "frontier",
@@ -118,6 +121,8 @@ class Plan:
     pupils, forecast, site_pupils, candidates, rejected, must_stay, proposals, merger_gates, summary, sensitivity, bus_services, time_distribution
         Tables of the data dictionary; ``forecast`` has every year up to the last, ``bus_services`` the base year today and the
         others with the proposals.
+    mid_stage_moves
+        Children whom the plan sends to another school in the middle of a stage, from today's schools in the base year on.
     alternatives, alternative_proposals, frontier
         Other plans; empty until :func:`layout.with_alternatives` adds them.
     evaluations, regrets, plan_regrets, common_proposals, future_proposals
@@ -150,6 +155,7 @@ class Plan:
     site_pupils: pd.DataFrame = field(default_factory=lambda: empty("site_pupils"))
     sensitivity: pd.DataFrame = field(default_factory=lambda: empty("sensitivity"))
     merger_gates: pd.DataFrame = field(default_factory=lambda: empty("merger_gates"))
+    mid_stage_moves: pd.DataFrame = field(default_factory=lambda: empty("mid_stage_moves"))
     alternatives: pd.DataFrame = field(default_factory=lambda: empty("alternatives"))
     alternative_proposals: pd.DataFrame = field(default_factory=lambda: empty("alternative_proposals"))
     frontier: pd.DataFrame = field(default_factory=lambda: empty("frontier"))
@@ -239,7 +245,9 @@ def make_plan(
     >>> plan.years, plan.summary.view.tolist()
     ((2025, 2026), ['planned', 'today', 'today'])
     """
-    standards = read_standards(county.standards_path) if standards is None else standards
+    scenario = check_scenario(scenario)
+    standards = supposed_standards(read_standards(county.standards_path) if standards is None else standards, scenario)
+    county = replace(county, aims=supposed_aims(county.aims, scenario, base_year=county.base_year))
     asked = county.aims.years or None if years is None and to is None else years
     planned_years = plan_years(county.base_year, to or _LAST_YEAR) if asked is None else tuple(sorted({int(year) for year in asked}))
     if not planned_years or planned_years[0] <= county.base_year:
@@ -247,7 +255,6 @@ def make_plan(
     all_years = (county.base_year, *planned_years)
     step = _steps(progress)
     step("pupils")
-    scenario = check_scenario(scenario)
     changes = read_changes(scenario.school_changes, county) if scenario.school_changes else None
     standards = standards if changes is None else changed_standards(standards, changes)
     every_year = range(county.base_year, max(all_years) + 1)
@@ -342,7 +349,9 @@ def make_plan(
         county=county, standards=standards, years=all_years, scenario=scenario, findings=findings,
         pupils=pupils, forecast=course, site_pupils=sites_checked,
         schools=schools, candidates=sites.sites, rejected=sites.rejected,
-        must_stay=stay, proposals=proposals, merger_gates=_gates(proposals), today=today, planned=planned, summary=_summary((today, planned)),
+        must_stay=stay, proposals=proposals, merger_gates=_gates(proposals),
+        mid_stage_moves=mid_stage_moves(pd.concat(sent, ignore_index=True), _as_open(schools)),
+        today=today, planned=planned, summary=_summary((today, planned)),
         sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),
         time_distribution=check("time_distribution", pd.concat([
             time_distribution(o.assignment, view=o.view) for o in (today, planned)], ignore_index=True)),
@@ -530,7 +539,7 @@ def read_plan(folder: str | Path) -> Plan:
     Raises
     ------
     CountyDataError
-        If one of the two files is missing, broken or of a newer format.
+        If one of the two files is missing, broken, of a newer format, or not of the same plan as the other.
 
     Examples
     --------
@@ -540,7 +549,7 @@ def read_plan(folder: str | Path) -> Plan:
     ...     error.problems[0].key
     'no_plan'
     """
-    folder = Path(folder)
+    folder = _in_place(Path(folder))
     for name in ("manifest.json", "plan.gpkg"):
         if not (folder / name).is_file():
             raise CountyDataError([Problem("no_plan", f"{folder.name}/{name}")])
@@ -550,6 +559,10 @@ def read_plan(folder: str | Path) -> Plan:
         raise CountyDataError([Problem("unreadable", "manifest.json", fields={"error": str(error)})]) from error
     if manifest.get("format") != FORMAT:
         raise CountyDataError([Problem("newer_format", "manifest.json", value=str(manifest.get("format")), fields={"known": FORMAT})])
+    files = manifest.pop("files", {})
+    found = _hash(folder / "plan.gpkg")
+    if files and files.get("plan.gpkg") != found:
+        raise CountyDataError([Problem("plan_mixed", f"{folder.name}/plan.gpkg")])
     from pyogrio.errors import DataLayerError, DataSourceError
 
     try:
@@ -594,6 +607,17 @@ def read_plans(places: Sequence[str | Path]) -> list[Plan]:
     if problems:
         raise CountyDataError(problems)
     return plans
+
+
+def _in_place(folder: Path) -> Path:
+    """Return where a plan lies whose exchange was stopped between two steps: the new one, else the previous one."""
+    beside = [folder.with_name(f"{folder.name}.{ending}") for ending in ("new", "previous")] if folder.name and not folder.exists() else []
+    # the new one got its name when it was complete; alone it waits for somebody to close a file
+    return next((path for path in beside if beside[1].is_dir() and (path / "manifest.json").is_file()), folder)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _as_open(schools: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -790,7 +814,8 @@ def _save(plan: Plan, folder: Path) -> None:
     import pyogrio
 
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = json.dumps(plan.manifest, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+    # not a number is said before anything is written
+    json.dumps(plan.manifest, allow_nan=False)
     crs = export_crs(plan.county)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".layout-") as scratch:
         path = Path(scratch) / "plan.gpkg"
@@ -802,6 +827,9 @@ def _save(plan: Plan, folder: Path) -> None:
                 pyogrio.write_dataframe(shown, path, layer=name, driver="GPKG")
         finally:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        # which tables this manifest is about
+        said = {**plan.manifest, "files": {"plan.gpkg": _hash(path)}}
+        manifest = json.dumps(said, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
         path.replace(folder / "plan.gpkg")
         notes = Path(scratch) / "manifest.json"
         notes.write_text(manifest + "\n", encoding="utf-8", newline="\n")
@@ -849,8 +877,8 @@ def _unpacked(row: Mapping[str, object], source: Sequence[str]) -> Terrain:
 def _aims(about: Mapping[str, Any]) -> Aims:
     # years are text once they were keys of JSON
     budget = {int(year): float(money) for year, money in about.get("budget", {}).items()}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
-    return Aims(**{**given, "budget": budget})
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
+    return Aims(**(given | {"budget": budget}))
 
 
 def _load(path: Path, manifest: Mapping[str, object]) -> Plan:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from layout import messages
+from layout.aims import Aims, read_aims
+from layout.standards import Standards, overlay_standards
 from layout.tables import CountyDataError, Problem, label, schemas
 
 FORMAT = 1
+# settings that are tables of their own in a file
+_TABLES = ("standards", "plan")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Scenario:
     school_changes
         JSON of schools closed, changed and new, limits and class sizes, as the map's what-if saves it and
         :func:`layout.school_changes.read_changes` reads it; empty for none.
+    standards
+        JSON of other figures, as :func:`layout.standards.overlay_standards` takes them (in a file: a table ``[standards]``); empty for none.
+    plan
+        JSON of what the plan is asked in place of what the county asks: years, budget, must_open, must_keep, most_open, unserved (in a
+        file: a table ``[plan]``); empty for none.
     demand
         ``resident`` children (义务教育法 §15), ``registered`` (hukou) ones, or residents at the level of the school ``roll``.
     """
@@ -51,6 +60,8 @@ class Scenario:
     buses: str = "listed"
     road_edits: str = ""
     school_changes: str = ""
+    standards: str = ""
+    plan: str = ""
 
 
 def read_scenario(path: str | Path) -> Scenario:
@@ -94,8 +105,9 @@ def read_scenario(path: str | Path) -> Scenario:
         problems.append(Problem("newer_format", path.name, column="format", fields={"known": FORMAT}))
     settings: dict[str, object] = asdict(Scenario(name=path.stem)) | given
     settings["road_edits"] = _edits_beside(path, settings["road_edits"], problems)
-    if isinstance(settings["school_changes"], dict):
-        settings["school_changes"] = json.dumps(settings["school_changes"], ensure_ascii=False, sort_keys=True)
+    for key in ("school_changes", *_TABLES):
+        if isinstance(settings[key], dict):
+            settings[key] = json.dumps(settings[key], ensure_ascii=False, sort_keys=True)
     problems += _problems(settings, path.name)
     if problems:
         raise CountyDataError(problems)
@@ -124,13 +136,77 @@ def check_scenario(scenario: Scenario | None) -> Scenario:
     --------
     >>> check_scenario(None)
     Scenario(name='', attendance='frozen', variant='medium', demand='resident', season='dry', walking='medium', buses='listed', road_edits='',
-             school_changes='')
+             school_changes='', standards='', plan='')
     """
     scenario = Scenario() if scenario is None else scenario
     problems = _problems(asdict(scenario), "")
     if problems:
         raise CountyDataError(problems)
     return scenario
+
+
+def supposed_standards(standards: Standards, scenario: Scenario) -> Standards:
+    """Return the figures that a scenario supposes.
+
+    Parameters
+    ----------
+    standards
+        Figures in force.
+    scenario
+        Its ``standards``.
+
+    Returns
+    -------
+    Standards
+        The same where it has none.
+
+    Raises
+    ------
+    CountyDataError
+        Unknown keys, values of the wrong kind, laws relaxed: all at once.
+
+    Examples
+    --------
+    >>> supposed_standards(layout.read_standards(), Scenario(standards='{"travel.limit.walk.lower": 25}')).limit("walk", "lower")
+    25.0
+    """
+    return overlay_standards(standards, json.loads(scenario.standards), file=scenario.name) if scenario.standards else standards
+
+
+def supposed_aims(aims: Aims, scenario: Scenario, *, base_year: int) -> Aims:
+    """Return what a scenario asks of the plan.
+
+    Parameters
+    ----------
+    aims
+        What the county asks.
+    scenario
+        Its ``plan``: what it names takes the place of the county's.
+    base_year
+        Plan years come after it.
+
+    Returns
+    -------
+    Aims
+        The same where it asks nothing.
+
+    Raises
+    ------
+    CountyDataError
+        Unknown keys and values that cannot be: all at once.
+
+    Examples
+    --------
+    >>> supposed_aims(Aims(most_open=3), Scenario(plan='{"years": [2030]}'), base_year=2025)
+    Aims(years=(2030,), budget={}, must_open=(), must_keep=(), most_open=3, unserved='list')
+    """
+    if not scenario.plan:
+        return aims
+    given = json.loads(scenario.plan)
+    found, problems = read_aims(given, base_year=base_year, file=scenario.name)
+    if problems:
+        raise CountyDataError(problems)
+    return replace(aims, **{key: getattr(found, key) for key in given})
 
 
 def scenario_notes(scenario: Scenario) -> list[tuple[str, dict[str, object]]]:
@@ -194,6 +270,15 @@ def _problems(settings: dict[str, object], file: str) -> list[Problem]:
     for key, value in settings.items():
         if key not in columns:
             problems.append(Problem("bad_setting", file, column=key, value=str(value), fields={"wanted": ", ".join(columns)}))
+        elif key in _TABLES and not _is_table(value):
+            problems.append(Problem("bad_setting", file, column=key, value=str(value)[:80], fields={"wanted": f"[{key}]"}))
         elif not isinstance(value, str) or (columns[key].values and value not in columns[key].values):
             problems.append(Problem("bad_setting", file, column=key, value=str(value), fields={"wanted": ", ".join(columns[key].values)}))
     return problems
+
+
+def _is_table(value: object) -> bool:
+    try:
+        return value == "" or (isinstance(value, str) and isinstance(json.loads(value), dict))
+    except json.JSONDecodeError:
+        return False

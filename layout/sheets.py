@@ -8,14 +8,17 @@ import difflib
 import io
 import re
 import unicodedata
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from layout import messages
+from layout.cells import clean, fold, is_id_number
+from layout.forms import HEAD_ROWS, Form, headings_of, read_form
 from layout.tables import GRADES, Column, Problem, Table, age_span, schemas
 
 #: Tables that a county folder may hold as sheets, and those without which there is no plan.
@@ -34,7 +37,12 @@ PERSONAL = re.compile(
 )
 # a headteacher's name or an office phone is nobody's business here: left unread
 CONTACT = re.compile(r"校长|负责人|联系人|电话|手机|传真|姓名|邮箱|phone|e-?mail|headteacher|contact", re.I)
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+# letters of a list to choose from, and rows of the template that have one
+_LONGEST_LIST, _LISTED_ROWS = 255, 20_000
+# sheets that explain
+_ASIDE = {"说明", "readme", "填表说明", "数据字典"}
+# more than any county has: a larger file is broken or hostile
+_MOST_BYTES, _MOST_PARTS, _MOST_ROWS, _MOST_COLUMNS = 400_000_000, 10_000, 500_000, 1_000
 _YES = {"是", "有", "√", "yes", "true", "1", "y"}
 _NO = {"否", "无", "×", "no", "false", "0", "n", ""}
 
@@ -48,6 +56,8 @@ class Sheet:
     sheet: str
     frame: pd.DataFrame
     rows: tuple[int, ...]
+    # file, sheet and row of each row where several sheets were put together, rows then count from 1
+    origins: tuple[tuple[str, str, int], ...] = ()
 
 
 def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], list[Problem], list[tuple[str, dict[str, object]]]]:
@@ -73,21 +83,41 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
     """
     problems: list[Problem] = []
     notes: list[tuple[str, dict[str, object]]] = []
-    sheets: dict[str, Sheet] = {}
-    names = {fold(n): t.name for t in schemas().values() if t.name in SHEETS for n in (t.name, t.zh)}
-    for file, title, cells in _raw_sheets(folder, workbook, problems):
-        table = names.get(fold(title))
+    found: dict[str, list[Sheet]] = {}
+    titled: dict[str, Sheet] = {}
+    for file, title, cells in raw_sheets(_files(folder, workbook), problems):
+        table = table_named(title)
         if table is None:
-            _refuse_register(file, title, cells, problems)
-            if workbook is not None and file == workbook.name and fold(title) not in {fold("说明"), "readme"}:
+            if fold(title) in _ASIDE or _refuse_register(file, title, cells, problems):
+                continue
+        elif table.name in titled:
+            other = titled[table.name]
+            problems.append(Problem("sheet_twice", file, title, fields={"other": f"{other.file} {other.sheet}".strip()}))
+            continue
+        elif _is_register(file, title, cells, problems):
+            continue
+        forms, faults = read_form(title, cells, table, SHEETS, file)
+        problems += faults
+        if not forms:
+            if table is not None:
+                # no cell at all
+                problems += [Problem("empty_sheet", file, title)] if table.name in NEEDED else []
+            elif workbook is not None and file == workbook.name:
                 notes.append(("note.sheet_unread", {"file": file, "sheet": title}))
             continue
-        if table in sheets:
-            problems.append(Problem("sheet_twice", file, title, fields={"other": f"{sheets[table].file} {sheets[table].sheet}".strip()}))
-            continue
-        sheet = _typed(schemas()[table], file, title, cells, problems, notes)
-        if sheet is not None:
-            sheets[table] = sheet
+        for form in forms:
+            sheet = _typed(form, file, title, problems, notes)
+            if sheet is None:
+                continue
+            if table is not None and sheet.table == table.name:
+                titled[table.name] = sheet
+            elif table is None:
+                notes.append(("note.sheet_taken", {"file": file, "sheet": title, "table": _called(sheet.table)}))
+            found.setdefault(sheet.table, []).append(sheet)
+    sheets = {name: _put_together(parts, problems, notes) for name, parts in found.items()}
+    sheets = _with_classes(_named_ids(sheets, problems, notes), problems)
+    if "schools" in sheets:
+        sheets["schools"] = _one_row_a_school(sheets["schools"], notes)
     if all(name in sheets and len(sheets[name].frame) for name in INSTEAD_OF_AGES) and not (
         "population" in sheets and len(sheets["population"].frame)
     ):
@@ -98,7 +128,7 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
         needed = tuple(name for name in NEEDED if name != "population")
     else:
         needed = NEEDED
-    seen = {p.sheet for p in problems if p.key in ("personal", "empty_sheet", "no_headings")}
+    seen = {p.sheet for p in problems if p.key in ("personal", "empty_sheet", "no_headings", "sheet_twice")}
     for name in needed:
         zh = schemas()[name].zh
         if name not in sheets and not seen & {zh, name}:
@@ -239,50 +269,26 @@ def _boarder_problems(sheets: Mapping[str, Sheet]) -> Iterable[Problem]:
             yield Problem("girls_above_boarders", sheet.file, sheet.sheet, sheet.rows[i], heads["girls"].zh, f"{girls.iloc[i]:g}", among)
 
 
-def fold(text: object) -> str:
-    """Fold a heading so that spaces, line breaks, full-width letters, stars and units in brackets do not matter.
+def table_named(title: str) -> Table | None:
+    """Return the table that a sheet's title names.
 
     Parameters
     ----------
-    text
-        Heading or sheet name.
+    title
+        Title of a sheet or stem of a CSV file.
 
     Returns
     -------
-    str
-        Folded text, to be compared only.
+    Table or None
+        None where it names no table that a county folder may hold.
 
     Examples
     --------
-    >>> fold(" 常住人口（人）★"), fold("学校（机构）标识码")
-    ('常住人口', '学校(机构)标识码')
+    >>> table_named("学校").name, table_named("Schools").name, table_named("封面")
+    ('schools', 'schools', None)
     """
-    out = re.sub(r"[\s★*]", "", unicodedata.normalize("NFKC", str(text))).lower()
-    return re.sub(r"\((人|名|个|所|间|张|户|岁|年|m2|平方米|㎡|元|辆)\)$", "", out)
-
-
-def is_id_number(text: str) -> bool:
-    """Say whether a text is a Chinese citizen's ID number with the right check digit.
-
-    Parameters
-    ----------
-    text
-        Any text.
-
-    Returns
-    -------
-    bool
-        True only for 18 characters whose last is the check digit of GB 11643.
-
-    Examples
-    --------
-    >>> is_id_number("11010519491231002X"), is_id_number("110105194912310021"), is_id_number("522401001001")
-    (True, False, False)
-    """
-    if not re.fullmatch(r"[1-9]\d{16}[\dXx]", text):
-        return False
-    remainder = sum(int(d) * w for d, w in zip(text[:17], _ID_WEIGHTS, strict=True)) % 11
-    return "10X98765432"[remainder] == text[-1].upper()
+    names = {fold(n): t for t in schemas().values() if t.name in SHEETS for n in (t.name, t.zh)}
+    return names.get(fold(title))
 
 
 def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
@@ -311,12 +317,23 @@ def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         for j, (heading, column, values) in enumerate(_as_written(schemas()[name], tables[name])):
             sheet.write_string(0, j, heading, need if column.required else head)
             sheet.set_column(j, j, max(10, 2 * len(heading)))
+            if not len(tables[name]):
+                _help_to_fill(sheet, j, column)
             for i, value in enumerate(values, start=1):
                 if isinstance(value, str):
                     sheet.write_string(i, j, value)
                 elif value is not None:
                     sheet.write_number(i, j, value)
     book.close()
+
+
+def _help_to_fill(sheet, place: int, column: Column) -> None:  # type: ignore[no-untyped-def]
+    """Give an empty column of the template a note on its heading and a list of what may be chosen."""
+    sheet.write_comment(0, place, f"{column.meaning_zh}\n{column.meaning_en}", {"author": "layout"})
+    choices = ["是", "否"] if column.dtype == "bool" else list(column.values.values())
+    # Excel takes no longer list
+    if choices and len(",".join(choices)) <= _LONGEST_LIST:
+        sheet.data_validation(1, place, _LISTED_ROWS, place, {"validate": "list", "source": choices, "error_type": "warning"})
 
 
 def _write_guide(sheet, head) -> None:  # type: ignore[no-untyped-def]
@@ -361,32 +378,123 @@ def _blank(values: pd.Series) -> np.ndarray:
     return (values.isna() | (values.astype("str") == "")).to_numpy()
 
 
-def _raw_sheets(folder: Path, workbook: Path | None, problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
-    if workbook is not None:
-        import python_calamine
+def raw_sheets(paths: Iterable[Path], problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
+    """Read the cells of workbooks and CSV files.
 
+    Parameters
+    ----------
+    paths
+        ``.xlsx``, ``.xls`` and ``.csv`` files (UTF-8 with or without BOM, GB18030).
+    problems
+        Takes what cannot be read.
+
+    Yields
+    ------
+    tuple
+        Name of the file, title of the sheet (stem of a CSV file), rows of cells.
+
+    Examples
+    --------
+    >>> list(raw_sheets([], []))
+    []
+    """
+    for path in paths:
         try:
-            book = python_calamine.CalamineWorkbook.from_path(str(workbook))
-            titles = [(title, book.get_sheet_by_name(title).to_python(skip_empty_area=False)) for title in book.sheet_names]
-        except (python_calamine.CalamineError, OSError, ValueError) as error:
-            problems.append(Problem("unreadable", workbook.name, fields={"error": str(error)}))
-            titles = []
-        for title, cells in titles:
-            yield workbook.name, title, cells
-    for path in sorted(folder.glob("*.csv")):
-        text = _decoded(path.read_bytes())
-        if text is None:
-            problems.append(Problem("encoding", path.name))
-            continue
+            fault = _unfit(path)
+            if fault is None:
+                yield from _csv_cells(path, problems) if path.suffix.lower() == ".csv" else _book_cells(path, problems)
+            else:
+                problems.append(fault)
+        except OSError as error:
+            problems.append(Problem("unreadable", path.name, fields={"error": _short(error)}))
+
+
+def _unfit(path: Path) -> Problem | None:
+    """Say what is no county's file, before anything of it is unpacked."""
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        return Problem("too_large", path.name, fields={"size": f"{size / 1e6:,.0f}", "most": f"{_MOST_BYTES / 1e6:,.0f}"})
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as parts:
+            sizes = [part.file_size for part in parts.infolist()]
+    except zipfile.BadZipFile as error:
+        return Problem("unreadable", path.name, fields={"error": _short(error)})
+    if sum(sizes) > _MOST_BYTES or len(sizes) > _MOST_PARTS:
+        return Problem("too_large", path.name, fields={"size": f"{sum(sizes) / 1e6:,.0f}", "most": f"{_MOST_BYTES / 1e6:,.0f}"})
+    return None
+
+
+def _short(error: BaseException) -> str:
+    # a library's error may repeat a path of the machine
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+
+
+def _csv_cells(path: Path, problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
+    text = _decoded(path.read_bytes())
+    if text is None:
+        problems.append(Problem("encoding", path.name))
+        return
+    if "\0" in text:
+        problems.append(Problem("unreadable", path.name, fields={"error": "NUL"}))
+        return
+    if text.count("\n") > _MOST_ROWS:
+        problems.append(Problem("too_many_rows", path.name, path.stem, fields={"rows": f"{text.count(chr(10)):,}", "most": f"{_MOST_ROWS:,}"}))
+        return
+    try:
         yield path.name, path.stem, [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error as error:
+        problems.append(Problem("unreadable", path.name, fields={"error": _short(error)}))
 
 
-def _refuse_register(file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem]) -> None:
-    # a register of pupils must not lie in the folder, whatever its sheet is called
+def _book_cells(path: Path, problems: list[Problem]) -> Iterable[tuple[str, str, Sequence[Sequence[object]]]]:
+    import python_calamine
+
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(str(path))
+        titles = list(book.sheet_names)
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        problems.append(Problem("unreadable", path.name, fields={"error": _short(error)}))
+        return
+    for title in titles:
+        try:
+            sheet = book.get_sheet_by_name(title)
+            if sheet.total_height > _MOST_ROWS or sheet.total_width > _MOST_COLUMNS:
+                problems.append(Problem("too_many_rows", path.name, title, fields={"rows": f"{sheet.total_height:,}", "most": f"{_MOST_ROWS:,}"}))
+                continue
+            cells = sheet.to_python(skip_empty_area=False)
+        except (python_calamine.CalamineError, OSError, ValueError) as error:
+            problems.append(Problem("unreadable", path.name, title, fields={"error": _short(error)}))
+            continue
+        yield path.name, title, cells
+
+
+def _files(folder: Path, workbook: Path | None) -> list[Path]:
+    """Return the workbook, other workbooks and the CSV files of a folder; lock files and pages of a check are none of them."""
+    others = [
+        p
+        for ending in ("*.xlsx", "*.xls")
+        for p in sorted(folder.glob(ending))
+        if p != workbook and not p.name.startswith(("~$", ".")) and p.stem != "check"
+    ]
+    return [*([] if workbook is None else [workbook]), *others, *sorted(folder.glob("*.csv"))]
+
+
+def _is_register(file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem]) -> bool:
+    """Refuse a sheet with one row a pupil; no value is repeated: it would put the pupil into a log."""
     for i, row in enumerate(cells):
-        if any(is_id_number(_clean(c)) for c in row) or any(PERSONAL.search(_clean(c)) and len(_clean(c)) < 20 for c in row if i < 5):
-            problems.append(Problem("personal", file, title, i + 1))
-            return
+        texts = [clean(c) for c in row]
+        personal = [t for t in texts if len(t) < 20 and PERSONAL.search(t)] if i < HEAD_ROWS else []
+        if personal or any(is_id_number(t) for t in texts):
+            problems.append(Problem("personal", file, title, i + 1, "、".join(personal)))
+            return True
+    return False
+
+
+def _refuse_register(file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem]) -> bool:
+    # a register of pupils must not lie in the folder, whatever its sheet is called
+    return _is_register(file, title, cells, problems)
 
 
 def _decoded(raw: bytes) -> str | None:
@@ -398,72 +506,224 @@ def _decoded(raw: bytes) -> str | None:
     return None
 
 
-def _typed(
-    table: Table, file: str, title: str, cells: Sequence[Sequence[object]], problems: list[Problem], notes: list[tuple[str, dict[str, object]]]
-) -> Sheet | None:
-    filled = [i for i, row in enumerate(cells) if any(_clean(c) for c in row)]
-    if len(filled) < 2 and table.name in NEEDED:
+def _typed(form: Form, file: str, title: str, problems: list[Problem], notes: list[tuple[str, dict[str, object]]]) -> Sheet | None:
+    table = _schema(form.table)
+    if not form.rows and table.name in NEEDED:
         problems.append(Problem("empty_sheet", file, title))
-    if not filled:
-        return None
-    head = filled[0]
-    headings = [_clean(c) for c in cells[head]]
-    personal = [h for h in headings if PERSONAL.search(h)]
-    numbers = [(i, str(c)) for i in filled[1:] for c in cells[i] if is_id_number(_clean(c))]
-    if personal or numbers:
-        # the value itself is not repeated: it would put the pupil into a log
-        row = numbers[0][0] + 1 if numbers else head + 1
-        problems.append(Problem("personal", file, title, row, "、".join(personal)))
-        return None
-    wanted = _headings(table)
+    wanted = headings_of(table)
     place: dict[str, int] = {}
     unread: list[str] = []
-    for j, heading in enumerate(headings):
+    for j, heading in enumerate(form.headings):
         name = wanted.get(fold(heading))
         if name is None:
             if heading:
                 unread.append(heading)
         elif name in place:
-            problems.append(Problem("heading_twice", file, title, head + 1, heading, fields={"other": headings[place[name]]}))
+            problems.append(Problem("heading_twice", file, title, form.head, heading, fields={"other": form.headings[place[name]]}))
         else:
             place[name] = j
     if not place:
-        problems.append(Problem("no_headings", file, title, head + 1, fields={"wanted": "、".join(c.zh for c in table.columns.values())}))
+        problems.append(Problem("no_headings", file, title, form.head, fields={"wanted": "、".join(c.zh for c in table.columns.values())}))
         return None
     contact = [h for h in unread if CONTACT.search(h)]
     if contact:
         notes.append(("note.contact_unread", {"file": file, "sheet": title, "columns": "、".join(contact)}))
     if len(unread) > len(contact):
         notes.append(("note.column_unread", {"file": file, "sheet": title, "columns": "、".join(h for h in unread if h not in contact)}))
-    rows = filled[1:]
     data = {}
     for name, j in place.items():
+        if name.endswith("@"):
+            data[name] = pd.Series([row[j] for row in form.rows], dtype="str")
+            continue
         column = table.columns.get(name) or Column(
             name, "float", True, True, "degrees", {"lon": "经度", "lat": "纬度"}[name], name, (), {}, {}, "", ""
         )
-        values = [_clean(cells[i][j]) if j < len(cells[i]) else "" for i in rows]
-        data[name] = _column(column, values, file, title, [i + 1 for i in rows], problems)
-    return Sheet(table.name, file, title, pd.DataFrame(data), tuple(i + 1 for i in rows))
+        data[name] = _column(column, [row[j] for row in form.rows], file, title, list(form.numbers), problems)
+    return Sheet(form.table, file, title, pd.DataFrame(data), form.numbers)
 
 
-def _headings(table: Table) -> dict[str, str]:
-    out: dict[str, str] = {}
-    for column in table.columns.values():
-        if column.dtype == "point":
-            out |= {fold("经度"): "lon", "lon": "lon", "longitude": "lon", fold("纬度"): "lat", "lat": "lat", "latitude": "lat"}
-        elif column.dtype != "polygon":
-            out |= {fold(h): column.name for h in (column.zh, column.en, *column.aliases)}
+def _schema(table: str) -> Table:
+    # pupils by school and grade become totals once the classes are known
+    return schemas()["class_totals" if table == "_pupils" else table]
+
+
+def _called(table: str) -> str:
+    known = _schema(table)
+    return f"{known.zh} ({known.name})"
+
+
+def _put_together(parts: Sequence[Sheet], problems: list[Problem], notes: list[tuple[str, dict[str, object]]]) -> Sheet:
+    """Put the sheets of one table together; one that repeats rows of those before it is left unread, and said."""
+    kept = [parts[0]]
+    for part in parts[1:]:
+        wanted = _schema(part.table).key if part.table != "_pupils" else ("school_id", "grade")
+        forms = [[next((c for c in (k, f"{k}@") if c in s.frame), "") for k in wanted] for s in (*kept, part)]
+        key = forms[0] if all(f == forms[0] for f in forms) and all(forms[0]) else []
+        known = {k for s in kept for k in s.frame[key].astype("str").itertuples(index=False, name=None)} if key else set()
+        if key and known & set(part.frame[key].astype("str").itertuples(index=False, name=None)):
+            where = " + ".join(f"{s.file} {s.sheet}" for s in kept)
+            notes.append(("note.sheet_same", {"file": part.file, "sheet": part.sheet, "other": where}))
+        else:
+            kept.append(part)
+    if len(kept) == 1:
+        return kept[0]
+    origins = tuple((s.file, s.sheet, row) for s in kept for row in s.rows)
+    frame = pd.concat([s.frame for s in kept], ignore_index=True)
+    file, title = (" + ".join(dict.fromkeys(values)) for values in ((s.file for s in kept), (s.sheet for s in kept)))
+    return Sheet(parts[0].table, file, title, frame, tuple(range(1, len(frame) + 1)), origins)
+
+
+def traced(problem: Problem, sheets: Mapping[str, Sheet]) -> Problem:
+    """Say of a row of sheets that were put together in which file and row it stands.
+
+    Parameters
+    ----------
+    problem
+        As a check of the table found it.
+    sheets
+        Sheet by table name.
+
+    Returns
+    -------
+    Problem
+        The same where its sheet is one alone.
+
+    Examples
+    --------
+    >>> both = Sheet("births", "a.csv + b.csv", "a + b", pd.DataFrame(), (1, 2), (("a.csv", "a", 2), ("b.csv", "b", 7)))
+    >>> traced(Problem("negative", "a.csv + b.csv", "a + b", 2), {"births": both}).row
+    7
+    """
+    for sheet in sheets.values():
+        if sheet.origins and (problem.file, problem.sheet) == (sheet.file, sheet.sheet) and problem.row:
+            file, title, row = sheet.origins[problem.row - 1]
+            return replace(problem, file=file, sheet=title, row=row)
+    return problem
+
+
+def _with_classes(sheets: Mapping[str, Sheet], problems: list[Problem]) -> dict[str, Sheet]:
+    """Make totals of pupils by grade and of classes by size, where a county has the two on forms of their own."""
+    out = dict(sheets)
+    pupils = out.pop("_pupils", None)
+    if pupils is None or "class_totals" in out:
+        return out
+    bins = out.get("class_bins")
+    columns = ["school_id", "grade"]
+    if bins is None or not {*columns, "classes"} <= set(bins.frame) or not {*columns} <= set(pupils.frame):
+        problems.append(Problem("classes_unknown", pupils.file, pupils.sheet))
+        return out
+    counted = bins.frame[columns].assign(classes=pd.to_numeric(bins.frame["classes"], errors="coerce"))
+    sums = counted.groupby(columns, as_index=False)["classes"].sum()
+    frame = pupils.frame.assign(_row=pupils.rows).merge(sums, on=columns, how="left")
+    frame["classes"] = frame["classes"].fillna(0.0)
+    out["class_totals"] = Sheet(
+        "class_totals", pupils.file, pupils.sheet, frame.drop(columns="_row"), tuple(int(r) for r in frame["_row"]), pupils.origins
+    )
     return out
 
 
-def _clean(cell: object) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "1" if cell else "0"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e16 else repr(cell)
-    return str(cell).strip()
+_TARGETS = {"school_id": "schools", "township_id": "townships", "settlement_id": "settlements", "from_id": "settlements", "to_id": "settlements"}
+
+
+def _named_ids(sheets: Mapping[str, Sheet], problems: list[Problem], notes: list[tuple[str, dict[str, object]]]) -> dict[str, Sheet]:
+    """Put ids in place of names: the same name once folded; what is only near is asked about, never taken."""
+    out = dict(sheets)
+    # townships first: they tell villages of one name apart
+    for column in ("township_id", "school_id", "settlement_id", "from_id", "to_id"):
+        for name, sheet in list(out.items()):
+            if f"{column}@" in sheet.frame:
+                out[name] = _joined_by_name(out, sheet, column, problems, notes)
+    # a township that only told villages apart
+    return {n: replace(s, frame=s.frame[[c for c in s.frame if c in _schema(n).columns or c in ("lon", "lat")]]) for n, s in out.items()}
+
+
+def _joined_by_name(
+    sheets: Mapping[str, Sheet], sheet: Sheet, column: str, problems: list[Problem], notes: list[tuple[str, dict[str, object]]]
+) -> Sheet:
+    target = sheets.get(_TARGETS[column])
+    names = sheet.frame[f"{column}@"].tolist()
+    frame = sheet.frame.drop(columns=f"{column}@")
+    own = frame[column].tolist() if column in frame else [""] * len(frame)
+    if target is None or not {"name", schemas()[target.table].key[0]} <= set(target.frame):
+        return replace(sheet, frame=frame) if column in frame else replace(sheet, frame=frame.assign(**{column: names}))
+    apart = column not in _schema(sheet.table).columns
+    ids, called = target.frame[schemas()[target.table].key[0]].tolist(), target.frame["name"].tolist()
+    towns = target.frame["township_id"].tolist() if "township_id" in target.frame else [""] * len(ids)
+    known: dict[str, list[tuple[str, str]]] = {}
+    for i, text, town in zip(ids, called, towns, strict=True):
+        known.setdefault(fold(text), []).append((str(i), str(town)))
+    inside = frame["township_id"].tolist() if "township_id" in frame and column != "township_id" else [""] * len(frame)
+    asked: dict[str, list[int]] = {}
+    taken, lost = 0, np.zeros(len(frame), bool)
+    for k, (value, text, town) in enumerate(zip(own, names, inside, strict=True)):
+        if value or not text:
+            continue
+        places = known.get(fold(text), [])
+        places = [p for p in places if p[1] == town] if town and len(places) > 1 else places
+        if len(places) == 1:
+            own[k] = places[0][0]
+            taken += 1
+        elif not apart:
+            asked.setdefault(text, []).append(k)
+            lost[k] = True
+    for text, rows in asked.items():
+        twins = known.get(fold(text), [])
+        near = difflib.get_close_matches(fold(text), list(known), n=3, cutoff=0.5)
+        said = twins or [place for n in near for place in known[n]]
+        shown = "、".join(f"{called[ids.index(i)]} {i}" for i, _ in said[:3])
+        fields = {"target": schemas()[target.table].zh, "near": shown or "—", "count": len(rows)}
+        problems.append(
+            Problem(
+                "name_twice" if twins else "name_unknown",
+                sheet.file,
+                sheet.sheet,
+                sheet.rows[rows[0]],
+                _schema(sheet.table).columns[column].zh,
+                text,
+                fields,
+            )
+        )
+    if taken and not apart:
+        notes.append(("note.joined_by_name", {"file": sheet.file, "sheet": sheet.sheet, "count": taken, "table": schemas()[target.table].zh}))
+    frame = frame.assign(**{column: pd.Series(own, index=frame.index, dtype="str")})
+    # rows that are asked about are not accused a second time
+    rows_kept = tuple(r for r, gone in zip(sheet.rows, lost, strict=True) if not gone)
+    return replace(sheet, frame=frame[~lost].reset_index(drop=True), rows=rows_kept)
+
+
+_ADDED, _CAMPUS = ("rooms", "expandable_rooms", "kindergarten_rooms", "teachers", "boarders"), ("beds", "site_area_m2")
+
+
+def _one_row_a_school(sheet: Sheet, notes: list[tuple[str, dict[str, object]]]) -> Sheet:
+    """Put the two rows together that a school of several stages has on official forms, one a stage; other repetitions stay faults."""
+    frame = sheet.frame
+    if not {"school_id", "name", "first_grade", "last_grade"} <= set(frame):
+        return sheet
+    spans = frame[["first_grade", "last_grade"]].apply(pd.to_numeric, errors="coerce")
+    gone, joined = np.zeros(len(frame), bool), []
+    out = frame.copy()
+    for school, own in frame.groupby("school_id", sort=False):
+        if len(own) != 2 or not school or own["name"].map(fold).nunique() != 1:
+            continue
+        low, high = sorted(own.index, key=lambda i: spans.loc[i, "first_grade"])
+        if spans.loc[low, "last_grade"] + 1 != spans.loc[high, "first_grade"]:
+            continue
+        out.loc[low, "last_grade"] = out.loc[high, "last_grade"]
+        for column in (*_ADDED, *_CAMPUS):
+            if column in out:
+                a, b = (pd.to_numeric(frame.loc[[i], column], errors="coerce").iloc[0] for i in (low, high))
+                # the same beds and ground on both rows are those of the campus
+                same = column in _CAMPUS and a == b
+                out.loc[low, column] = a if same or pd.isna(b) else b if pd.isna(a) else a + b
+        if "kind" in out:
+            out.loc[low, "kind"] = "nine_year" if (spans.loc[low, "first_grade"], spans.loc[high, "last_grade"]) == (1, 9) else out.loc[low, "kind"]
+        gone[frame.index.get_loc(high)] = True
+        joined.append(f"{own['name'].iloc[0]}")
+    if not joined:
+        return sheet
+    notes.append(("note.two_rows", {"count": len(joined), "schools": "、".join(joined[:5])}))
+    kept = tuple(r for r, g in zip(sheet.rows, gone, strict=True) if not g)
+    return replace(sheet, frame=out[~gone].reset_index(drop=True), rows=kept)
 
 
 def _column(column: Column, values: list[str], file: str, sheet: str, rows: list[int], problems: list[Problem]) -> pd.Series:

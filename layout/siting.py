@@ -155,9 +155,9 @@ def journeys_of(
     -----
     Kept of the ways of a settlement and run of grades: the eight nearest schools of today and the eight nearest new sites within the
     limit; where no school of today is within it the two nearest of each beyond it; by boarding the four nearest of each, for
-    grades 4 to 6 only where no school of today is within the limit by day. A child with a school within the limit never needs one
-    beyond it, since classes may be exceeded; where all schools within the limit could reach their largest size those beyond it
-    are kept.
+    grades 4 to 6 only where no school of today is within the limit by day. A child with a school of today within the limit is not sent
+    beyond it, since classes may be exceeded, not even where another school would then have its least pupils; where all schools within
+    the limit could reach their largest size those beyond it are kept.
     """
     kept_sites = _useful(sites, children, ways, horizon, standards)
     demands = _demands(children, kept_sites, horizon)

@@ -258,27 +258,59 @@ def read_standards(path: str | Path | None = None) -> Standards:
     >>> standards.rules["walk.speed.lower"].verified
     'U'
     """
-    rules = dict(_shipped())
+    standards = Standards(dict(sorted(_shipped().items())))
     if path is None:
-        return Standards(dict(sorted(rules.items())))
+        return standards
     path = Path(path)
     try:
         overlay = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CountyDataError([Problem("not_toml", path.name, fields={"error": str(error)})]) from error
+    return overlay_standards(standards, overlay, file=path.name)
+
+
+def overlay_standards(standards: Standards, overlay: Mapping[str, object], *, file: str = "") -> Standards:
+    """Put other figures in the place of some.
+
+    Parameters
+    ----------
+    standards
+        Figures in force.
+    overlay
+        As a county's ``standards.toml`` has them: values, or tables with value and source, by the keys of the standards; and a
+        schedule of class sizes, which takes the place of the one there is.
+    file
+        Where they come from, for problems.
+
+    Returns
+    -------
+    Standards
+        The figures with the others on top.
+
+    Raises
+    ------
+    CountyDataError
+        As from :func:`read_standards`.
+
+    Examples
+    --------
+    >>> overlay_standards(read_standards(), {"travel": {"limit": {"walk": {"lower": 25}}}}).limit("walk", "lower")
+    25.0
+    """
+    rules = dict(standards.rules)
     problems: list[Problem] = []
-    schedule: object = []
+    schedule: object = None
     for key, given in _entries(overlay, "", rules):
         if key == _SCHEDULE:
             schedule = given
         elif key not in rules:
             near = difflib.get_close_matches(key, [*rules, _SCHEDULE], n=1, cutoff=0.0)[0]
-            problems.append(Problem("unknown_standard", path.name, column=key, value=str(given), fields={"near": near}))
+            problems.append(Problem("unknown_standard", file, column=key, value=str(given), fields={"near": near}))
         else:
             problem, rules[key] = _overlaid(rules[key], given if isinstance(given, Mapping) else {"value": given})
-            problems += [replace(problem, file=path.name)] if problem else []
-    steps, more = _schedule(schedule, Standards(rules))
-    problems += [replace(problem, file=path.name) for problem in more]
+            problems += [replace(problem, file=file)] if problem else []
+    steps, more = (standards.steps, []) if schedule is None else _schedule(schedule, Standards(rules))
+    problems += [replace(problem, file=file) for problem in more]
     if problems:
         raise CountyDataError(problems)
     return Standards(dict(sorted(rules.items())), steps)

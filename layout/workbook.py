@@ -84,13 +84,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     if audience not in AUDIENCES:
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     edition = edition_of(plan, audience)
-    own: dict[str, Callable[[Plan, str, Edition], Page]] = {
-        "townships": _townships, "forecast": _forecast, "schools": _schools, "classes": _classes, "villages": _villages,
-        "proposals": _proposals, "must_stay": _must_stay, "sites": _sites, "times": _times, "sensitivity": _sensitivity, "buses": _buses,
-        "standards": _standards, "sources": _sources,
-    }  # fmt: skip
-    found = finding_pages(plan, lang, edition) | meeting_pages(plan, lang, edition)
-    pages = [found[key] if key in found else own[key](plan, lang, edition) for key in _ORDER if key in found or key in own]
+    pages = list(workbook_pages(plan, lang, edition).values())
     pages = [_guide(plan, lang, audience, edition, pages), *pages]
     write_pages(pages, path, stamp=messages.text(f"workbook.stamp.{audience}", lang), county=plan.county.name, lang=lang)
 
@@ -122,6 +116,36 @@ def write_pages(pages: list[Page], path: str | Path, *, stamp: str, county: str,
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def workbook_pages(plan: Plan, lang: str, edition: Edition) -> dict[str, Page]:
+    """Return the pages behind the guide, which the report shows too: what one hides the other hides.
+
+    Parameters
+    ----------
+    plan
+        What to show.
+    lang
+        ``zh`` or ``en``.
+    edition
+        What is hidden from its readers.
+
+    Returns
+    -------
+    dict
+        Page by key, in the order of the workbook.
+
+    Examples
+    --------
+    >>> workbook_pages(plan, "zh", Edition(False, {}))["proposals"].frame  # doctest: +SKIP
+    """
+    own: dict[str, Callable[[Plan, str, Edition], Page]] = {
+        "townships": _townships, "forecast": _forecast, "schools": _schools, "classes": _classes, "villages": _villages,
+        "proposals": _proposals, "must_stay": _must_stay, "sites": _sites, "times": _times, "sensitivity": _sensitivity, "buses": _buses,
+        "standards": _standards, "sources": _sources,
+    }  # fmt: skip
+    found = finding_pages(plan, lang, edition) | meeting_pages(plan, lang, edition)
+    return {key: found[key] if key in found else own[key](plan, lang, edition) for key in _ORDER if key in found or key in own}
 
 
 def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal") -> str:

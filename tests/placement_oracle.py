@@ -57,6 +57,8 @@ class Tiny:
         self.pupils, self.day, self.week = pupils, day, week
         self.school, self.sites, self.years, self.weights, self.s = school, sites, years, weights, standards
         self.first, self.budget = first, budget
+        # sites that must be open in the last year, and most that may be
+        self.must, self.most = (), None
         self.places = ("S", *sites)
         self.villages = sorted({v for _, v, _ in pupils})
         self.least = {p: standards[f"layout.min_pupils.{r}"] for p, r in
@@ -434,7 +436,9 @@ class Search:
             options = itertools.product(*(self.states(site, t) for t in self.t))
             runs.append([o for o in options if "stays" in self.drop or all(set(PARTS[a]) <= set(PARTS[b]) for a, b in itertools.pairwise(o))])
         for combo in itertools.product(*runs):
-            yield tuple({site: seq[t] for site, seq in zip(self.c.sites, combo, strict=True)} for t in self.t)
+            last = {site: seq[-1] for site, seq in zip(self.c.sites, combo, strict=True)}
+            if all(last[s] for s in self.c.must) and (self.c.most is None or sum(map(bool, last.values())) <= self.c.most):
+                yield tuple({site: seq[t] for site, seq in zip(self.c.sites, combo, strict=True)} for t in self.t)
 
     def bed_runs(self, states):
         """Beds of all years: S and sites, those that are added counted from zero; the most first."""
@@ -526,6 +530,8 @@ class Search:
 
     def optimum(self):
         kept = self.best_first_levels()
+        if not kept:
+            return None
         first = kept[0][0]
         kept = [(states, beds) for _, states, beds in kept]
         if "rooms" in self.drop or "classes" in self.drop:

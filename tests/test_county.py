@@ -485,3 +485,17 @@ def test_a_county_and_a_plan_say_what_they_are(paper):
     assert line.startswith(f"<{type(paper).__name__} {paper.name}") and "\n" not in line and f"schools {len(paper.schools)}," in line
     shown = dataclasses.replace(paper, name="<img src=x onerror=alert(1)>")._repr_html_()
     assert "<img" not in shown and "&lt;img" in shown and f"<td>学校</td><td style='text-align:right'>{len(paper.schools)}</td>" in shown
+
+
+def test_the_template_offers_words_and_explains_headings(tmp_path):
+    from openpyxl import load_workbook
+
+    write_template(tmp_path / "新县")
+    page = load_workbook(tmp_path / "新县" / "county.xlsx")["学校"]
+    kind = next(c for c in page[1] if c.value == "办学类型")
+    lists = {str(v.sqref): v.formula1 for v in page.data_validations.dataValidation}
+    at = f"{kind.column_letter}2:{kind.column_letter}20001"
+    assert "教学点" in lists[at] and "九年一贯制" in lists[at] and all(len(text) <= 257 for text in lists.values())
+    assert page["A1"].comment.text.startswith(schemas()["schools"].columns["school_id"].meaning_zh)
+    write_county(make_paper(), tmp_path / "县")
+    assert load_workbook(tmp_path / "县" / "county.xlsx")["学校"]["A1"].comment is None, "only where there is something to fill in"

@@ -83,6 +83,12 @@ def test_a_cohort_that_moves_is_named(paper):
     assert found[["year", "grade", "from_id", "to_id", "pupils", "lost_grade"]].values.tolist() == [
         [2027, 4, "S1", "S2", 5, False], [2028, 5, "S1", "S2", 4, False]
     ]  # fmt: skip
+    # between plan years four years apart grade 1 of 2026 is grade 5 of 2030; grades 5 and 6 have entered grade 7 since, and grade 3 was not at school
+    far = pd.DataFrame(
+        [("A", 2026, 1, "S1", 10), ("A", 2026, 5, "S1", 7), ("A", 2030, 5, "S1", 8), ("A", 2030, 5, "S2", 2), ("A", 2030, 9, "S2", 7), ("A", 2030, 3, "S2", 9)],
+        columns=["settlement_id", "year", "grade", "school_id", "pupils"],
+    ).assign(attends="home", mode="walk", status="served", minutes=9.0)  # fmt: skip
+    assert mid_stage_moves(far, paper.schools)[["year", "grade", "from_id", "to_id", "pupils"]].values.tolist() == [[2030, 5, "S1", "S2", 2]]
     assert not len(mid_stage_moves(empty("assignment"), paper.schools))
 
 

@@ -1,11 +1,16 @@
 """A county whose best plan is known: the plan finds its sites in the right years, what fades and what must stay, and says why."""
 
+import dataclasses
+
 import numpy as np
+import openpyxl
 import pytest
 from planted import planted_county
 
+from layout.aims import Aims
 from layout.plan import make_plan
 from layout.standards import read_standards
+from layout.workbook import write_workbook
 
 STANDARDS = read_standards()
 YEARS = (2027, 2028, 2030, 2035)
@@ -68,6 +73,14 @@ def test_the_school_that_fades_is_looked_at_and_never_closed(plan):
     assert all((there.loc[there["year"] == year, "school_id"] == "S2").any() for year in YEARS)
 
 
+def test_a_school_that_the_county_keeps_is_not_looked_at(plan):
+    kept = make_plan(dataclasses.replace(planted_county(), aims=Aims(must_keep=("S2",))), STANDARDS, years=YEARS)
+    assert kept.proposals["action"].isin(["review_for_merger", "convert_to_teaching_point"]).sum() == 0 and not len(kept.merger_gates)
+    others = plan.proposals[plan.proposals["school_id"] != "S2"]
+    own = kept.proposals[kept.proposals["school_id"] != "S2"]
+    assert own[["school_id", "year", "action"]].values.tolist() == others[["school_id", "year", "action"]].values.tolist()
+
+
 def test_the_school_that_must_stay_is_kept(plan):
     """C1 is 2.1 km from S2: 39 minutes for grades 1 to 3, so S3 is the only school within the limit for 5 children of each grade."""
     row = of(plan, "S3")
@@ -88,6 +101,20 @@ def test_boarders_have_beds_and_the_rest_is_served(plan):
     assert (boards.groupby("year")["pupils"].sum() <= beds).all()
     added = of(plan, "S1")
     assert added[["action", "year"]].tolist() == ["add_boarding", 2027] and added["beds"] == boards[boards["year"] == 2027]["pupils"].sum() - 150
+
+
+def test_moves_in_mid_stage_are_named(plan, tmp_path):
+    """D1's grade 6 of 2027 reached S3 on foot and boards at S1 now; whoever ends the teaching point at D2 goes on to S1, which it does not teach."""
+    moves = plan.mid_stage_moves
+    first = moves[moves["year"] == 2027]
+    assert first[["settlement_id", "grade", "from_id", "to_id", "pupils", "lost_grade"]].values.tolist() == [["D1", 6, "S3", "S1", 4, False]]
+    later = moves[moves["year"] > 2027]
+    assert set(later["from_id"]) == {"C-D2"} and later["lost_grade"].all() and set(later["to_id"]) == {"S1"}
+    assert later.groupby(["settlement_id", "year", "grade"])["pupils"].sum()["D2", 2030, 4] == 8
+    write_workbook(plan, tmp_path / "plan.xlsx")
+    write_workbook(plan, tmp_path / "public.xlsx", audience="public")
+    inside, public = (openpyxl.load_workbook(tmp_path / name).sheetnames for name in ("plan.xlsx", "public.xlsx"))
+    assert "中途转学" in inside and "中途转学" not in public
 
 
 def test_every_level_is_proven(plan):

@@ -1,6 +1,7 @@
 """The programme of several years on tiny counties: against every plan there is, and what binds where."""
 
 import dataclasses
+from functools import cache
 
 import geopandas as gpd
 import numpy as np
@@ -12,8 +13,10 @@ from shapely.geometry import Point
 
 from conftest import CRS, make_paper
 from layout import placement
+from layout.aims import Aims
 from layout.buildings import search
 from layout.candidates import Candidates
+from layout.hindrances import NoPlanError
 from layout.placement import apply_proposals, propose
 from layout.standards import Standards, Step, read_standards
 from layout.tables import check, empty
@@ -189,3 +192,54 @@ def test_the_plan_is_the_best_of_all_in_three_hundred_counties(first, monkeypatc
     for seed in range(first, first + 20):
         with monkeypatch.context() as patch:
             compare(seed, patch)
+
+
+# counties in which each rule of propose binds: without it a better plan exists. (a) every child counted, (b) only where it is open, (c) what is open
+# and built stays, (d) parts that go together, (e) seats, (f) rooms, (g) least and largest sizes, (h) beds and who boards, (i) lead years, (j) budget;
+# and the lowered standards
+BINDS = {
+    "(a)": ("whole", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)), "(b)": ("open", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
+    "(c)": ("stays", (0, 4, 5, 6, 7, 10, 11, 12, 15, 17)), "(d)": ("parts", (3, 8, 47, 57, 68, 98, 112, 143, 163, 193)),
+    "(e)": ("classes", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)), "(f)": ("rooms", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
+    "(g) least": ("least", (0, 1, 2, 4, 5, 7, 8, 9, 10, 11)), "(g) largest": ("largest", (0, 3, 4, 7, 8, 10, 11, 16, 20, 21)),
+    "(h) beds": ("beds", (0, 1, 3, 4, 5, 6, 7, 8, 9, 10)), "(h) grades 1-3": ("lower boards", (5, 9, 23, 33, 35, 38, 44, 48, 54, 58)),
+    "(i)": ("lead", (2, 3, 7, 8, 11, 14, 16, 17, 21, 22)), "(j)": ("budget", (9, 20, 27, 30, 31, 38, 40, 53, 58, 65)),
+    "lowered standards": ("steps", (5, 8, 9, 14, 20, 21, 25, 26, 32, 33)),
+}  # fmt: skip
+
+
+@cache
+def optimum(seed):
+    return tiny(seed)[2].optimum()
+
+
+def first_difference(a, b):
+    """Return how much less a is than b on the first level on which they differ by more than rounding."""
+    return next((y - x for x, y, same in zip(a, b, (0.05, 0.05, 0.05, 0.05, 60.0), strict=True) if abs(x - y) > same), 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", BINDS)
+def test_every_rule_binds_in_ten_counties_at_least(rule):
+    drop, seeds = BINDS[rule]
+    binding = [seed for seed in seeds if first_difference(tiny(seed)[2].optimum([drop]), optimum(seed)) > 0]
+    assert len(set(binding)) >= 10 and max(binding) < COUNTIES, f"{rule} binds in {binding}"
+
+
+@pytest.mark.parametrize(
+    ("seed", "most", "must"), [(0, 0, ()), (5, 1, ()), (6, 1, ()), (8, 1, ()), (15, 1, ()), (0, None, ("Y",)), (8, None, ("X",)), (18, 1, ("Y",))]
+)
+def test_what_must_open_and_how_many_may(seed, most, must, monkeypatch):
+    """Constraint (k): the same optimum with sites that must open and a bound on new schools, or no plan where there is none."""
+    given, budget, oracle = tiny(seed)
+    oracle.must, oracle.most = must, most
+    given["county"] = dataclasses.replace(given["county"], aims=Aims(must_open=must, most_open=most))
+    expected = oracle.optimum()
+    if expected is None:
+        with pytest.raises(NoPlanError):
+            planned(given, budget)
+        return
+    found = planned(given, budget)
+    assert levels_of(found)[0] == pytest.approx(expected, abs=30.0)
+    opened = set(found.loc[found["action"] == "open", "school_id"])
+    assert set(must) <= opened and (most is None or len(opened) <= most)

@@ -1,0 +1,429 @@
+"""The report: chapters, tables whose townships add up, blanks for people, no closure, the same bytes twice, an office's own template."""
+
+import dataclasses
+import re
+import zipfile
+
+import docx
+import pandas as pd
+import pytest
+from test_workbook import BASE, LAST, hand_plan
+
+from layout import messages
+from layout.chapters import FIGURES, chapters
+from layout.document import Block, heading_number, shown, write_document
+from layout.gates import GATES
+from layout.pages import Field, Page
+from layout.privacy import WITHOUT, edition_of
+from layout.report import write_report
+from layout.tables import CountyDataError, check
+from layout.workbook import workbook_pages
+
+CHAPTERS = [
+    "总则",
+    "县情与人口",
+    "现状评价",
+    "学龄人口预测",
+    "学位与班级需求",
+    "布局方案",
+    "选址与建设",
+    "交通与校车",
+    "师资与经费",
+    "近期项目与年度计划",
+    "保障措施",
+    "程序与附件",
+]
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return hand_plan()
+
+
+@pytest.fixture(scope="module")
+def reviewed(plan):
+    """The plan with one school under review: what the data say of some gates, blanks of the others."""
+    figures = {
+        "few_pupils": "2026: 9; 2035: 7",
+        "receiving_classes": "S2 2035: +7",
+        "lower_travel": "28 / 30",
+        "safe_way": "walk: 7",
+        "beds_ready": "0",
+    }
+    rows = [{"school_id": "S1", "gate": gate, "year": 2026, "state": "met" if gate in figures and gate != "safe_way" else "people",
+             "figures": figures.get(gate, ""), "clause": clause} for gate, clause in GATES.items()]  # fmt: skip
+    return dataclasses.replace(plan, merger_gates=check("merger_gates", pd.DataFrame(rows)))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, reviewed):
+    folder = tmp_path_factory.mktemp("reports")
+    paths = {}
+    for lang in ("zh", "en"):
+        paths[lang] = folder / f"{lang}.docx"
+        write_report(reviewed, paths[lang], lang=lang)
+    return paths
+
+
+def words(path):
+    document = docx.Document(path)
+    cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
+    return "\n".join([p.text for p in document.paragraphs] + cells)
+
+
+def tables(path):
+    """Return the tables by title: a list of rows of cells."""
+    out, title = {}, ""
+    for element in docx.Document(path).element.body:
+        if element.tag.endswith("}p"):
+            text = "".join(t.text or "" for t in element.iter("{*}t"))
+            title = re.sub(r"^(表\d+　|Table \d+  )", "", text) if re.match(r"表\d+|Table \d+", text) else title
+        elif element.tag.endswith("}tbl"):
+            rows = [["".join(t.text or "" for t in c.iter("{*}t")) for c in row.iter("{*}tc")] for row in element.iter("{*}tr")]
+            assert title not in out, f"two tables {title}"
+            out[title] = rows
+    return out
+
+
+def test_chapters_stand_in_order_and_are_numbered_as_official_documents(written):
+    document = docx.Document(written["zh"])
+    heads = [p.text for p in document.paragraphs if p.style.name == "Heading 1"]
+    assert heads == [heading_number(1, [i], "zh") + text for i, text in enumerate(CHAPTERS, start=1)]
+    assert [p.text for p in document.paragraphs if p.style.name == "Heading 2"][:3] == ["（一）编制依据", "（二）规划范围和期限", "（三）规划原则"]
+    english = [p.text for p in docx.Document(written["en"]).paragraphs if p.style.name == "Heading 1"]
+    assert len(english) == 12 and english[11].startswith("12 Procedure")
+
+
+def test_look_of_an_official_document(written):
+    document = docx.Document(written["zh"])
+    section = document.sections[0]
+    assert [round(getattr(section, f"{side}_margin").mm) for side in ("top", "bottom", "left", "right")] == [37, 35, 28, 26]
+    for name, face, size in (
+        ("Title", "方正小标宋简体", 22),
+        ("Heading 1", "黑体", 16),
+        ("Heading 2", "楷体_GB2312", 16),
+        ("Layout Text", "仿宋_GB2312", 16),
+    ):
+        style = document.styles[name]
+        assert (style.element.rPr.rFonts.get(docx.oxml.ns.qn("w:eastAsia")), style.font.size.pt) == (face, size)
+    text = document.styles["Layout Text"].paragraph_format
+    assert (text.line_spacing.pt, text.first_line_indent.pt) == (28, 32)
+    assert "PAGE" in section.footer._element.xml and "PAGE" in section.even_page_footer._element.xml
+
+
+def test_townships_add_up_to_the_county(written, plan):
+    found = tables(written["zh"])
+    checked = 0
+    for title, rows in found.items():
+        if rows[-1][0] != "合计" or rows[0][0] != "乡镇名称" or "最大班额" in "".join(rows[0]):
+            continue
+        assert [row[0] for row in rows[1:-1]] == ["甲乡", "乙镇"], title
+        for column in range(1, len(rows[0])):
+            assert sum(int(row[column]) for row in rows[1:-1]) == int(rows[-1][column]), (title, rows[0][column])
+        checked += 1
+    assert checked >= 4
+    headline = plan.today.headline[plan.today.headline["year"] == BASE]
+    rows = found["基年分乡镇就学情况"]
+    assert rows[0][1:] == ["学龄学生", "时限内就学", "有学校但超时限", "学位缺口", "床位缺口", "无可达学校", "县外就读"]
+    wanted = [int(headline[c].sum()) for c in ("pupils", "served", "beyond_limit", *WITHOUT, "away")]
+    assert [int(v) for v in rows[-1][1:]] == wanted and wanted[4] > 0
+
+
+def test_results_are_those_of_the_summary(written, plan):
+    rows = {row[0]: row[1:] for row in tables(written["zh"])["规划效果比较"]}
+    summary = plan.summary.set_index(["view", "year"])
+    cases = [("today", BASE), ("today", LAST), ("planned", LAST)]
+    assert len(rows["项目"]) == len(cases)
+    for words_of, column in (
+        ("学龄学生", "pupils"),
+        ("有学校但超时限", "beyond_limit"),
+        ("大班额（个班）", "oversized_classes"),
+        ("床位缺口", "no_bed"),
+    ):
+        assert [int(v) for v in rows[words_of]] == [int(summary.loc[case, column]) for case in cases], words_of
+
+
+def test_the_near_term_list_ends_in_2030_and_leaves_duty_blank(tmp_path, plan):
+    soon = plan.proposals.assign(year=[2028] * len(plan.proposals))
+    path = tmp_path / "r.docx"
+    write_report(dataclasses.replace(plan, proposals=soon), path)
+    rows = tables(path)["近期建设项目表"]
+    built = soon[~soon["action"].isin(["keep", "review_for_merger"])]
+    assert len(rows) == 1 + len(built)
+    head = rows[0]
+    for row in rows[1:]:
+        cell = dict(zip(head, row, strict=True))
+        assert cell["责任单位"] == cell["资金来源"] == "【待填】" and cell["投用学年"] == "2028" and cell["学段"] in ("小学", "初中", "小学、初中")
+    late = dataclasses.replace(plan, proposals=plan.proposals.assign(year=[2035] * len(plan.proposals)))
+    write_report(late, path)
+    assert "近期建设项目表" not in tables(path) and "至2030年没有建设项目" in words(path)
+
+
+def test_gate_table_of_a_school_under_review(written):
+    rows = tables(written["zh"])["S1小学论证事项表"]
+    assert rows[0] == ["事项", "状态", "数据", "依据", "论证意见"]
+    by_gate = {row[0]: row[1:] for row in rows[1:]}
+    assert len(by_gate) == len(GATES) + 1
+    assert by_gate["生源极少且持续"][:2] == ["数据支持", "2026年9人，2035年7人"] and by_gate["生源极少且持续"][3] == ""
+    assert by_gate["接收学校班额规模"][1] == "S2九年制学校2035年增加7人"
+    assert by_gate["1—3年级走读时间"][1] == "最长28分钟，时限30分钟"
+    assert by_gate["听取家长意见"][1] == by_gate["听取家长意见"][3] == "【待填】"
+    assert "国务院令第713号" in by_gate["听证"][2]
+    assert by_gate["综合意见"][3].startswith("【待填")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_closure_no_map_number_and_the_words_of_officials(written, lang):
+    text = words(written[lang])
+    assert (
+        "失学" not in text and not re.search(r"(建议|应当|拟)(撤|并)", text) and "close " not in text.replace("to close it", "").replace("closed", "")
+    )
+    assert not re.search(r"(审图号|approval number)[：:]?[^【\n]{0,6}\d|GS[(（]|黔S", text)
+    for word in (
+        ("学位缺口", "床位缺口", "无可达学校", "拟论证学校", "规划建议（供论证）", "备选点")
+        if lang == "zh"
+        else ("seat gap", "bed gap", "no reachable school")
+    ):
+        assert word in text
+    assert text.count("【待填" if lang == "zh" else "【to fill in") > 30
+    assert "待核实" in text
+
+
+def test_the_clock_prints_the_figures_of_the_law(written):
+    text = "\n".join(" | ".join(row) for row in tables(written["zh"])["程序时间表"])
+    assert "地图审核期限：20个工作日" in text and "30日" in text and "合法性审查时间：7个工作日" in text and "地图管理条例第十九条" in text
+
+
+def test_english_report_has_no_chinese_sentences(written, plan):
+    document = docx.Document(written["en"])
+    own = {*plan.schools["name"], *plan.county.settlements["name"], *plan.county.townships["name"], plan.county.name}
+    for paragraph in document.paragraphs:
+        text = re.sub(r"《[^》]*》|（[^）]*）|[(（][^)）]*[)）]", "", paragraph.text)
+        for name in own:
+            text = text.replace(name, "")
+        han = re.findall(r"[\u4e00-\u9fff]", text)
+        # documents are cited by their names
+        if "Bases: " in text:
+            continue
+        assert len(han) < 0.5 * max(len(text), 1), paragraph.text
+
+
+def test_two_runs_give_the_same_bytes_and_no_clock(tmp_path, reviewed, written):
+    again = tmp_path / "again.docx"
+    write_report(reviewed, again)
+    assert again.read_bytes() == written["zh"].read_bytes()
+    with zipfile.ZipFile(again) as parts:
+        assert {i.date_time for i in parts.infolist()} == {(2000, 1, 1, 0, 0, 0)}
+    about = docx.Document(again).core_properties
+    assert (about.author, about.last_modified_by, about.created.year, about.modified.year) == ("", "", 2000, 2000)
+
+
+def test_a_public_report_shows_no_more_than_the_public_workbook(tmp_path, reviewed):
+    path = tmp_path / "public.docx"
+    write_report(reviewed, path, audience="public")
+    found = tables(path)
+    inside = {"分乡镇村寨与人口", "基年分乡镇就学情况", "分乡镇学龄人口预测表", "学位供需平衡表（规划末年，不作为）", "S1小学论证事项表",
+              "上学时间超标和没有着落的村寨表", "寄宿床位表（规划末年）"}  # fmt: skip
+    assert not inside & set(found)
+    edition = edition_of(reviewed, "public")
+    pages = workbook_pages(reviewed, "zh", edition)
+    shown_cells = {str(v) for page in pages.values() for column in page.frame for v in page.frame[column].tolist()}
+    for row in found["附录一" if "附录一" in found else "学校现状一览表"][1:]:
+        assert {row[5]} <= shown_cells | {""}, row
+    text = words(path)
+    assert "审图号：【待填" in text and "不得公开" in text
+    hidden = [cell for cell in edition.marks if cell[0] == "H"]
+    rows = {row[0]: row[1:] for row in found["规划效果比较"]}
+    assert set(rows) == {"项目", "学龄学生", "有学校但超时限", "学位、床位缺口及无可达学校", "班数（个）", "大班额（个班）", "其中超大班额（个班）"}
+    if hidden:
+        assert any("<" in v or "*" in v for row in rows.values() for v in row)
+
+
+def test_names_from_data_stay_text(tmp_path, plan):
+    bad = "<w:p>&甲\x00\x0b{{7*7}}]]>学校"
+    schools = plan.schools.assign(name=[bad, *plan.schools["name"].tolist()[1:]])
+    path = tmp_path / "r.docx"
+    write_report(
+        dataclasses.replace(
+            plan, schools=schools, county=dataclasses.replace(plan.county, name="../<b>县&", schools=plan.county.schools.assign(name=bad))
+        ),
+        path,
+    )
+    text = words(path)
+    assert "<w:p>&甲{{7*7}}]]>学校" in text and "../<b>县&" in text
+
+
+def test_the_file_appears_whole_or_not_at_all(tmp_path, plan, monkeypatch):
+    path = tmp_path / "report.docx"
+    path.write_bytes(b"earlier")
+    monkeypatch.setattr(
+        "layout.report.write_document", lambda blocks, to, **_: (to.write_bytes(b"half"), (_ for _ in ()).throw(OSError("disk full")))[1].__next__()
+    )
+    with pytest.raises(OSError, match="disk full"):
+        write_report(plan, path)
+    assert path.read_bytes() == b"earlier" and [p.name for p in tmp_path.iterdir()] == ["report.docx"]
+    with pytest.raises(ValueError, match="audience must be one of"):
+        write_report(plan, path, audience="press")
+    with pytest.raises(ValueError, match="lang must be one of"):
+        write_report(plan, path, lang="fr")
+
+
+# --- an office's own template
+
+
+def template_file(path, body=("红头文件", "{{正文}}", "抄送：")):
+    document = docx.Document()
+    document.styles["Heading 1"].font.size = docx.shared.Pt(30)
+    document.sections[0].header.paragraphs[0].text = "{{county}}教育局"
+    document.sections[0].top_margin = docx.shared.Mm(11)
+    for text in body:
+        document.add_paragraph(text)
+    document.save(path)
+    return path
+
+
+def test_a_template_keeps_its_look_and_gives_the_report_its_place(tmp_path, plan):
+    path = tmp_path / "r.docx"
+    write_report(plan, path, template=template_file(tmp_path / "t.docx"))
+    document = docx.Document(path)
+    text = [p.text for p in document.paragraphs]
+    assert text[0] == "红头文件" and text[-1] == "抄送：" and "{{正文}}" not in text and "一、总则" in text
+    assert document.sections[0].header.paragraphs[0].text == f"{plan.county.name}教育局"
+    assert document.styles["Heading 1"].font.size.pt == 30 and round(document.sections[0].top_margin.mm) == 11
+    assert len(document.tables) > 5
+    write_report(plan, path, template=template_file(tmp_path / "t.docx", ("只有抬头",)))
+    assert docx.Document(path).paragraphs[0].text == "只有抬头"
+
+
+def rezipped(source, target, change):
+    with zipfile.ZipFile(source) as parts, zipfile.ZipFile(target, "w") as copy:
+        for name in parts.namelist():
+            copy.writestr(name, change(name, parts.read(name)))
+    return target
+
+
+def test_a_dotx_is_a_template_too(tmp_path, plan):
+    plain = template_file(tmp_path / "t.docx")
+    dotx = rezipped(
+        plain, tmp_path / "t.dotx", lambda name, data: data.replace(b"document.main+xml", b"template.main+xml") if "Content_Types" in name else data
+    )
+    write_report(plan, tmp_path / "r.docx", template=dotx)
+    assert docx.Document(tmp_path / "r.docx").paragraphs[0].text == "红头文件"
+
+
+@pytest.mark.parametrize("kind", ["text", "empty zip", "macro", "excel", "cut"])
+def test_what_is_no_template_is_refused(tmp_path, plan, kind):
+    path = tmp_path / "t.docx"
+    plain = template_file(tmp_path / "plain.docx")
+    if kind == "text":
+        path.write_text("模板", encoding="utf-8")
+    elif kind == "cut":
+        path.write_bytes(plain.read_bytes()[:2000])
+    elif kind == "excel":
+        rezipped(plain, path, lambda name, data: data.replace(b"wordprocessingml", b"spreadsheetml") if "Content_Types" in name else data)
+    else:
+        with zipfile.ZipFile(path, "w") as z:
+            z.writestr("word/vbaProject.bin" if kind == "macro" else "a.txt", "x")
+    with pytest.raises(CountyDataError, match="不能用作报告模板"):
+        write_report(plan, tmp_path / "r.docx", template=path)
+    assert not (tmp_path / "r.docx").exists()
+
+
+# --- figures and pieces
+
+
+def test_every_map_has_its_place_and_its_picture(plan):
+    from io import BytesIO
+
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.new("RGB", (4, 3), "white").save(stream, "PNG")
+    asked = []
+    edition = edition_of(plan, "internal")
+
+    def figure(layer):
+        asked.append(layer)
+        return stream.getvalue() if layer == "proposals" else b""
+
+    blocks = chapters(plan, lang="zh", audience="internal", edition=edition, pages=workbook_pages(plan, "zh", edition), figure=figure)
+    figures = [b for b in blocks if b.kind == "figure"]
+    assert sorted(asked) == sorted(FIGURES) and len(figures) == len(FIGURES)
+    assert [b.text for b in figures if b.image] == [messages.text("report.map.proposals", "zh")]
+
+
+def test_pictures_are_put_in_and_missing_ones_are_marked(tmp_path):
+    from io import BytesIO
+
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.new("RGB", (4, 3), "white").save(stream, "PNG")
+    path = tmp_path / "d.docx"
+    write_document([Block("figure", "甲", image=stream.getvalue()), Block("figure", "乙")], path, lang="zh", title="t")
+    document = docx.Document(path)
+    assert len(document.inline_shapes) == 1
+    assert [p.text for p in document.paragraphs] == ["", "图1　甲", "【此处插图：乙】", "图2　乙"]
+
+
+def test_tables_show_numbers_as_readers_read_them(tmp_path):
+    fields = (Field("a", "名称"), Field("b", "人数", "int"), Field("c", "比例", "percent"), Field("d", "值", "number"))
+    frame = pd.DataFrame({"a": ["甲", "合计"], "b": [1234.4, None], "c": [0.125, float("nan")], "d": [12.7517, 3000000.0]}, dtype=object)
+    path = tmp_path / "d.docx"
+    write_document([Block("table", "表名", page=Page("x", fields, frame), bold=(1,))], path, lang="zh", title="t")
+    table = docx.Document(path).tables[0]
+    assert [[c.text for c in row.cells] for row in table.rows] == [
+        ["名称", "人数", "比例", "值"],
+        ["甲", "1234", "12.5%", "12.75"],
+        ["合计", "", "", "3000000"],
+    ]
+    assert [row.cells[0].paragraphs[0].runs[0].bold for row in table.rows] == [True, None, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "lang", "text"),
+    [
+        (0.0, "int", "zh", "0"),
+        (-0.4, "int", "zh", "0"),
+        (float("inf"), "minutes", "zh", "—"),
+        ("<10", "int", "en", "<10"),
+        (2035, "year", "en", "2035"),
+        (0.5, "share", "zh", "0.50"),
+    ],
+)
+def test_shown(value, kind, lang, text):
+    assert shown(value, kind, lang).replace("-0", "0") == text
+
+
+def test_headings_are_numbered_to_twenty():
+    assert [heading_number(1, [n], "zh") for n in (1, 10, 11, 20, 21)] == ["一、", "十、", "十一、", "二十、", "二十一、"]
+
+
+def test_maps_are_drawn_where_the_drawing_module_is(tmp_path, plan, monkeypatch):
+    """The module is another's: a stand-in with the same two functions shows what it is asked for, and that a refusal leaves the place marked."""
+    import sys
+    import types
+
+    from PIL import Image
+
+    asked = []
+
+    def draw_figure(_plan, layer, *, lang, year, view, audience):
+        asked.append((layer, year, view))
+        if layer == "sites":
+            raise ValueError("no relocation site")
+        return layer
+
+    stand_in = types.ModuleType("layout.figures")
+    stand_in.__spec__ = __import__("importlib").machinery.ModuleSpec("layout.figures", None)
+    stand_in.draw_figure, stand_in.save_figure = draw_figure, lambda drawn, path: Image.new("RGB", (8, 6), "white").save(path)
+    monkeypatch.setitem(sys.modules, "layout.figures", stand_in)
+    path = tmp_path / "r.docx"
+    write_report(plan, path)
+    assert ("minutes", BASE, "today") in asked and ("links", LAST, "planned") in asked and len(asked) == 9
+    assert len(docx.Document(path).inline_shapes) == 8
+    text = words(path)
+    assert (
+        all(f"【此处插图：{messages.text(f'report.map.{m}', 'zh')}】" in text for m in ("place", "limits", "relocation"))
+        and "【此处插图：规划布局】" not in text
+    )
