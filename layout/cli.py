@@ -14,6 +14,7 @@ import sys
 import tempfile
 import tomllib
 import unicodedata
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -45,13 +46,11 @@ _GAPS = {"far_settlement": ("cli.gap_far_settlement", "note.far_settlement"), "s
          "isolated_piece": ("cli.gap_isolated_piece", ""), "open_end": ("cli.gap_open_end", "")}  # fmt: skip
 # places outside the outermost settlements whose roads children may use
 _MARGIN_DEG = 0.05
-_FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
-          "Noto Sans CJK JP")  # fmt: skip
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "microsoft-edge")
 # where roads are asked for online, and for how long an answer is waited for
 _HOSTS, _PATIENCE_S = ("overpass-api.de", "nominatim.openstreetmap.org"), 5.0
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "pyogrio", "rasterio", "osmium", "osmnx", "networkx", "folium",
-             "matplotlib", "highspy", "xlsxwriter", "python-calamine", "python-docx", "typer", "rich")  # fmt: skip
+             "highspy", "xlsxwriter", "python-calamine", "python-docx", "typer", "rich")  # fmt: skip
 
 
 def _help(key: str) -> str:
@@ -243,6 +242,79 @@ def export(
         except ImportError as error:
             _stop("cli.words", lang, text=str(error))
         _say("cli.exported", lang, folder=(out or home / "gis").resolve(), count=len(written))
+
+
+@app.command(help=_help("compare"))
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help=_help("compare_a"))],
+    b: Annotated[Path, typer.Argument(metavar="B", help=_help("compare_b"))],
+    out: Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help=_help("compare_out"))] = None,
+    xlsx: Annotated[bool, typer.Option("--xlsx", help=_help("compare_xlsx"))] = False,
+    lang: Lang = "zh",
+    audience: Audience = "internal",
+) -> None:
+    """Compare two plans of one county on one offline page."""
+    if audience == "public":
+        _stop("compare.internal_only", lang)
+    from layout.compare import compare_plans
+    from layout.compare_page import save_comparison
+    from layout.compare_sheets import write_comparison
+    from layout.outputs import plan_folder
+    from layout.plan import read_plans
+
+    with _exits(lang):
+        one, other = read_plans([a, b])
+        found = compare_plans(one, other)
+        path = plan_folder("maps", one.county.name) / "compare.html" if out is None else out
+        names = (_plan_name(a), _plan_name(b))
+        with _working("cli.comparing", lang):
+            save_comparison(found, path, names=names, lang=lang)
+            if xlsx:
+                write_comparison(found, path.with_suffix(".xlsx"), names=names, lang=lang)
+        _say("cli.file", lang, what=messages.text("cli.files.compare", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
+        if xlsx:
+            table = path.with_suffix(".xlsx")
+            _say("cli.file", lang, what=messages.text("cli.files.compare_xlsx", lang), path=table.resolve(), size=f"{table.stat().st_size / 1e6:.1f}")
+        counts = found.villages[found.villages["year"] == found.years[-1]].groupby("change")["settlement_id"].nunique()
+        _say("cli.compared", lang, year=found.years[-1], proposals=int((found.proposals["change"] != "same").sum()),
+             **{name: int(counts.get(name, 0)) for name in ("loses_place", "gains_place", "slower", "quicker")})  # fmt: skip
+
+
+def _plan_name(path: Path) -> str:
+    # a plan is called by its folder
+    folder = path.resolve()
+    return _shown((folder.parent if folder.is_file() else folder).name)
+
+
+@app.command(help=_help("figures"))
+def figures(
+    folder: Annotated[Path, typer.Argument(metavar="PLAN", help=_help("figures_plan"))],
+    out: Annotated[Path | None, typer.Option("--out", "-o", file_okay=False, help=_help("figures_out"))] = None,
+    year: Annotated[int | None, typer.Option("--year", help=_help("figures_year"))] = None,
+    lang: Lang = "zh",
+    audience: Audience = "internal",
+) -> None:
+    """Draw the layers of a plan that was made before as figures."""
+    if importlib.util.find_spec("matplotlib") is None:
+        _stop("figures.no_matplotlib", lang)
+    from layout.figures import INTERNAL, chinese_font, save_figures
+    from layout.plan import read_plans
+
+    with _exits(lang):
+        found = read_plans([folder])[0]
+        if year is not None and year not in found.years:
+            _stop("cli.no_such_year", lang, year=year, years=", ".join(map(str, found.years)))
+        home = folder.parent if folder.name == "plan.gpkg" else folder
+        target = (home / "public" if audience == "public" else home) / "figures" if out is None else out
+        if not chinese_font():
+            _say("cli.note", lang, text=messages.text("figures.no_font", lang))
+        with _working("cli.drawing", lang), warnings.catch_warnings():
+            # the missing font has been told
+            warnings.simplefilter("ignore", UserWarning)
+            paths = save_figures(found, target, lang=lang, year=year, audience=audience)
+        _say("cli.figures_written", lang, count=len(paths), folder=target.resolve())
+        if audience == "public":
+            _say("cli.figures_inside", lang, layers="、".join(messages.text(f"figures.layer.{layer}", lang) for layer in INTERNAL))
 
 
 @app.command(help=_help("report"))
@@ -454,6 +526,8 @@ def _examinations() -> Iterator[tuple[str, str, bool, bool]]:
         yield "package", f"{package} {found}", bool(found), True
     yield "solver", *_solves(), True
     yield "write", str(Path.cwd()), _may_write(Path.cwd()), True
+    drawing = _version("matplotlib")
+    yield "print", f"matplotlib {drawing}", bool(drawing), False
     font = _cjk_font()
     yield "font", font, bool(font), False
     browser = next((path for path in map(shutil.which, _BROWSERS) if path), "")
@@ -506,12 +580,9 @@ def _may_write(folder: Path) -> bool:
 
 
 def _cjk_font() -> str:
-    if importlib.util.find_spec("matplotlib") is None:
-        return ""
-    from matplotlib import font_manager
+    from layout.figures import chinese_font
 
-    names = {font.name for font in font_manager.fontManager.ttflist}
-    return next((font for font in _FONTS if font in names), "")
+    return chinese_font()
 
 
 def _shows_chinese() -> bool:

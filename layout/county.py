@@ -37,7 +37,7 @@ _TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs"
 SOURCES = ("census", "hukou", "roll", "immunisation", "township_roster", "relocation_roster", "birth_register", "raster")
 # a line among the exclusions becomes a strip so wide on either side
 _STRIP_M = 0.5
-_FILES = {"workbook", "roads", "terrain", "boundary", "exclusions", "obstacles", "standards"}
+_FILES = {"workbook", "roads", "terrain", "boundary", "townships", "exclusions", "obstacles", "standards"}
 # a place this far outside the county's own ground cannot belong to it
 _MARGIN_DEG = 0.3
 
@@ -66,6 +66,8 @@ class County:
         None where the county has none: nothing can then be reached, or the ground counts as flat, and outputs say so.
     boundary
         Outline of the county, or None.
+    township_areas
+        Areas of townships as the county gives them: ``township_id``, ``geometry``, sorted by the id; None where it gives none.
     obstacles
         What nobody crosses off the road, as :func:`layout.read_obstacles` has it; None where nothing is known of any.
     standards_path
@@ -110,6 +112,7 @@ class County:
     roads: Roads | None = None
     terrain: Terrain | None = None
     boundary: BaseGeometry | None = None
+    township_areas: gpd.GeoDataFrame | None = None
     obstacles: gpd.GeoDataFrame | None = None
     standards_path: Path | None = None
     aims: Aims = field(default_factory=Aims)
@@ -140,7 +143,7 @@ def read_county(folder: str | Path) -> County:
         The county folder. ``county.xlsx`` or CSV files (UTF-8 with or without BOM, GB18030) named like the tables, with
         the headings of the template in Chinese or English; ``roads.osm.pbf``, ``roads.gpkg`` or roads in any other format of
         :func:`layout.roads.read_roads`, also a transport bureau's; ``terrain.tif`` or
-        ``.hgt`` tiles; optionally ``boundary``, ``exclusions`` and ``obstacles`` (GeoJSON, GeoPackage, Shapefile) and
+        ``.hgt`` tiles; optionally ``boundary``, ``townships``, ``exclusions`` and ``obstacles`` (GeoJSON, GeoPackage, Shapefile) and
         ``standards.toml``. Roads that come as an OSM extract bring their water, cliffs and motorways as obstacles along.
 
     Returns
@@ -212,6 +215,8 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
     tables = {}
     for name in SHEETS:
         tables[name] = _table(name, sheets.get(name), str(settings["coordinates"]), crs, ground, problems)
+    areas, more = _collect(lambda: _read_townships(paths["townships"][0], crs, tables["townships"])) if paths["townships"] else (None, [])
+    problems += more
     problems += cross_check(sheets)
     problems += _uncovered(terrain, tables, crs)
     if not problems and not len(tables["population"]) and len(tables["pyramid"]):
@@ -231,6 +236,8 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
     if terrain is not None:
         ids, x, y = _placed(tables)
         notes += void_notes(terrain, ids, x, y, crs=crs)
+    if areas is not None:
+        notes += _area_notes(areas, tables["townships"])
     if obstacles is not None:
         notes += _water_notes(obstacles, tables, crs)
     if not len(tables["rosters"]):
@@ -249,7 +256,8 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
         base_date=_date(settings["base_date"]), crs=crs, **tables,
         exclusions=empty("exclusions", crs) if exclusions is None else exclusions,
         sources={str(k): str(v) for k, v in settings["sources"].items()},  # type: ignore[attr-defined]
-        roads=roads, terrain=terrain, boundary=boundary, obstacles=obstacles, standards_path=standards_path, aims=settings["aims"],  # type: ignore[arg-type]
+        roads=roads, terrain=terrain, boundary=boundary, township_areas=areas, obstacles=obstacles, standards_path=standards_path,
+        aims=settings["aims"],  # type: ignore[arg-type]
         inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
     )  # fmt: skip
     return county, [], sheets
@@ -521,6 +529,7 @@ def _paths(folder: Path, settings: Mapping[str, object], problems: list[Problem]
     usual = {
         "workbook": ["county.xlsx", "county.xls"], "roads": [f"roads{ending}" for ending in FORMATS],
         "terrain": ["terrain.tif", "*.hgt", "*.hgt.zip"], "boundary": ["boundary.geojson", "boundary.gpkg", "boundary.shp"],
+        "townships": ["townships.geojson", "townships.gpkg", "townships.shp"],
         "exclusions": ["exclusions.geojson", "exclusions.gpkg", "exclusions.shp"],
         "obstacles": ["obstacles.geojson", "obstacles.gpkg", "obstacles.shp"], "standards": ["standards.toml"],
     }  # fmt: skip
@@ -597,6 +606,33 @@ def _layer(path: Path) -> gpd.GeoDataFrame:
 
 def _read_boundary(path: Path, crs: str) -> BaseGeometry:
     return read_area(path).to_crs(crs).geometry.make_valid().union_all()
+
+
+def _read_townships(path: Path, crs: str, townships: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Read the areas of townships; each is known by its code, else by its name."""
+    layer = read_area(path).to_crs(crs)
+    columns = {h: c.name for c in schemas()["townships"].columns.values() for h in (c.zh, c.en, c.name) if h}
+    layer = layer.rename(columns={h: columns[h] for h in layer.columns if h in columns})
+    column = next((c for c in ("township_id", "name") if c in layer), None)
+    if column is None:
+        raise CountyDataError([Problem("township_areas_unnamed", path.name)])
+    known = dict(zip(townships[column], townships["township_id"], strict=True))
+    given = layer[column].astype("str").str.strip()
+    fields = {"target": schemas()["townships"].zh, "count": len(layer)}
+    problems = []
+    for i, value in enumerate(given):
+        if value not in known:
+            near = difflib.get_close_matches(value, list(known), 1, 0) or ["—"]
+            problems.append(Problem("unknown_id", path.name, "", i + 1, column, value, {**fields, "near": near[0]}))
+    if problems:
+        raise CountyDataError(problems)
+    whole = gpd.GeoDataFrame({"township_id": given.map(known)}, geometry=layer.geometry.make_valid(), crs=crs).dissolve("township_id").reset_index()
+    return whole[["township_id", "geometry"]].sort_values("township_id", ignore_index=True)
+
+
+def _area_notes(areas: gpd.GeoDataFrame, townships: pd.DataFrame) -> list[tuple[str, dict[str, object]]]:
+    names = townships.loc[~townships["township_id"].isin(areas["township_id"]), "name"].tolist()
+    return [("note.townships_without_area", {"count": len(names), "names": "、".join(names[:5])})] if names else []
 
 
 def _strips(path: Path) -> gpd.GeoDataFrame:
@@ -761,6 +797,8 @@ def _write_folder(county: County | None, folder: Path) -> None:
                 write_terrain(county.terrain, made / "terrain.tif")
             if county.boundary is not None:
                 _write_area(gpd.GeoDataFrame(geometry=[county.boundary], crs=county.crs), made / "boundary.geojson")
+            if county.township_areas is not None:
+                _write_area(county.township_areas, made / "townships.geojson")
             if len(county.exclusions):
                 _write_area(county.exclusions, made / "exclusions.geojson")
             if county.obstacles is not None:

@@ -1,23 +1,22 @@
-"""The ground of a map without tiles: relief as a picture, roads as lines of small whole numbers."""
+"""The ground of a map without tiles: relief as a picture, roads, waters and borders as lines of small whole numbers."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
+from layout.site_rules import road_class
 from layout.terrain import Terrain, elevation_at, hillshade
 
-_ROAD_CLASSES: Mapping[str, tuple[str, ...]] = {
-    "main": ("motorway", "trunk", "primary", "motorway_link", "trunk_link", "primary_link"),
-    "secondary": ("secondary", "tertiary", "secondary_link", "tertiary_link"),
-    "path": ("track", "path", "footway", "steps", "bridleway", "pedestrian", "cycleway"),
-}
+# classes of roads from the greatest to the least; what has no administrative class is a village's road or street, or a path
+ROAD_CLASSES = ("motorway", "national", "provincial", "county", "township", "village", "path")
+_PATHS = {"track", "path", "footway", "steps", "bridleway", "pedestrian", "cycleway"}
 # coordinates are whole hundred-thousandths of a degree, about a metre
 _DEGREE = 1e5
 # lines are simplified until they fit the budget: first and last tolerance in metres, most vertices in the page
@@ -85,30 +84,122 @@ def road_lines(edges: gpd.GeoDataFrame) -> list[list[Any]]:
     Returns
     -------
     list
-        Class (``main``, ``secondary``, ``minor``, ``path``) and its lines, folded; classes without a road are absent.
+        Class of :data:`ROAD_CLASSES`, its lines, folded, and its kilometres before they were simplified; classes without a road are
+        absent. A number of the road goes before the OSM class, as in :func:`layout.site_rules.road_class`.
 
     Examples
     --------
-    >>> [(cls, len(lines)) for cls, lines in road_lines(paper.roads.edges)]
-    [('secondary', 1)]
+    >>> [(cls, len(lines), km) for cls, lines, km in road_lines(paper.roads.edges)]
+    [('township', 1, 10.0)]
     """
-    known = {highway: cls for cls, names in _ROAD_CLASSES.items() for highway in names}
-    cls = edges["highway"].map(known).fillna("minor")
+    names = edges["name"] if "name" in edges else pd.Series("", index=edges.index)
+    pairs = list(zip(edges["highway"].astype("str"), names.fillna("").astype("str"), strict=True))
+    known = {pair: _class_of(*pair) for pair in set(pairs)}
+    cls = np.array([known[pair] for pair in pairs], dtype=object)
+    metres = edges.geometry.length.to_numpy()
     merged = []
-    for name in ("main", "secondary", "minor", "path"):
-        lines = edges.geometry[(cls == name).to_numpy()].to_numpy()
+    for name in ROAD_CLASSES:
+        lines = edges.geometry[cls == name].to_numpy()
         if len(lines):
             whole = shapely.line_merge(shapely.multilinestrings(lines))
             merged += [(name, line) for line in getattr(whole, "geoms", [whole])]
-    shapes, tolerance = np.array([line for _, line in merged]), TOLERANCE_M
-    thin = shapely.simplify(shapes, tolerance)
-    while shapely.get_num_coordinates(thin).sum() > _VERTICES and tolerance < _COARSEST_M:
-        tolerance *= 2
-        thin = shapely.simplify(shapes, tolerance)
+    thin = _thinned(np.array([line for _, line in merged]), _VERTICES)
     lines_of: dict[str, list[list[int]]] = {}
     for (name, _), line in zip(merged, gpd.GeoSeries(thin, crs=edges.crs).to_crs(4326), strict=True):
         lines_of.setdefault(name, []).append(folded(line))
-    return [[name, lines] for name, lines in lines_of.items()]
+    return [[name, lines, round(float(metres[cls == name].sum()) / 1000, 1)] for name, lines in lines_of.items()]
+
+
+def water_shapes(obstacles: gpd.GeoDataFrame) -> dict[str, list[list[Any]]]:
+    """Return what nobody crosses as the page draws it: rivers and cliffs as lines, waters as areas.
+
+    Parameters
+    ----------
+    obstacles
+        From :func:`layout.read_obstacles`.
+
+    Returns
+    -------
+    dict
+        ``lines``: kind, name, folded line; ``areas``: kind, name, rings of one polygon. Motorways are left to the roads.
+
+    Examples
+    --------
+    >>> from layout.obstacles import no_obstacles
+    >>> water_shapes(no_obstacles("EPSG:4545"))
+    {'lines': [], 'areas': []}
+    """
+    parts = obstacles[obstacles["kind"] != "motorway"].explode(ignore_index=True)
+    area = parts.geom_type.to_numpy() == "Polygon"
+    line = np.isin(parts.geom_type.to_numpy(), ["LineString", "LinearRing"])
+    thin = gpd.GeoSeries(_thinned(parts.geometry.to_numpy(), _VERTICES // 2), crs=obstacles.crs).to_crs(4326)
+    told = list(zip(parts["kind"].astype("str"), parts["name"].fillna("").astype("str"), thin, strict=True))
+    return {
+        "lines": [[kind, name, folded(shape)] for (kind, name, shape), is_line in zip(told, line, strict=True) if is_line],
+        "areas": [[kind, name, rings_of(shape)] for (kind, name, shape), is_area in zip(told, area, strict=True) if is_area and not shape.is_empty],
+    }
+
+
+def border_lines(areas: gpd.GeoDataFrame) -> list[list[int]]:
+    """Return the borders of areas, each once where two of them meet.
+
+    Parameters
+    ----------
+    areas
+        Polygons in a metric coordinate system.
+
+    Returns
+    -------
+    list
+        Folded lines.
+
+    Examples
+    --------
+    >>> two = [shapely.box(500000, 2900000, 501000, 2901000), shapely.box(501000, 2900000, 502000, 2901000)]
+    >>> len(border_lines(gpd.GeoDataFrame(geometry=two, crs="EPSG:4545")))
+    3
+    """
+    if not len(areas):
+        return []
+    whole = shapely.line_merge(shapely.union_all(shapely.boundary(areas.geometry.to_numpy())))
+    thin = _thinned(shapely.get_parts(whole), _VERTICES // 4)
+    return [folded(line) for line in gpd.GeoSeries(thin, crs=areas.crs).to_crs(4326)]
+
+
+def rings_of(polygon: Any) -> list[list[int]]:
+    """Write a polygon in degrees as its folded rings, the outer one first.
+
+    Parameters
+    ----------
+    polygon
+        A shapely polygon in longitude and latitude.
+
+    Returns
+    -------
+    list
+        Folded rings.
+
+    Examples
+    --------
+    >>> rings_of(shapely.box(107, 26, 107.00001, 26.00001))
+    [[10700001, 2600000, 0, 1, -1, 0, 0, -1, 1, 0]]
+    """
+    return [folded(ring) for ring in (polygon.exterior, *polygon.interiors)]
+
+
+def _class_of(highway: str, name: str) -> str:
+    told = road_class(highway, name)
+    return told or ("path" if highway in _PATHS else "village")
+
+
+def _thinned(shapes: np.ndarray, most: int) -> np.ndarray:
+    """Return lines or areas simplified until they have so many points at most, or the coarsest tolerance is reached."""
+    tolerance = TOLERANCE_M
+    thin = shapely.simplify(shapes, tolerance)
+    while shapely.get_num_coordinates(thin).sum() > most and tolerance < _COARSEST_M:
+        tolerance *= 2
+        thin = shapely.simplify(shapes, tolerance)
+    return thin
 
 
 def shaded_ground(terrain: Terrain, places: gpd.GeoSeries) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What the cards of the meeting map know beyond the map: children by year with their range, pupils by school, gates."""
+"""What the cards of the meeting map know beyond the map: children by year with their range, ranges of schools, gates."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def make_cards(plan: Plan) -> dict[str, object]:
     dict
         ``years``: school years of the forecast. ``villages``: by settlement, in the order of the county, children expected
         and the 10 % and 90 % quantiles (each by year, whole children, None where unknown), or None where the forecast has
-        no row. ``schools``: by the place of a school in ``plan.schools``, as text, its pupils by plan year ``today`` (nothing
-        done) and ``planned``, both sums of the tables ``classes``, and ``low`` and ``high`` of the forecast in the plan
-        years after the base year. ``gates``: rows of ``merger_gates``: place of the school, gate, year, state, figures,
-        clause. Nothing in it is rounded for publication: it is for the internal page only.
+        no row. ``schools``: by the place of a school in ``plan.schools``, as text, ``low`` and ``high`` of the forecast in
+        the plan years after the base year; its pupils stand in the views of the map. ``gates``: rows of ``merger_gates``:
+        place of the school, gate, year, state, figures, clause. Nothing in it is rounded for publication: it is for the
+        internal page only.
 
     Notes
     -----
@@ -43,8 +43,8 @@ def make_cards(plan: Plan) -> dict[str, object]:
     >>> cards = make_cards(plan)
     >>> cards["years"], cards["villages"][0][0]
     ([2025, 2026, 2027, 2028, 2029, 2030], [90, 90, 90, 90, 90, 90])
-    >>> [row["today"] for row in cards["schools"].values() if row["today"][0]]
-    [[180, 180], [324, 324]]
+    >>> cards["schools"], cards["gates"]
+    ({}, [])
     """
     forecast = plan.forecast[plan.forecast["group"] == "all"]
     villages = forecast[forecast["level"] == "settlement"]
@@ -64,18 +64,10 @@ def _villages(forecast: pd.DataFrame, ids: Sequence[str], years: Sequence[int]) 
 
 def _schools(plan: Plan, forecast: pd.DataFrame) -> dict[str, dict[str, list[int | None]]]:
     years, ids = list(plan.years), list(plan.schools["school_id"])
-
-    def by_year(table: pd.DataFrame, value: str, since: Sequence[int]) -> pd.DataFrame:
-        rows = table[table["year"].isin(since)]
-        return rows.groupby([rows.iloc[:, 0].astype("str"), "year"])[value].sum(min_count=1).unstack().reindex(index=ids, columns=years)
-
-    ranges = forecast[["area_id", "year", "low", "high"]]
-    wide = {
-        "today": by_year(plan.today.classes, "pupils", years), "planned": by_year(plan.planned.classes, "pupils", years[1:]),
-        "low": by_year(ranges, "low", years[1:]), "high": by_year(ranges, "high", years[1:]),
-    }  # fmt: skip
-    rows = {str(i): {name: _whole(table.iloc[i]) for name, table in wide.items()} for i in range(len(ids))}
-    return {i: row for i, row in rows.items() if any(n is not None for values in row.values() for n in values)}
+    rows = forecast[forecast["year"].isin(years[1:])]
+    wide = {name: rows.pivot(index="area_id", columns="year", values=name).reindex(index=ids, columns=years) for name in ("low", "high")}
+    known = wide["low"].notna().any(axis=1).to_numpy()
+    return {str(i): {name: _whole(table.iloc[i]) for name, table in wide.items()} for i in range(len(ids)) if known[i]}
 
 
 def _gates(plan: Plan) -> list[list[object]]:

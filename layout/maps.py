@@ -9,6 +9,7 @@ import html
 import json
 import re
 import tempfile
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -21,26 +22,37 @@ import pandas as pd
 
 from layout import messages
 from layout.choice import fit_error
-from layout.ground import TOLERANCE_M, degrees, folded, road_lines, shaded_ground
+from layout.comparisons import comparisons
+from layout.ground import TOLERANCE_M, border_lines, degrees, folded, rings_of, road_lines, shaded_ground, water_shapes
 from layout.map_cards import make_cards
 from layout.plan import Outcome, Plan
 from layout.privacy import shown_notes
 from layout.sheets import describe
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, label, schemas
+from layout.walking_lines import walking_lines
 from layout.what_if import make_what_if, packed
 
 if TYPE_CHECKING:
     import folium
 
 AUDIENCES = ("internal", "public")
+# the terrain map of 天地图 and its names, in the page's own projection; its coordinates are CGCS2000, which on a map is WGS-84
+_TILES = "https://t{s}.tianditu.gov.cn/{layer}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER={layer}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}&tk={key}"
+_TILE_HOSTS = "https://*.tianditu.gov.cn"
+# data longer than this lie in the page deflated: a page of 1,500 villages stays readable in its source
+_PACKED_CHARACTERS = 4_000_000
+#: A page of more bytes than this is hard to pass on by e-mail or messenger.
+LARGE_BYTES = 15_000_000
 _PARTS = ("no_seat", "no_bed", "beyond_limit", "no_route")
+# what the page unpacks before it draws: the other years, lines of walking, other plans
+_LATER = ("year_views", "walking", "comparisons")
 # schools named on the map because the roll and the model differ most there, by band
 _NAMED = 20
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
-# what the page is made of beside Leaflet, in this order; plan_map.js draws and calls the scripts, colours stand in plan_map.css
+# what the page is made of beside Leaflet, in this order; plan_map.js draws and calls the others, colours stand in plan_map.css
 _STYLES = ("plan_map.css", "meeting.css", "print.css")
-_SCRIPTS = ("cards.js", "finder.js", "story.js")
+_SCRIPTS = ("cards.js", "finder.js", "story.js", "ground.js", "layers.js", "plan_map.js")
 # the words for codes that the page shows: table, column by the name of the list
 _WORDS = {
     "kind": ("settlements", "kind"), "school_kind": ("schools", "kind"), "school_status": ("schools", "status"), "tier": ("classes", "tier"),
@@ -50,7 +62,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review_no: str = "") -> folium.Map:
+def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review_no: str = "", tianditu_key: str = "") -> folium.Map:
     """Draw a plan as a folium map whose page holds everything it shows and fetches nothing.
 
     Parameters
@@ -69,6 +81,10 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
         township would narrow what the public workbook hides, and all else is by village, by class or by band of a school.
     review_no
         审图号 of a map that has passed the review; empty where it has not, and the public page asks for it.
+    tianditu_key
+        The user's own key of 天地图, to lay its terrain map under an internal plan in a notebook. The map then fetches its tiles, holds
+        the key and cannot be saved: ``save`` refuses it, :func:`save_map` has no such option. Other tiles of China lie some hundred metres off
+        (GCJ-02) and cannot be chosen.
 
     Returns
     -------
@@ -79,7 +95,7 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     Raises
     ------
     ValueError
-        If the language or the audience is unknown, or the plan has no place to draw.
+        If the language or the audience is unknown, the plan has no place to draw, or the key is none or is given for the public page.
 
     Examples
     --------
@@ -94,14 +110,73 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     if not len(plan.county.settlements) and not len(plan.schools):
         raise ValueError("the plan has neither a settlement nor a school to draw")
-    import folium
-    from branca.element import Template
-
+    if tianditu_key and (audience == "public" or not re.fullmatch(r"[0-9A-Za-z]{8,64}", tianditu_key)):
+        raise ValueError("tianditu_key must be the letters and figures of a key, and only an internal map can have tiles")
     data = _island(plan, lang, audience, review_no)
+    if audience == "internal":
+        # a public page hides nothing: what is in it can be searched for in its source
+        data = _folded_up(data)
+    if tianditu_key:
+        data["ground"]["tiles"] = [_TILES.replace("{layer}", layer).replace("{key}", tianditu_key) for layer in ("ter", "cta")]
     # the public page has no children by village, so there is nothing in it to try out
     what_if = make_what_if(plan) if audience == "internal" else None
     to_try = None if what_if is None else packed(what_if)
-    cards = None if audience == "public" else make_cards(plan) | {"between": _between(plan)}
+    scripts = (*(("what_if.js",) if audience == "internal" else ()), *_SCRIPTS)
+    drawn = offline_map(
+        data, lang=lang, title=messages.text("maps.title", lang, county=data["county"]), to_try=to_try, scripts=scripts,
+        # what the cards need beyond the map; read when the first is opened
+        islands={} if audience == "public" else {"card-data": _squeezed(make_cards(plan))}, images=_TILE_HOSTS if tianditu_key else "",
+    )  # fmt: skip
+    if tianditu_key:
+        # a file may be passed on, and the key with it
+        drawn.save = drawn.get_root().save = _not_saved  # type: ignore[method-assign]
+    return drawn
+
+
+def _not_saved(*args: object, **options: object) -> None:
+    raise ValueError("a map with tiles holds the key of its user and cannot be saved; draw it without tianditu_key")
+
+
+def offline_map(
+    data: Mapping[str, Any], *, lang: str, title: str, to_try: Mapping[str, Any] | None = None, scripts: Sequence[str] = _SCRIPTS,
+    start: str = "drawPlan", styles: Sequence[str] = _STYLES, islands: Mapping[str, Mapping[str, Any]] | None = None, images: str = "",
+) -> folium.Map:  # fmt: skip
+    """Return a folium map whose page holds its data, styles and scripts and fetches nothing.
+
+    Parameters
+    ----------
+    data
+        What the page shows, as far as json goes; ``bounds`` is the frame of the map in degrees. Of a large county it lies in the page
+        deflated.
+    lang
+        Language in which the page opens.
+    title
+        Title of its window.
+    to_try
+        What a meeting can try out, from :func:`layout.what_if.packed`; None without.
+    scripts, start
+        Scripts among the assets in their order, the last of which draws the data, and the function of it that is called with the map.
+    styles
+        Style sheets among the assets.
+    islands
+        Further data of the scripts, as far as json goes, by the id of the element that holds it.
+    images
+        Where the page may fetch pictures from; only a map that is never saved has such a place.
+
+    Returns
+    -------
+    folium.Map
+        As from :func:`draw_map`.
+
+    Examples
+    --------
+    >>> page = offline_map({"bounds": [[26, 107], [27, 108]]}, lang="zh", title="<b>").get_root().render()
+    >>> "<title>&lt;b&gt;</title>" in page, "http-equiv" in page
+    (True, True)
+    """
+    import folium
+    from branca.element import Template
+
     (south, west), (north, east) = data["bounds"]
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2], zoom_start=10, tiles=None, prefer_canvas=True,
@@ -112,7 +187,10 @@ def draw_map(plan: Plan, *, lang: str = "zh", audience: str = "internal", review
     # nothing but Leaflet is needed, and Leaflet goes into the page
     drawn.default_js, drawn.default_css = [], []
     figure: Any = drawn.get_root()
-    figure.page = functools.partial(_page, data=data, cards=cards, to_try=to_try, lang=lang, map_name=drawn.get_name())
+    figure.page = functools.partial(
+        _page, data=data, to_try=to_try, lang=lang, map_name=drawn.get_name(), title=title, scripts=scripts, start=start, styles=styles,
+        islands=islands or {}, images=images,
+    )  # fmt: skip
     figure._template = Template("{{ this.page(this) }}")
     figure.height = "720px"
     return drawn
@@ -142,13 +220,47 @@ def save_map(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = 
         ...
     ValueError: lang must be one of zh, en, not 'fr'
     """
-    text = draw_map(plan, lang=lang, audience=audience, review_no=review_no).get_root().render()
+    write_page(draw_map(plan, lang=lang, audience=audience, review_no=review_no), path)
+
+
+def write_page(drawn: folium.Map, path: str | Path) -> None:
+    """Write the page of an offline map as one HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    drawn
+        From :func:`draw_map` or :func:`offline_map`.
+    path
+        The file; its folder is made where it is missing.
+
+    Raises
+    ------
+    ValueError
+        If the map has tiles, which need the key of whoever drew it.
+
+    Warns
+    -----
+    UserWarning
+        If the page has more than :data:`LARGE_BYTES`.
+
+    Examples
+    --------
+    >>> write_page(draw_map(plan), "map.html")  # doctest: +SKIP
+    """
+    figure = drawn.get_root()
+    if figure.save is _not_saved:
+        _not_saved()
+    text = figure.render()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".layout-") as scratch:
         made = Path(scratch) / "map.html"
         made.write_text(text, encoding="utf-8", newline="\n")
+        size = made.stat().st_size
         made.replace(path)
+    if size > LARGE_BYTES:
+        fields = {"size": f"{size / 1e6:.0f}", "most": f"{LARGE_BYTES / 1e6:g}"}
+        warnings.warn(" / ".join(messages.text("outputs.large_page", each, **fields) for each in messages.LANGUAGES), stacklevel=2)
 
 
 def vendored() -> dict[str, dict[str, Any]]:
@@ -171,44 +283,46 @@ def vendored() -> dict[str, dict[str, Any]]:
 
 
 def _page(
-    figure: Any, *, data: Mapping[str, Any], cards: Mapping[str, Any] | None, to_try: Mapping[str, Any] | None, lang: str, map_name: str
+    figure: Any, *, data: Mapping[str, Any], to_try: Mapping[str, Any] | None, lang: str, map_name: str, title: str, scripts: Sequence[str],
+    start: str, styles: Sequence[str], islands: Mapping[str, Mapping[str, Any]], images: str,
 ) -> str:  # fmt: skip
     from branca.element import CssLink, JavascriptLink
 
     foreign = [f"{name} ({child.url})" for name, child in figure.header._children.items() if isinstance(child, (JavascriptLink, CssLink))]
     if foreign:
         raise ValueError(f"the map must fetch nothing, but these would have to be fetched: {', '.join(foreign)}")
-    island, attempt, figures = _island_text(data), [], []
-    if to_try is not None:
-        attempt = [f'<script type="application/json" id="what-if-data">{_island_text(to_try)}</script>']
-    if cards is not None:
-        # read by what_if.js, which unpacks, when the first card is opened
-        figures = [f'<script type="application/json" id="card-data">{_island_text(_squeezed(cards))}</script>']
-        attempt += [f"<script>{_asset('what_if.js')}\ntryOut(window.planMap);</script>"]
-    script = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "")
+    holds = lambda name, text: f'<script type="application/json" id="{name}">{text}</script>'  # noqa: E731
+    island, unpack = _island_text(data), []
+    if len(island) > _PACKED_CHARACTERS:
+        island, unpack = _island_text(_deflated(island)), [f"<script>{_asset('unpack.js')}\nunpackPlan('plan-data');</script>"]
+    attempt = [] if to_try is None else [holds("what-if-data", _island_text(to_try)), "<script>tryOut(window.planMap);</script>"]
+    leaflet, code = _asset("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", ""), "\n".join(_asset(name) for name in scripts)
     # said in the page itself: by an old browser and without scripts nothing else is seen
     said = {key: "".join(f"<p>{html.escape(messages.text(f'maps.{key}', each))}</p>" for each in ("zh", "en")) for key in ("no_script", "too_old")}
-    title = messages.text("maps.title", lang, county=data["county"])
     warning = f'<div id="plan-old" role="alert">{said["too_old"]}<noscript>{said["no_script"]}</noscript></div>'
     body = "\n".join([
-        f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in _STYLES), f"<script>{script}\n{_icons()}</script>",
+        f"<style>{_leaflet_css()}</style>", *(f"<style>{_asset(name)}</style>" for name in styles), f"<script>{leaflet}\n{_icons()}</script>",
         figure.header.render(), "</head>", "<body>", warning, f"<script>{_asset('guard.js')}</script>",
         '<header id="plan-head"></header>', '<aside id="plan-panel"></aside>', '<section id="plan-card" role="dialog" hidden></section>',
-        figure.html.render(), f'<script type="application/json" id="plan-data">{island}</script>',
-        *figures, f"<script>{figure.script.render()}</script>", *(f"<script>{_asset(name)}</script>" for name in _SCRIPTS),
-        f"<script>{_asset('plan_map.js')}\ndrawPlan({map_name});</script>", *attempt,
+        figure.html.render(), holds("plan-data", island), *unpack, *(holds(name, _island_text(held)) for name, held in islands.items()),
+        f"<script>{figure.script.render()}</script>", f"<script>{code}\n{start}({map_name});</script>", *attempt,
         "</body>", "</html>", "",
     ]).replace("\r", "")  # fmt: skip
     # only the scripts written here may run: each is named by its hash, anything slipped in by a name is not
     hashes = [hashlib.sha256(code.encode()).digest() for code in re.findall(r"<script>(.*?)</script>", body, flags=re.DOTALL)]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
-    only = "style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    only = f"style-src 'unsafe-inline'; img-src {f'data: {images}'.strip()}; font-src data:; base-uri 'none'; form-action 'none'"
     policy = f"default-src 'none'; script-src {allowed}; {only}"
     head = [
         "<!DOCTYPE html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', "<head>", '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">', f"<title>{html.escape(title)}</title>",
     ]  # fmt: skip
     return "\n".join([*head, body])
+
+
+def _folded_up(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fold what is looked at later into one packed text, so that the page of a large county stays small."""
+    return {key: value for key, value in data.items() if key not in _LATER} | {"later": _squeezed({key: data[key] for key in _LATER})}
 
 
 def _island_text(data: Mapping[str, Any]) -> str:
@@ -221,9 +335,15 @@ def _island_text(data: Mapping[str, Any]) -> str:
 
 def _squeezed(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return data as deflated JSON in letters, with its length."""
-    raw = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    packed = _deflated(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    return {"size": packed["size"], "data": packed["deflated"]}
+
+
+def _deflated(text: str) -> dict[str, Any]:
+    raw = text.encode()
+    # a raw stream: its end is known, and no clock stands in its head
     squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return {"size": len(raw), "data": base64.b64encode(squeezer.compress(raw) + squeezer.flush()).decode("ascii")}
+    return {"size": len(raw), "deflated": base64.b64encode(squeezer.compress(raw) + squeezer.flush()).decode("ascii")}
 
 
 def _asset(name: str) -> str:
@@ -266,14 +386,17 @@ def _island(plan: Plan, lang: str, audience: str, review_no: str) -> dict[str, A
         "villages": _points(county.settlements, "settlement_id", townships), "schools": _points(plan.schools, "school_id", townships),
         "pupils": [] if least else _pupils(plan.today.assignment, villages, plan.years),
         "situations": [_view(key, plan, outcome, year, villages, schools, townships, least) for key, outcome, year in situations],
+        "year_views": [
+            [_view(key, plan, outcome, year, villages, schools, townships, least) for key, outcome, _ in situations[1:]]
+            for year in plan.years[1:-1]
+        ],
+        "walking": walking_lines(plan), "comparisons": None if audience == "public" else comparisons(plan),
         "must_stay": [
             [schools[r.school_id], r.year, None if least else _published(r.pupils, 0), _number(r.next_minutes)] for r in _rows(plan.must_stay)
         ],
         "review": _review(plan, schools, least), "findings": {} if least else _findings(plan, villages, schools),
-        "moves": [_move(r, villages, audience) for r in _rows(county.moves)], "proposals": _proposals(plan, schools, audience, least),
-        # many proposals rest on the same clauses: each stands here once
-        "cited": {key: _cited(plan.standards, key) for key in sorted({k for row in plan.proposals["clauses"] for k in _parts(row)})},
-        "gates": {gate: _worded(gate) for gate in sorted({g for row in plan.proposals["gates"] for g in _parts(row)})},
+        "cited": _cited_by(plan), "moves": [_move(r, villages, audience) for r in _rows(county.moves)],
+        "proposals": _proposals(plan, schools, audience, least),
         **_sites(plan), "ground": _ground(plan, places, audience), "assumptions": _assumptions(plan), "notes": _notes(plan, audience),
     }  # fmt: skip
 
@@ -401,15 +524,6 @@ def _view(
     }  # fmt: skip
 
 
-def _between(plan: Plan) -> list[dict[str, Any]]:
-    """Return what the plan has come to in the plan years before the last; read by the cards and the story."""
-    villages, schools, townships = (
-        {key: i for i, key in enumerate(ids)}
-        for ids in (plan.county.settlements["settlement_id"], plan.schools["school_id"], plan.county.townships["township_id"])
-    )
-    return [_view(f"planned-{year}", plan, plan.planned, year, villages, schools, townships, 0) for year in plan.years[1:-1]]
-
-
 def _flows(
     assignment: pd.DataFrame, year: int, villages: Mapping[str, int], schools: Mapping[str, int], least: int
 ) -> list[list[object]]:  # fmt: skip
@@ -520,6 +634,12 @@ def _parts(listed: object) -> list[str]:
     return [part.strip() for part in str(listed).split(";") if part.strip()]
 
 
+def _cited_by(plan: Plan) -> dict[str, dict[str, dict[str, str]]]:
+    """Return what clauses and gates of the proposals say, once each: many proposals rest on the same clauses."""
+    clauses, gates = (sorted({key for row in plan.proposals[name] for key in _parts(row)}) for name in ("clauses", "gates"))
+    return {"clauses": {key: _cited(plan.standards, key) for key in clauses}, "gates": {key: _worded(key) for key in gates}}
+
+
 def _cited(standards: Standards, key: str) -> dict[str, str]:
     rule = standards.rules.get(key)
     return {each: key if rule is None else f"{rule.zh if each == 'zh' else rule.en}: {rule.cite(each)}" for each in messages.LANGUAGES}
@@ -543,7 +663,7 @@ def _sites(plan: Plan) -> dict[str, list[dict[str, Any]]]:
     ]
     shapes = plan.county.exclusions.geometry.simplify(TOLERANCE_M)
     areas = [
-        {"layer": r.layer, "hard": bool(r.hard), "source": r.source, "rings": [_rings(part) for part in _polygons(shape)]}
+        {"layer": r.layer, "hard": bool(r.hard), "source": r.source, "rings": [rings_of(part) for part in _polygons(shape)]}
         for r, shape in zip(_rows(plan.county.exclusions), shapes.to_crs(4326), strict=True)
     ]
     return {"candidates": candidates, "rejected": rejected, "exclusions": areas}
@@ -554,10 +674,6 @@ def _turned_down(row: Any, layers: Mapping[str, str]) -> str:
     named = str(layers.get(row.exclusion_id, "") or getattr(row, "layer", "") or row.exclusion_id)
     least = getattr(row, "least_m", 0.0)
     return f"{named}: {row.distance_m:.0f} m < {least:.0f} m" if least > 0 else named
-
-
-def _rings(polygon: Any) -> list[list[int]]:
-    return [folded(ring) for ring in (polygon.exterior, *polygon.interiors)]
 
 
 def _rows(table: pd.DataFrame) -> list[Any]:
@@ -588,7 +704,11 @@ def _ground(plan: Plan, places: gpd.GeoSeries, audience: str) -> dict[str, Any]:
     county = plan.county
     outline = [] if county.boundary is None or audience == "public" else _polygons(county.boundary.simplify(TOLERANCE_M))
     rings = gpd.GeoSeries([part.exterior for part in outline], crs=county.crs).to_crs(4326)
+    # borders are those that the county gives, and for its own use only
+    areas = None if audience == "public" else county.township_areas
+    water = {"lines": [], "areas": []} if county.obstacles is None else water_shapes(county.obstacles)
     return {
         "roads": road_lines(county.roads.edges) if county.roads is not None and len(county.roads.edges) else [],
+        "water": water, "townships": [] if areas is None else border_lines(areas),
         "boundary": [folded(ring) for ring in rings], "shade": None if county.terrain is None else shaded_ground(county.terrain, places),
     }  # fmt: skip

@@ -563,7 +563,50 @@ def read_plan(folder: str | Path) -> Plan:
     found = _hash(folder / "plan.gpkg")
     if files and files.get("plan.gpkg") != found:
         raise CountyDataError([Problem("plan_mixed", f"{folder.name}/plan.gpkg")])
-    return _load(folder / "plan.gpkg", manifest)
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        return _load(folder / "plan.gpkg", manifest)
+    except (DataSourceError, DataLayerError) as error:
+        raise CountyDataError([Problem("unreadable", "plan.gpkg", fields={"error": str(error)})]) from error
+
+
+def read_plans(places: Sequence[str | Path]) -> list[Plan]:
+    """Read several plans; what is wrong with any of them is said at once.
+
+    Parameters
+    ----------
+    places
+        Folders of plans, or the ``plan.gpkg`` in them.
+
+    Returns
+    -------
+    list of Plan
+        As from :func:`read_plan`, in this order.
+
+    Raises
+    ------
+    CountyDataError
+        As :func:`read_plan`.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_plans(["no such folder", "nor/plan.gpkg"])
+    ... except CountyDataError as error:
+    ...     [problem.file for problem in error.problems]
+    ['no such folder/manifest.json', 'nor/manifest.json']
+    """
+    plans: list[Plan] = []
+    problems: list[Problem] = []
+    for place in map(Path, places):
+        try:
+            plans.append(read_plan(place.parent if place.name == "plan.gpkg" else place))
+        except CountyDataError as error:
+            problems += error.problems
+    if problems:
+        raise CountyDataError(problems)
+    return plans
 
 
 def _in_place(folder: Path) -> Path:
@@ -807,6 +850,8 @@ def _layers(plan: Plan) -> dict[str, pd.DataFrame]:
         out |= {"roads": county.roads.edges, "road_nodes": county.roads.nodes}
     if county.boundary is not None:
         out["boundary"] = gpd.GeoDataFrame({"name": [county.name]}, geometry=[county.boundary], crs=county.crs)
+    if county.township_areas is not None:
+        out["township_areas"] = county.township_areas
     if county.obstacles is not None:
         out["obstacles"] = county.obstacles
     if county.terrain is not None:
@@ -867,6 +912,7 @@ def _load(path: Path, manifest: Mapping[str, object]) -> Plan:
         **tables, roads=roads,
         terrain=_unpacked(dict(raw("terrain").iloc[0]), about["terrain"] or ()) if "terrain" in layers else None,
         boundary=raw("boundary").geometry.iloc[0] if "boundary" in layers else None,
+        township_areas=raw("township_areas") if "township_areas" in layers else None,
         obstacles=raw("obstacles") if "obstacles" in layers else no_obstacles(crs) if about.get("obstacles") is not None else None,
         aims=_aims(about.get("aims", {})), inputs=dict(manifest["inputs"]),  # type: ignore[call-overload]
         notes=tuple((key, fields) for key, fields in about["notes"]), sources=dict(about.get("sources", {})),

@@ -30,8 +30,9 @@ FORMAT = 1
 VARIANTS = ("low", "medium", "high")
 _STATE = ["school_id", "kind", "first_grade", "last_grade", "rooms", "beds"]
 _DEGREE = 100_000
-# weekly ways are kept to this many seconds, upwards: they decide nothing finer
-_WEEK_STEP = 10
+# weekly ways are kept to so many seconds, upwards, where a page has no more than so many pairs of settlement and school: they
+# decide nothing finer in a county, and of a whole prefecture the page would be too large
+_WEEK_STEPS = ((2_000_000, 10), (5_000_000, 60), (12_000_000, 300), (None, 600))
 # a class size that binds nowhere, to read what a county's schedule allows at most
 _NO_SIZE = 9999
 
@@ -56,11 +57,13 @@ class WhatIf:
         Table ``pupils`` by year and variant.
     matrix
         Seconds to every school; the weekly way of all bands is that of grades 4 to 6, who walk more slowly to the road, rounded up to
-        ten seconds.
+        ``week_step``.
     paths
         For a school put anywhere.
     speeds
         Walking speed by band, in whole metres an hour.
+    week_step
+        Seconds to which weekly ways are rounded up: more in a county of very many settlements and schools, and the page says so.
     """
 
     plan: Plan
@@ -72,6 +75,7 @@ class WhatIf:
     matrix: SecondsMatrix
     paths: Footpaths
     speeds: tuple[int, ...]
+    week_step: int = 10
 
 
 def make_what_if(plan: Plan) -> WhatIf | None:
@@ -107,10 +111,11 @@ def make_what_if(plan: Plan) -> WhatIf | None:
     speeds = walking_speeds(standards, plan.scenario.walking)
     paths = _paths(plan, speeds)
     matrix = seconds_matrix(times, standards, settlement_ids=county.settlements["settlement_id"], school_ids=schools["school_id"])
-    matrix = replace(matrix, week=np.stack([_coarse(matrix.week[list(BANDS).index("upper")])] * len(BANDS)))
+    week_step = _week_step(len(county.settlements) * len(schools))
+    matrix = replace(matrix, week=np.stack([_coarse(matrix.week[list(BANDS).index("upper")], week_step)] * len(BANDS)))
     return WhatIf(
         plan, years, schools, frozenset(schools.loc[schools["township_id"].isin(seats), "school_id"]), states, _variants(plan, years), matrix, paths,  # type: ignore[arg-type]
-        tuple(round(speeds[band] * 1000) for band in BANDS),
+        tuple(round(speeds[band] * 1000) for band in BANDS), week_step,
     )  # fmt: skip
 
 
@@ -231,7 +236,7 @@ def packed(what_if: WhatIf) -> dict[str, Any]:
         "sizes": {key: int(standards[rule]) for key, rule in CLASS_SIZES.items()},
         "size_steps": [[[steps.class_size(g, incomplete=i, year=y) for g in GRADES] for i in (False, True)] for y in what_if.years],
         "mixed": int(standards["class_size.mixed.max_pupils"]), "oversized": int(standards["class_size.oversize.min"]),
-        "super": int(standards["class_size.super_oversize.min"]), "speeds": list(what_if.speeds), "never": NEVER, "week_step": _WEEK_STEP,
+        "super": int(standards["class_size.super_oversize.min"]), "speeds": list(what_if.speeds), "never": NEVER, "week_step": what_if.week_step,
         "paths": {key: getattr(paths, key) for key in ("lon_mm", "lat_mm", "pace", "radius_mm", "longest")}
         | {"slower": int(paths.slower), "corner": list(paths.corner), "step": list(paths.step), "heights": list(paths.heights.shape)},
         "exact": {
@@ -296,8 +301,12 @@ def _variants(plan: Plan, years: Sequence[int]) -> dict[tuple[int, str], pd.Data
     return out
 
 
-def _coarse(seconds: np.ndarray) -> np.ndarray:
-    up = (seconds.astype("int64") + _WEEK_STEP - 1) // _WEEK_STEP * _WEEK_STEP
+def _week_step(pairs: int) -> int:
+    return next(step for most, step in _WEEK_STEPS if most is None or pairs <= most)
+
+
+def _coarse(seconds: np.ndarray, step: int) -> np.ndarray:
+    up = (seconds.astype("int64") + step - 1) // step * step
     return np.where((seconds >= NEVER) | (up >= NEVER), NEVER, up).astype("uint16")
 
 
@@ -343,7 +352,7 @@ def _matrix_blocks(what_if: WhatIf) -> dict[str, np.ndarray]:
         there = table[rows][:, columns].astype("int64")
         return np.where(there >= NEVER, 0, there + 1).ravel()
 
-    blocks["week"] = (coded(matrix.week[0]) + _WEEK_STEP - 1) // _WEEK_STEP
+    blocks["week"] = (coded(matrix.week[0]) + what_if.week_step - 1) // what_if.week_step
     ridden = np.flatnonzero((matrix.bus < NEVER).any(axis=(0, 1)))
     blocks["ridden"] = ridden
     for b in (fastest, *(b for b in range(len(BANDS)) if b != fastest)):

@@ -86,10 +86,33 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     edition = edition_of(plan, audience)
     pages = list(workbook_pages(plan, lang, edition).values())
     pages = [_guide(plan, lang, audience, edition, pages), *pages]
+    write_pages(pages, path, stamp=messages.text(f"workbook.stamp.{audience}", lang), county=plan.county.name, lang=lang)
+
+
+def write_pages(pages: list[Page], path: str | Path, *, stamp: str, county: str, lang: str) -> None:
+    """Write pages as the sheets of an Excel workbook, whole or not at all, texts as texts, the same bytes from run to run.
+
+    Parameters
+    ----------
+    pages
+        The sheets in their order.
+    path
+        File to write; an earlier one is replaced.
+    stamp
+        Stands beside the title of every sheet.
+    county
+        Title of the workbook.
+    lang
+        ``zh`` or ``en``.
+
+    Examples
+    --------
+    >>> write_pages(pages, "plan.xlsx", stamp="内部", county="三都县", lang="zh")  # doctest: +SKIP
+    """
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        _write(pages, scratch, messages.text(f"workbook.stamp.{audience}", lang), plan.county.name, lang)
+        _write(pages, scratch, stamp, county, lang)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

@@ -67,15 +67,17 @@ ROOMS = [
     ["futures", "checkup"],
     ["check_page"],
     ["alternatives"],
-    ["privacy", "ground", "what_if", "map_cards"],
+    ["privacy", "ground", "what_if", "map_cards", "compare"],
+    ["walking_lines", "comparisons"],
     ["maps"],
+    ["compare_page", "figures"],
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
     ["workbook", "document", "gis_layers"],
     ["chapters", "gis_styles"],
     ["report", "exports"],
-    ["outputs"],
+    ["outputs", "compare_sheets"],
     ["cli"],
     ["__init__", "__main__"],
 ]  # fmt: skip
@@ -87,7 +89,7 @@ STRANGERS = {
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
-    "folium": {"maps"}, "branca": {"maps"}, "matplotlib": {"maps", "cli"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
+    "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
     "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels", "site_bound_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these

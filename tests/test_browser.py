@@ -111,7 +111,7 @@ def test_every_layer_can_be_shown_and_hidden_by_keyboard(show, plan):
     page = show(plan)
     page.evaluate("document.getElementById('situation-base').click()")
     layers = page.evaluate("window.planMap.layers")
-    assert sorted(layers) == sorted(drawn(page)) and len(layers) == 23
+    assert sorted(layers) == sorted(drawn(page)) and len(layers) == 24
     for layer in layers:
         box = page.locator(f"#show-{layer}")
         if box.is_checked():

@@ -7,13 +7,14 @@ import re
 import pypdf
 import pytest
 from test_browser import chromium, drawn_once, show  # noqa: F401
-from test_maps import HOSTILE, paper_plan
+from test_maps import CRS, HOSTILE, paper_plan
 
 import layout
 from layout import messages
+from layout.findings import Findings
 from layout.maps import save_map
 from layout.plan import make_plan
-from layout.tables import BANDS, band_of, label
+from layout.tables import BANDS, band_of, empty, label
 
 pytestmark = pytest.mark.browser
 CORPUS = [
@@ -361,6 +362,20 @@ def test_the_presentation_steps_from_today_to_every_proposal(page, plan):
     assert story.is_hidden() and page.evaluate(state) == before and page.evaluate("document.activeElement.id") == "plan-present"
 
 
+def test_a_plan_that_proposes_nothing_is_presented_too(show):  # noqa: F811
+    plan = paper_plan()
+    nothing = {name: empty(name, CRS) for name in ("proposals", "candidates", "rejected")}
+    page = show(dataclasses.replace(plan, **nothing, must_stay=empty("must_stay"), findings=Findings()))
+    assert zh("panel.no_proposals") in texts(page, "#plan-panel > p")
+    page.keyboard.press("d")
+    titles = []
+    for _ in range(5):
+        titles.append(page.locator("#plan-story h2").inner_text())
+        page.keyboard.press("ArrowRight")
+    assert titles == [zh("story.today", year=2025), zh("story.nothing", year=2035), *[zh("story.year", year=2035)] * 3]
+    assert zh("story.no_actions") in page.locator("#plan-story").inner_text()
+
+
 # --- keys and those who hear the page ---------------------------------------------------------------------------------
 
 
@@ -432,6 +447,17 @@ def test_the_map_is_read_by_keys_too(page, plan):
     assert heading == near
     page.keyboard.press("Escape")
     assert "folium-map" in page.evaluate("document.activeElement.className")
+
+
+def test_an_open_card_follows_what_is_shown_and_leaves_the_focus(page):
+    page.evaluate("window.planMap.fly('school', window.planMap.data.proposals[0].school)")
+    assert texts(page, "#plan-card table.steps >> nth=0 >> td.now") != []
+    page.evaluate("document.getElementById('plan-card').scrollTop = 120")
+    before = page.evaluate("[...document.querySelector('#plan-card table.steps tbody tr').children].findIndex((c) => c.className === 'now')")
+    page.locator("#situation-nothing").press("Space")
+    after = page.evaluate("[...document.querySelector('#plan-card table.steps tbody tr').children].findIndex((c) => c.className === 'now')")
+    assert after != before
+    assert page.evaluate("[document.activeElement.id, document.getElementById('plan-card').scrollTop]") == ["situation-nothing", 120]
 
 
 def test_the_page_is_told_to_those_who_hear_it(page):
@@ -552,6 +578,17 @@ def test_an_old_browser_sees_the_sentence_and_not_a_blank(old, lacking):
     assert messages.text("maps.too_old", "zh") in page.locator("#plan-old").inner_text()
 
 
+def test_without_a_way_to_inflate_the_cards_are_read_all_the_same(chromium, drawn_once, plan):  # noqa: F811
+    context = chromium.new_context(offline=True, locale="zh-CN")
+    page = context.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(drawn_once(plan).as_uri())
+    page.evaluate("window.planMap.fly('village', 0)")
+    assert page.locator("#plan-card svg.chart").count() == 1
+    assert [f"规划\n{year}" for year in plan.years[1:]] == [head for head in texts(page, "#plan-card table.steps thead th") if "规划" in head]
+    context.close()
+
+
 def test_what_fails_in_drawing_brings_the_sentence_back(old):
     page = old("Object.defineProperty(window, 'planFinder', { get() { throw new Error('gone'); }, set() {} })")
     assert page.locator("#plan-old").is_visible()
@@ -637,7 +674,7 @@ def test_the_file_of_a_hostile_county_holds_no_live_name(hostile, tmp_path):
     assert "<img" not in plain and "onerror=&quot;" in plain
     for island in re.findall(r'<script type="application/json" id="[\w-]+">(.*?)</script>', html, re.DOTALL):
         assert not re.search("[<>&\u2028\u2029]", island)
-    assert len(re.findall(r"<script", html)) == len(re.findall(r"</script>", html)) == 12
+    assert len(re.findall(r"<script", html)) == len(re.findall(r"</script>", html)) == 9
 
 
 # --- one obvious place ------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from layout.programs import NoSolutionError
 from layout.roads import read_roads
 from layout.sample import make_sample_county
 
-COMMANDS = ["demo", "new", "check", "plan", "map", "roads", "doctor"]
+COMMANDS = ["demo", "new", "check", "plan", "map", "compare", "figures", "roads", "doctor"]
 ROOT = Path(__file__).parents[1]
 # a checkout is found from any folder, installed or not
 ENV = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}

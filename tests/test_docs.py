@@ -17,6 +17,7 @@ PAGES = [
     "docs/catchment.md",
     "docs/location.md",
     "docs/placement.md",
+    "docs/map.md",
 ]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 

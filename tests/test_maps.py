@@ -1,10 +1,12 @@
 """The meeting map: what the page holds, what it must never hold, and that it is always the same."""
 
+import base64
 import dataclasses
 import hashlib
 import json
 import re
 import time
+import zlib
 from importlib.resources import files
 
 import folium
@@ -26,7 +28,8 @@ from layout.standards import read_standards
 from layout.tables import band_of, check, empty, label, schemas
 from layout.terrain import Terrain
 
-SCRIPTS, STYLES = ["plan_map.js", "cards.js", "finder.js", "story.js"], ["plan_map.css", "meeting.css", "print.css"]
+SCRIPTS = ["plan_map.js", "cards.js", "finder.js", "story.js", "ground.js", "layers.js"]
+STYLES = ["plan_map.css", "meeting.css", "print.css"]
 HOSTILE = [
     '</script><img src=x onerror="window.hacked=1">',
     "`${window.hacked=1}`",
@@ -539,8 +542,8 @@ def test_schools_hold_their_classes_and_proposals_their_reasons(html, plan):
     assert opened["reason"]["zh"].startswith("E村18名") and opened["reason"]["en"].startswith("18 children of E")
     rule = plan.standards.rules["travel.limit.walk.lower"]
     assert opened["clauses"] == ["travel.limit.walk.lower", "layout.village_primary"] and opened["gates"] == ["hear_parents", "用地预审"]
-    assert data["cited"][opened["clauses"][0]] == {"zh": f"{rule.zh}: {rule.cite('zh')}", "en": f"{rule.en}: {rule.cite('en')}"}
-    assert [data["gates"][gate]["zh"] for gate in opened["gates"]] == [messages.text("gate.hear_parents"), "用地预审"]
+    assert data["cited"]["clauses"][opened["clauses"][0]] == {"zh": f"{rule.zh}: {rule.cite('zh')}", "en": f"{rule.en}: {rule.cite('en')}"}
+    assert [data["cited"]["gates"][gate]["zh"] for gate in opened["gates"]] == [messages.text("gate.hear_parents"), "用地预审"]
     assert data["must_stay"] == [[1, 2025, 90, 129.6], [1, 2035, 90, None]]
 
 
@@ -622,7 +625,7 @@ def test_the_twenty_schools_of_a_band_that_differ_most_are_named():
 def test_unverified_standards_are_marked_on_the_page(plan):
     unverified = next(key for key, rule in plan.standards.rules.items() if rule.verified == "U")
     proposals = plan.proposals.assign(clauses=unverified)
-    clause = island(render(dataclasses.replace(plan, proposals=proposals)))["cited"][unverified]
+    clause = island(render(dataclasses.replace(plan, proposals=proposals)))["cited"]["clauses"][unverified]
     assert "待核实" in clause["zh"] and messages.text("standards.unverified", "en").strip() in clause["en"]
 
 
@@ -636,10 +639,13 @@ def test_positions_are_those_of_the_places(html, plan):
 
 
 def test_roads_unfold_to_where_they_are(html, plan):
-    roads = dict(island(html)["ground"]["roads"])
-    assert list(roads) == ["main", "secondary", "minor", "path"]
+    found = island(html)["ground"]["roads"]
+    roads = {name: lines for name, lines, _ in found}
+    assert list(roads) == ["provincial", "township", "village", "path"]
+    # ten edges of a kilometre: three, three, two, two
+    assert {name: km for name, _, km in found} == {"provincial": 3.0, "township": 3.0, "village": 2.0, "path": 2.0}
     # three kilometres of primary road in one straight line: merged, simplified to its ends
-    points = np.cumsum(np.reshape(roads["main"][0], (-1, 2)), axis=0) / 1e5
+    points = np.cumsum(np.reshape(roads["provincial"][0], (-1, 2)), axis=0) / 1e5
     line = gpd.GeoSeries([LineString(points)], crs=4326).to_crs(CRS)[0]
     assert len(points) == 2
     assert line.hausdorff_distance(LineString([at(0), at(3)])) < 1.0
@@ -649,8 +655,8 @@ def test_roads_unfold_to_where_they_are(html, plan):
 def test_many_roads_are_simplified_until_they_fit():
     dense = big_plan(settlements=20, schools=5, edges=9000)
     roads = island(render(dense))["ground"]["roads"]
-    assert sum(len(line) // 2 for _, lines in roads for line in lines) <= 120_000
-    assert sum(len(lines) for _, lines in roads) > 8000
+    assert sum(len(line) // 2 for _, lines, _ in roads for line in lines) <= 120_000
+    assert sum(len(lines) for _, lines, _ in roads) > 8000
 
 
 def test_shade_is_small_and_lies_under_the_places(html):
@@ -704,7 +710,7 @@ def test_a_bare_plan_is_drawn_too():
     found = data["findings"]
     assert found.pop("zones_same") == [0, 0, 0] and found.pop("fit_error") == [None, None] and set(map(len, found.values())) == {0}
     assert data["review"] == [] and all(view["short"] == [] for view in data["situations"])
-    assert data["ground"] == {"roads": [], "boundary": [], "shade": None}
+    assert data["ground"] == {"roads": [], "water": {"lines": [], "areas": []}, "townships": [], "boundary": [], "shade": None}
     assert data["proposals"] == data["must_stay"] == data["candidates"] == data["moves"] == data["attribution"] == []
 
 
@@ -749,7 +755,7 @@ def test_only_the_scripts_of_the_page_may_run(html):
     policy = re.search(r"script-src ([^;]+);", html)[1].split()
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts]
-    assert policy == hashes and len(scripts) == 9
+    assert policy == hashes and len(scripts) == 5
 
 
 def test_head_says_language_and_encoding_first(html, plan):
@@ -788,7 +794,16 @@ def test_vendored_files_are_what_the_manifest_says():
     here = files("layout").joinpath("assets")
     listed = {name: digest for entry in vendored().values() for name, digest in entry["sha256"].items()}
     assert {name: hashlib.sha256(here.joinpath(name).read_bytes()).hexdigest() for name in listed} == listed
-    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {"manifest.json", "guard.js", "what_if.js", *SCRIPTS, *STYLES}
+    assert {p.name for p in here.iterdir() if p.is_file()} == set(listed) | {
+        "manifest.json",
+        "guard.js",
+        "unpack.js",
+        "what_if.js",
+        "compare_map.js",
+        "compare_map.css",
+        *SCRIPTS,
+        *STYLES,
+    }
     for entry in vendored().values():
         assert {"name", "version", "licence", "origin"} <= set(entry) and len(here.joinpath(entry["licence_file"]).read_text()) > 1000
 
@@ -817,7 +832,7 @@ def test_line_separators_and_odd_characters_survive():
     assert [v[1] for v in island(render(paper_plan(county)))["villages"]] == odd
 
 
-@pytest.mark.parametrize("name", ["guard.js", "what_if.js", *SCRIPTS])
+@pytest.mark.parametrize("name", ["guard.js", "unpack.js", "what_if.js", *SCRIPTS])
 def test_the_script_writes_text_only(name):
     script = files("layout").joinpath("assets", name).read_text(encoding="utf-8")
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setHTML|createContextualFragment|fetch\(|XMLHttpRequest|https?://"
@@ -830,7 +845,7 @@ def test_every_sentence_and_colour_of_the_script_exists():
     # those of the what-if: test_what_if.py
     known = {key.removeprefix("maps.") for key in messages.catalogue("zh") if key.startswith("maps.") and not key.startswith("maps.what_if.")}
     used = set(re.findall(r'\bt\("([\w.]+)"[,)]', script)) | set(re.findall(r'\? "([\w.]+\.[\w.]+)" : ', script))
-    prefixes = tuple(re.findall(r'\bt\("([\w.]+\.)" \+', script))
+    prefixes = tuple(re.findall(r'\bt\("([\w.]+[._])" \+', script))
     assert len(used) > 60 and used - known == set()
     others = {key for key in known - used if not key.startswith(prefixes)}
     # the rest is chosen by a condition or read by Python
@@ -838,7 +853,7 @@ def test_every_sentence_and_colour_of_the_script_exists():
         "no_script",
         "too_old",
         "assumption",
-        *(k for k in others if k.startswith("card.") and f'"{k[5:]}"' in script),
+        *(k for k in others if k.startswith(("card.", "compare.")) and f'"{k.split(".")[1]}"' in script),
     }
     colours = set(re.findall(r'colour\("([\w-]+)"\)', script))
     assert colours and all(f"--{name}:" in style for name in colours)
@@ -884,6 +899,32 @@ def test_a_county_fits_in_four_megabytes_and_eight_seconds(tmp_path):
     save_map(large, tmp_path / "map.html")
     assert time.process_time() - start < 8
     assert 500_000 < (tmp_path / "map.html").stat().st_size < 4_000_000
+
+
+# --- places larger than a county --------------------------------------------------------------------------------------
+
+
+def test_data_of_a_large_county_lie_deflated_and_come_out_the_same(plan, html, monkeypatch):
+    monkeypatch.setattr("layout.maps._PACKED_CHARACTERS", 1000)
+    small = render(plan)
+    packed = island(small)
+    whole = json.loads(zlib.decompress(base64.b64decode(packed["deflated"]), -15))
+    assert whole == island(html) and packed["size"] == len(zlib.decompress(base64.b64decode(packed["deflated"]), -15))
+    assert len(small) < len(html) and render(plan) == small
+    # the script that unpacks may run, and nothing else
+    policy = re.search(r"script-src ([^;]+);", small)[1].split()
+    assert policy == [
+        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in re.findall(r"<script>(.*?)</script>", small, re.DOTALL)
+    ]
+    assert "unpackPlan('plan-data')" in small and "unpackPlan('plan-data')" not in html
+
+
+def test_a_large_page_is_written_with_a_warning(plan, html, tmp_path, monkeypatch):
+    save_map(plan, tmp_path / "small.html")
+    monkeypatch.setattr("layout.maps.LARGE_BYTES", 100_000)
+    with pytest.warns(UserWarning, match="网页有 .* MB，超过 0.1 MB.*the page has"):
+        save_map(plan, tmp_path / "large.html")
+    assert (tmp_path / "large.html").read_bytes() == (tmp_path / "small.html").read_bytes() == html.encode()
 
 
 # --- the public edition -----------------------------------------------------------------------------------------------

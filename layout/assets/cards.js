@@ -10,16 +10,18 @@ function planCards(page) {
   function extra() {
     if (more) return more;
     const island = document.getElementById("card-data");
-    more = { years: data.years, villages: [], schools: {}, between: [], gates: [], ...(island ? unpacked(JSON.parse(island.textContent)) : {}) };
-    more.between.forEach(page.addView);
+    more = { years: data.years, villages: [], schools: {}, gates: [] };
+    try {
+      if (island) Object.assign(more, page.unpack(JSON.parse(island.textContent)));
+    } catch (error) {
+      // a browser that cannot unpack has the cards without them, and the panel says so
+    }
     return more;
   }
-  const unpacked = ({ data: letters, size }) => JSON.parse(new TextDecoder().decode(whatIf.inflate(whatIf.bytesOf(letters), size)));
-  // today, the plan year by year, and last what comes if nothing is done
+  // today, the plan year by year, and last what comes if nothing is done; in a year between too while the map shows that
   function steps() {
-    const between = extra().between.filter((b) => !data.situations.some((v) => v.key.startsWith("planned") && v.year === b.year));
-    const of = (name) => data.situations.filter((v) => v.key.split("-")[0] === name);
-    return [...of("base"), ...[...of("planned"), ...between].sort((a, b) => a.year - b.year), ...of("nothing")].map((v) => page.views[v.key]);
+    const all = page.allViews(), now = page.now(), of = (key) => all.filter((view) => view.key === key), last = of("nothing").slice(-1);
+    return [...of("base"), ...of("planned"), ...(now.key === "nothing" && !last.includes(now) ? [now] : []), ...last];
   }
   const svg = (tag, attributes, ...children) => {
     const node = document.createElementNS(SVG, tag);
@@ -32,10 +34,10 @@ function planCards(page) {
 
   /* ---- a chart of children by year: a line with its range, a second line dashed with hollow marks ---- */
   function chart(years, lines, label) {
-    const W = 440, H = 132, left = 42, right = 16, top = 20, bottom = 22, all = lines.flatMap((l) => [...l.values, ...(l.high || [])]).filter(isNumber);
+    const W = 440, H = 132, left = 54, right = 16, top = 20, bottom = 22, all = lines.flatMap((l) => [...l.values, ...(l.high || [])]).filter(isNumber);
     const most = nice(Math.max(1, ...all)), x = (k) => left + ((W - left - right) * (years[k] - years[0])) / Math.max(1, years[years.length - 1] - years[0]), y = (n) => H - bottom - ((H - top - bottom) * n) / most;
-    const parts = [0, most / 2, most].map((n) => [svg("line", { x1: left, x2: W - right, y1: y(n), y2: y(n), class: "grid" }), svg("text", { x: left - 5, y: y(n) + 4, class: "axis end" }, count(n))]).flat();
-    for (const k of marked(years)) parts.push(svg("text", { x: x(k), y: H - 6, class: "axis" + (k === 0 ? " begin" : k === years.length - 1 ? " end" : "") }, String(years[k])));
+    const parts = [0, most / 2, most].map((n) => [svg("line", { x1: left, x2: W - right, y1: y(n), y2: y(n), class: "grid" }), svg("text", { x: left - 20, y: y(n) + 4, class: "axis end" }, count(n))]).flat();
+    for (const k of marked(years)) parts.push(svg("text", { x: x(k), y: H - 6, class: "axis" + (k === years.length - 1 ? " end" : "") }, String(years[k])));
     lines.forEach((line, which) => {
       const known = years.map((_, k) => k).filter((k) => isNumber(line.values[k])), ranged = known.filter((k) => line.low && isNumber(line.low[k]) && isNumber(line.high[k]));
       if (ranged.length > 1) parts.push(svg("polygon", { class: "range", points: [...ranged.map((k) => [x(k), y(line.high[k])]), ...ranged.reverse().map((k) => [x(k), y(line.low[k])])].join(" ") }));
@@ -45,11 +47,11 @@ function planCards(page) {
         parts.push(svg("circle", { class: which ? "second" : "first", cx: x(k), cy: y(line.values[k]), r: 3.5 }));
         // of two lines the higher one has its number above
         const under = lines.length > 1 && isNumber(lines[1 - which].values[k]) && (line.values[k] < lines[1 - which].values[k] || (line.values[k] === lines[1 - which].values[k] && which));
-        if (!(under && line.values[k] === lines[1 - which].values[k])) parts.push(svg("text", { x: x(k), y: y(line.values[k]) + (under ? 16 : -8), class: (which ? "value second" : "value") + (k === 0 ? " begin" : k === years.length - 1 ? " end" : "") }, count(line.values[k])));
+        if (!(under && line.values[k] === lines[1 - which].values[k])) parts.push(svg("text", { x: x(k), y: y(line.values[k]) + (under ? 16 : -8), class: (which ? "value second" : "value") + (k === years.length - 1 ? " end" : "") }, count(line.values[k])));
       }
     });
-    const told = lines.map((l) => l.name + "：" + years.map((year, k) => (isNumber(l.values[k]) ? year + " " + count(l.values[k]) + (l.low && isNumber(l.low[k]) ? " (" + range(l.low[k], l.high[k]) + ")" : "") : null)).filter(Boolean).join(", ")).join("; ");
-    return svg("svg", { viewBox: "0 0 " + W + " " + H, class: "chart", role: "img", "aria-label": label + "。" + told }, ...parts);
+    const told = lines.map((l) => t("cards.told", { what: l.name, text: years.map((year, k) => (isNumber(l.values[k]) ? year + " " + count(l.values[k]) + (l.low && isNumber(l.low[k]) ? " (" + range(l.low[k], l.high[k]) + ")" : "") : null)).filter(Boolean).join(", ") })).join("; ");
+    return svg("svg", { viewBox: "0 0 " + W + " " + H, class: "chart", role: "img", "aria-label": label + "; " + told }, ...parts);
   }
   const range = (low, high) => count(low) + "–" + count(high);
   function nice(n) {
@@ -64,8 +66,8 @@ function planCards(page) {
 
   /* ---- tables by step ---- */
   const table = (heads, rows, cls) => h("div", { class: "scroll" }, h("table", { class: cls }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)));
-  const headOf = (view) => h("span", {}, t("cards." + view.key.split("-")[0]), h("br"), String(view.year));
-  const cell = (view, ...inside) => h("td", { class: view.key === page.state.situation ? "now" : null }, ...inside);
+  const headOf = (view) => h("span", {}, t("cards." + view.key), h("br"), String(view.year));
+  const cell = (view, ...inside) => h("td", { class: view === page.now() ? "now" : null }, ...inside);
   const minutes = (n) => (isNumber(n) ? t("cards.minutes", { n: n.toFixed(0) }) : "");
   const beyond = (f) => !["served", "away"].includes(f.status);
 
@@ -95,7 +97,7 @@ function planCards(page) {
     if (data.pupils.length) {
       const [pupils, low, high] = known || [data.years.map((_, k) => page.childrenOf(i, k)), null, null], years = known ? extra().years : data.years;
       parts.push(h("h3", {}, t("cards.pupils", { from: years[0], to: years[years.length - 1] })), chart(years, [{ name: t("cards.expected"), values: pupils, low, high }], v.name));
-      if (low && low.some(isNumber)) parts.push(h("p", { class: "note" }, t("cards.range_note")));
+      if (known) parts.push(h("p", { class: "note" }, low.some(isNumber) ? t("cards.range_note") + " " : null, t("cards.whole_note")));
       const of = (k) => years.indexOf(data.years[k]);
       parts.push(table([t("card.band"), ...data.years.map(String)], [
         ...BANDS.map((band, b) => row([t("band." + band), ...data.years.map((_, k) => count(data.pupils[i][k][b]))])),
@@ -105,7 +107,7 @@ function planCards(page) {
     }
     const where = whereTable(i);
     if (where) parts.push(h("h3", {}, t("cards.where")), where, h("p", { class: "note" }, t("cards.where_note", { walk: BANDS.map((b) => data.limits[b].walk).join("/"), bus: BANDS.map((b) => data.limits[b].bus).join("/"), week: data.limits.junior.week })));
-    const own = data.proposals.filter((p) => steps().some((view) => view.key.startsWith("planned") && view.byVillage[i].some((f) => f.school === p.school)));
+    const own = data.proposals.filter((p) => steps().some((view) => view.key === "planned" && view.byVillage[i].some((f) => f.school === p.school)));
     if (own.length) parts.push(h("h3", {}, t("cards.concerns", { n: own.length })), ...own.map((p) => proposal(p, true)));
     parts.push(...page.villageFindings(i));
     const moving = data.moves.filter((m) => m.from === i || m.to === i);
@@ -138,7 +140,7 @@ function planCards(page) {
         const c = view.bySchool[i].classes.find((one) => one[1] === g[1] && one[6] === g[6]);
         return cell(view, c ? [h("div", {}, t("cards.classes", { n: c[3], pupils: count(c[2]) })), tierChip(c[5], t("cards.largest", { n: c[4] }))] : h("span", { class: "nothing" }, t("card.none")));
       }))),
-      h("tr", { class: "strong" }, h("th", { scope: "row" }, t("cards.all")), total((roll) => [h("div", { class: "together" }, t("cards.classes", { n: roll.classes, pupils: count(roll.pupils) })), order.length ? null : tierChip(roll.tier, word("tier", roll.tier))])),
+      h("tr", { class: "strong" }, h("th", { scope: "row" }, t("cards.all")), total((roll) => [h("div", {}, t("cards.n_classes", { n: roll.classes })), h("div", {}, t("unit.pupils", { n: count(roll.pupils) })), order.length ? null : tierChip(roll.tier, word("tier", roll.tier))])),
       h("tr", { class: "sub" }, h("th", { scope: "row" }, t("cards.oversized")), total((roll) => count(roll.oversized))), seats("rooms", 4), seats("beds", 5),
     ];
     return [h("h3", {}, t("cards.by_grade")), table([t("card.grade"), ...views.map(headOf)], rows, "steps"),
@@ -168,7 +170,7 @@ function planCards(page) {
   function schoolCard(i) {
     const s = schools[i], parts = [h("h2", { tabindex: "-1" }, s.name)], seats = page.now().bySchool[i].seats;
     parts.push(h("p", { class: "note" }, [word("school_kind", s.kind), page.townshipOf(s), s.id].filter(Boolean).join(" · ")));
-    parts.push(h("p", { class: "note" }, page.situationName(page.now()) + "：" + (seats ? t("card.seats", { status: word("school_status", seats[1]), first: seats[2], last: seats[3], rooms: seats[4], beds: seats[5] }) : t("card.not_open"))));
+    parts.push(h("p", { class: "note" }, t("cards.told", { what: page.situationName(page.now()), text: seats ? t("card.seats", { status: word("school_status", seats[1]), first: seats[2], last: seats[3], rooms: seats[4], beds: seats[5] }) : t("card.not_open") })));
     for (const p of data.proposals.filter((p) => p.school === i)) parts.push(proposal(p, false));
     for (const m of data.must_stay.filter((m) => m[0] === i)) parts.push(h("p", {}, m[2] === null ? t("card.must_stay_public", { year: m[1], minutes: page.minutesWord(m[3]) }) : t(m[3] === null ? "card.must_stay_only" : "card.must_stay", { year: m[1], n: count(m[2]), minutes: m[3] === null ? "" : m[3].toFixed(0) })));
     for (const [, year, next, way, pupils, lower, upper, reason] of data.review.filter((r) => r[0] === i)) {
@@ -177,11 +179,12 @@ function planCards(page) {
     }
     const gates = extra().gates.filter((g) => g[0] === i);
     if (gates.length) parts.push(h("h3", {}, t("cards.merger_gates")), table(["gate", "state", "figures"].map((k) => t("cards." + k)), gates.map(([, gate, , state, figures, clause]) => row([both(gate), both(state), h("td", {}, both(figures), clause ? h("div", { class: "note" }, both(clause)) : null)])), "gates"));
-    const known = extra().schools[i];
-    if (known && (known.today.some(isNumber) || known.planned.some(isNumber))) {
-      const lines = [{ name: t("cards.with_plan"), values: known.planned, low: known.low, high: known.high }, { name: t("cards.without_plan"), values: known.today }].filter((l) => l.values.some(isNumber));
-      parts.push(h("h3", {}, t("cards.school_pupils", { from: data.years[0], to: data.years[data.years.length - 1] })), chart(data.years, lines, s.name),
-        h("p", { class: "note" }, h("span", { class: "line-first" }), t("cards.with_plan"), "　", h("span", { class: "line-second" }), t("cards.without_plan"), known.low.some(isNumber) ? "　" + t("cards.range_note") : ""));
+    // the public page has no range and its numbers are rounded: a line of them would mislead
+    if (data.audience !== "public") {
+      const known = extra().schools[i] || {}, planned = data.years.map((year, k) => (k ? page.rollIn("planned", year, i) : null)), today = data.years.map((year, k) => page.rollIn(k ? "nothing" : "base", year, i));
+      const lines = [{ name: t("cards.with_plan"), values: planned, low: known.low, high: known.high }, { name: t("cards.without_plan"), values: today }].filter((l) => l.values.some(isNumber));
+      if (lines.length) parts.push(h("h3", {}, t("cards.school_pupils", { from: data.years[0], to: data.years[data.years.length - 1] })), chart(data.years, lines, s.name),
+        h("p", { class: "note" }, h("span", { class: "line-first" }), t("cards.with_plan"), "　", h("span", { class: "line-second" }), t("cards.without_plan"), known.low ? "　" + t("cards.range_note") : ""));
     }
     parts.push(...classTable(i), ...wayTable(i), ...fromList(i), ...page.schoolFindings(i));
     return parts.filter(Boolean);

@@ -4,9 +4,19 @@
 
 function drawPlan(map) {
   const data = JSON.parse(document.getElementById("plan-data").textContent);
+  // a browser that cannot unpack shows the first year and the last one, and says so
+  const unpack = (packed) => JSON.parse(new TextDecoder().decode(whatIf.inflate(whatIf.bytesOf(packed.data), packed.size)));
+  let unpacked = true;
+  if (data.later)
+    try {
+      Object.assign(data, unpack(data.later));
+    } catch (error) {
+      Object.assign(data, { year_views: [], walking: { shapes: [], lines: [] }, comparisons: null });
+      unpacked = false;
+    }
   const BANDS = ["lower", "upper", "junior"];
   const TIERS = ["small", "normal", "elevated", "oversized", "super"];
-  const state = { lang: data.lang, situation: "planned", band: "lower", shown: {}, drawn: {}, card: null, ready: false, quiet: false };
+  const state = { lang: data.lang, situation: "planned", way: "planned", year: data.plan_year, band: "lower", mode: "all", shown: {}, drawn: {}, card: null, ready: false, quiet: false };
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue("--" + name).trim();
 
@@ -54,12 +64,13 @@ function drawPlan(map) {
     POLYGONS[shape].forEach(([dx, dy], i) => context[i ? "lineTo" : "moveTo"](x + r * (dx * cos - dy * sin), y + r * (dx * sin + dy * cos)));
     context.closePath();
   }
-  function letter(context, text, x, y, r, fillColour) {
+  function letter(context, text, x, y, r, fillColour, shape) {
     context.fillStyle = fillColour;
-    context.font = "bold " + Math.round(r * 1.35) + "px " + getComputedStyle(document.body).fontFamily;
+    context.font = "bold " + Math.round(r * (shape === "wedge" ? 0.95 : 1.35)) + "px " + getComputedStyle(document.body).fontFamily;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillText(text, x, y + r * 0.08);
+    // a wedge has its room at the top
+    context.fillText(text, x, y + r * (shape === "wedge" ? -0.25 : 0.08));
   }
   // a bar of parts, left to right; beside its colour each part has a pattern of its own: plain, slanted, crossed, empty
   const PARTS = ["served", "no_place", "out_of_reach", "away"], STRIPES = { no_place: [1], out_of_reach: [1, -1] };
@@ -110,14 +121,14 @@ function drawPlan(map) {
       renderer._fillStroke(renderer._ctx, this);
       if (o.letter) {
         renderer._ctx.globalAlpha = 1;
-        letter(renderer._ctx, o.letter, this._point.x, this._point.y, this._radius, "#fff");
+        letter(renderer._ctx, o.letter, this._point.x, this._point.y, this._radius, "#fff", o.shape);
       }
     },
   });
   function sample(options) {
     // the same drawing as on the map, for the legend
     const r = options.shape === "star" || options.shape === "diamond" ? Math.min(options.radius || 7, 6.5) : options.radius || 7;
-    const wide = Math.max(30, 2 * r + 4), high = Math.max(22, 2 * r + 4), x = wide / 2, y = high / 2;
+    const tall = options.shape === "wedge" || options.shape === "triangle" ? 2.5 : 2, wide = Math.max(30, 2.4 * r + 2), high = Math.max(22, tall * r + 4), x = wide / 2, y = high / 2;
     const node = h("canvas", { width: 2 * wide, height: 2 * high, "aria-hidden": "true" }), context = node.getContext("2d");
     node.style.width = wide + "px";
     node.style.height = high + "px";
@@ -130,6 +141,16 @@ function drawPlan(map) {
     context.strokeStyle = options.color || "#333";
     context.fillStyle = options.fillColor || "#fff";
     if (options.line) {
+      if (options.edge) {
+        const [wide, tint] = [context.lineWidth, context.strokeStyle];
+        context.lineWidth += 1.4;
+        context.strokeStyle = options.edge;
+        context.beginPath();
+        context.moveTo(2, 11);
+        context.lineTo(28, 11);
+        context.stroke();
+        [context.lineWidth, context.strokeStyle] = [wide, tint];
+      }
       context.setLineDash(options.dash || []);
       context.beginPath();
       context.moveTo(2, 11);
@@ -143,7 +164,7 @@ function drawPlan(map) {
     if (options.fill !== false) context.fill();
     context.globalAlpha = 1;
     if (options.stroke !== false) context.stroke();
-    if (options.letter) letter(context, options.letter, x, y, r, "#fff");
+    if (options.letter) letter(context, options.letter, x, y, r, "#fff", options.shape);
     return node;
   }
   const key = (mark, text, number) => h("li", {}, mark ? sample(mark) : null, h("span", {}, text), number === undefined ? null : h("span", { class: "count" }, number));
@@ -158,8 +179,8 @@ function drawPlan(map) {
     return points;
   };
   const flow = ([village, band, school, mode, status, pupils, minutes]) => ({ village, band: BANDS[band], school, mode, status, pupils, minutes });
-  const views = {};
-  function addView(view) {
+  let views = {};
+  function arranged(view) {
     const flows = view.flows.map(flow), byVillage = villages.map(() => []), bySchool = schools.map(() => ({ classes: [], seats: null, from: [] }));
     for (const f of flows) {
       byVillage[f.village].push(f);
@@ -168,33 +189,64 @@ function drawPlan(map) {
     for (const c of view.classes) bySchool[c[0]].classes.push(c);
     for (const s of view.seats) bySchool[s[0]].seats = s;
     for (const s of view.rolls) bySchool[s[0]].roll = { pupils: s[1], classes: s[2], oversized: s[3], superClasses: s[4], tier: s[5] };
-    return (views[view.key] = { ...view, flows, byVillage, bySchool });
+    return { ...view, flows, byVillage, bySchool };
   }
-  data.situations.forEach(addView);
+  // today's base year, and one plan year without and with the plan; those of the other years are made when they are looked at
+  const allSituations = [...data.situations, ...data.year_views.flat()], seenYears = {};
+  const years = data.years.filter((year) => year === data.base_year || allSituations.some((v) => v.year === year));
+  const threeOf = (year) => [data.situations[0], ...allSituations.filter((v) => v.key !== "base" && v.year === year)];
+  function viewsOf(year) {
+    if (!seenYears[year]) seenYears[year] = Object.fromEntries(threeOf(year).map((v) => [v.key, v.key === "base" && views.base ? views.base : arranged(v)]));
+    return seenYears[year];
+  }
+  function turnTo(year) {
+    views = viewsOf(year);
+    data.situations = threeOf(year);
+  }
+  turnTo(state.year);
+  // pupils of a school in any year, without arranging that year for the map
+  function rollIn(key, year, i) {
+    const raw = allSituations.find((v) => v.key === key && v.year === year), roll = raw && raw.rolls.find((r) => r[0] === i);
+    return roll ? roll[1] : null;
+  }
+  // today, then every plan year without and with the plan
+  const allViews = () => [views.base, ...years.slice(1).flatMap((year) => [viewsOf(year).nothing, viewsOf(year).planned])];
+  function lookAt(view) {
+    if (view.key !== "base") state.year = view.year;
+    state.situation = view.key;
+  }
   const now = () => views[state.situation];
   const yearOf = (view) => data.years.indexOf(view.year);
   // all children of a village in the k-th year
   const childrenOf = (i, k) => sum(data.pupils[i][k]);
   const townshipOf = (p) => (p.township >= 0 ? data.townships[p.township].name : "");
   const limitOf = (band) => data.limits[band].walk;
-  const breaks = (band) => [limitOf(band) / 3, (2 * limitOf(band)) / 3, limitOf(band), 1.5 * limitOf(band)].map(Math.round);
+  const MODES = ["all", "walk", "bus", "board"];
+  const modeLimit = (band) => data.limits[band][{ bus: "bus", board: "week" }[state.mode] || "walk"] || limitOf(band);
+  const breaks = (band) => [modeLimit(band) / 3, (2 * modeLimit(band)) / 3, modeLimit(band), 1.5 * modeLimit(band)].map(Math.round);
 
   // neighbouring schools get different colours: the one least used among the six nearest already coloured
   const palette = Array.from({ length: 8 }, (_, i) => colour("school-" + (i + 1)));
   const schoolColour = [];
   schools.forEach((school, i) => {
-    const near = schools.slice(0, i).map((other, j) => [Math.hypot(other.at.lat - school.at.lat, other.at.lng - school.at.lng), j]);
-    near.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    const used = palette.map((c) => near.slice(0, 6).filter(([, j]) => schoolColour[j] === c).length);
+    const near = [];
+    for (let j = 0; j < i; j++) {
+      const far = (schools[j].at.lat - school.at.lat) ** 2 + (schools[j].at.lng - school.at.lng) ** 2;
+      if (near.length === 6 && far >= near[5][0]) continue;
+      let k = near.length === 6 ? 5 : near.length;
+      for (; k > 0 && near[k - 1][0] > far; k--) near[k] = near[k - 1];
+      near[k] = [far, j];
+    }
+    const used = palette.map((c) => near.filter(([, j]) => schoolColour[j] === c).length);
     schoolColour.push(palette[used.indexOf(Math.min(...used))]);
   });
 
   /* ---- the ground ---- */
-  for (const [name, z] of [["shade", 210], ["roads", 220], ["areas", 230], ["names", 640]]) {
+  for (const [name, z] of [["tiles", 205], ["shade", 210], ["water", 215], ["roads", 220], ["areas", 230], ["names", 640]]) {
     map.createPane(name).style.zIndex = z;
     map.getPane(name).style.pointerEvents = "none";
   }
-  const still = { roads: L.canvas({ pane: "roads", padding: 0.2 }), areas: L.canvas({ pane: "areas", padding: 0.2 }) };
+  const still = { water: L.canvas({ pane: "water", padding: 0.2 }), roads: L.canvas({ pane: "roads", padding: 0.2 }), areas: L.canvas({ pane: "areas", padding: 0.2 }) };
   const canvas = L.canvas({ padding: 0.2 });
   // a browser prints a canvas as a white sheet with marks on it, so on paper the ground is drawn into the uppermost one
   let printing = false;
@@ -209,7 +261,7 @@ function drawPlan(map) {
         context.drawImage(image, at.x, at.y, parseFloat(image.style.width), parseFloat(image.style.height));
       }
       this._drawing = true;
-      for (const below of [still.roads, still.areas])
+      for (const below of Object.values(still))
         for (let order = below._drawFirst; order; order = order.next) {
           order.layer._renderer = this;
           order.layer._updatePath();
@@ -219,6 +271,7 @@ function drawPlan(map) {
     L.Canvas.prototype._draw.call(this);
   };
   const groups = {};
+  let firstZoom = 0;
   const put = (id, layer) => {
     groups[id].addLayer(layer);
     state.drawn[id] += 1;
@@ -232,14 +285,14 @@ function drawPlan(map) {
   const line = (id, points, options) => put(id, L.polyline(points, { interactive: false, ...options }));
 
   /* ---- the layers, each a question ---- */
-  const SHADE = 0.55, ROADS = { main: 2.6, secondary: 1.9, minor: 1.1, path: 0.8 };
+  const SHADE = 0.55;
   const peak = data.pupils.flat().reduce((most, bands) => Math.max(most, sum(bands)), 1);
   const size = (n) => 2 + 18 * Math.sqrt(Math.max(n, 0) / peak);
   const journey = (flows, band) => {
     // the slowest day child stands for the village; boarders and those without a place are told apart
-    const home = flows.filter((f) => f.band === band && f.mode !== "seat" && f.status !== "away");
+    const home = flows.filter((f) => f.band === band && f.mode !== "seat" && f.status !== "away" && (state.mode === "all" || f.mode === state.mode));
     if (!home.length) return null;
-    const day = home.filter((f) => f.mode === "walk" || f.mode === "bus");
+    const day = home.filter((f) => (state.mode === "all" ? f.mode === "walk" || f.mode === "bus" : f.minutes !== null));
     const minutes = day.length ? Math.max(...day.map((f) => f.minutes)) : null;
     const lost = home.some((f) => f.school < 0), beyond = home.some((f) => f.status === "beyond_limit");
     return { minutes, lost, beyond, boards: home.some((f) => f.mode === "board"), pupils: sum(home.map((f) => f.pupils)) };
@@ -266,8 +319,8 @@ function drawPlan(map) {
     no_route: { shape: "cross", fillColor: colour("no_route") },
   };
   const DASH = { walk: null, bus: [7, 4], board: [2, 4] };
-  const actionMark = (action) => ({
-    shape: action === "review_for_merger" ? "cell" : "badge", letter: t("letter." + action), color: "#fff", weight: 1.5, radius: action === "keep" ? 9 : 11,
+  const actionMark = (action, scale) => ({
+    shape: action === "review_for_merger" ? "cell" : "badge", letter: t("letter." + action), color: "#fff", weight: 1.5, radius: (action === "keep" ? 9 : 11) * (scale || 1),
     fillColor: colour(action === "open" || action === "reopen" ? "proposal-open" : action === "review_for_merger" ? "proposal-review" : "proposal"),
   });
   const tierOf = (entry) => (entry.roll ? entry.roll.tier : entry.seats && entry.seats[1] === "open" ? "none" : null);
@@ -279,8 +332,8 @@ function drawPlan(map) {
   const big = (tier) => tier === "oversized" || tier === "super";
   const tiersOf = (i) => data.situations.map((v) => tierOf(views[v.key].bySchool[i]));
   const partMark = (part) => ({ parts: PARTS.map((p) => (p === part ? 1 : 0)), radius: 11, high: 12 });
-  const reachPeak = Math.max(1, ...data.situations.flatMap((v) => v.reach.map((r) => r[1])));
-  const shortPeak = Math.max(1, ...data.situations.flatMap((v) => v.short.map((r) => r[3])));
+  const reachPeak = Math.max(1, ...allSituations.flatMap((v) => v.reach.map((r) => r[1])));
+  const shortPeak = Math.max(1, ...allSituations.flatMap((v) => v.short.map((r) => r[3])));
   const shortSize = (n) => 4 + 11 * Math.sqrt(n / shortPeak);
   const stayMark = { shape: "circle", radius: 12, fill: true, fillOpacity: 0.01, color: colour("must-stay"), weight: 3 };
   const reviewMark = { shape: "square", radius: 10, fill: true, fillOpacity: 0.01, color: colour("review"), weight: 2.5, dashArray: [4, 3] };
@@ -308,19 +361,15 @@ function drawPlan(map) {
   const minutesWord = (n) => (n === null ? t("card.no_way") : t("card.minutes", { n: n.toFixed(0) }));
   const schoolName = (i) => (i < 0 ? t("card.no_school") : schools[i].name);
 
+  const page = {
+    map, data, state, t, h, both, word, count, tally, sum, key, put, mark, line, clickable, colour, canvas, still, villages, schools, unfold, BANDS, SHADE,
+    years, allViews, lookAt, now, actionMark, villageTip, openCard, moveText, situationName, refresh, views: () => views, firstZoom: () => firstZoom,
+  };
+  const ground = groundLayers(page), questions = questionLayers(page), slider = yearSlider(page);
+  // many proposals are drawn smaller while the whole county is looked at
+  const crowded = () => data.proposals.length > CROWDED && map.getZoom() < firstZoom + 1, CROWDED = 40;
   const LAYERS = [
-    { id: "shade", group: "ground", on: true, when: () => data.ground.shade,
-      draw() { put("shade", L.imageOverlay(data.ground.shade.image, data.ground.shade.bounds, { pane: "shade", opacity: SHADE, interactive: false })); },
-      legend: () => [] },
-    { id: "roads", group: "ground", on: true, when: () => data.ground.roads.length,
-      draw() {
-        for (const [cls, lines] of [...data.ground.roads].reverse())
-          line("roads", lines.map(unfold), { renderer: still.roads, color: colour("road-" + cls), weight: ROADS[cls], dashArray: cls === "path" ? [4, 3] : null });
-      },
-      legend: () => data.ground.roads.map(([cls]) => key({ line: true, color: colour("road-" + cls), weight: ROADS[cls], dash: cls === "path" ? [4, 3] : [] }, t("road." + cls))) },
-    { id: "boundary", group: "ground", on: true, when: () => data.ground.boundary.length,
-      draw() { for (const ring of data.ground.boundary) line("boundary", unfold(ring), { renderer: still.areas, color: colour("boundary"), weight: 2, dashArray: [10, 4, 2, 4] }); },
-      legend: () => [key({ line: true, color: colour("boundary"), weight: 2, dash: [10, 4, 2, 4] }, t("legend.boundary"))] },
+    ...ground,
     { id: "names", group: "ground", on: true, draw: drawNames, legend: () => [] },
     { id: "exclusions", group: "sites", on: false, when: () => data.exclusions.length,
       draw() {
@@ -330,8 +379,12 @@ function drawPlan(map) {
           shape.bindTooltip(() => h("div", {}, h("b", {}, area.layer), h("div", {}, t(area.hard ? "legend.hard" : "legend.flag")), h("div", {}, area.source)), { sticky: true });
         }
       },
-      legend: () => [true, false].map((hard) => key({ shape: "square", radius: 8, fillColor: colour(hard ? "exclusion-hard" : "exclusion-flag"), color: colour(hard ? "exclusion-hard" : "exclusion-flag"), fillOpacity: hard ? 0.28 : 0.14 },
-        t(hard ? "legend.hard" : "legend.flag"), count(data.exclusions.filter((a) => a.hard === hard).length))) },
+      // by what they are, those where no school may be built first
+      legend: () => [true, false].flatMap((hard) => {
+        const mine = data.exclusions.filter((a) => a.hard === hard), tint = colour(hard ? "exclusion-hard" : "exclusion-flag");
+        return [...new Set(mine.map((a) => a.layer))].map((layer) => key({ shape: "square", radius: 8, fillColor: tint, color: tint, fillOpacity: hard ? 0.28 : 0.14, dash: hard ? [] : [3, 2] },
+          layer + " · " + t(hard ? "legend.hard" : "legend.flag"), count(mine.filter((a) => a.layer === layer).length)));
+      }) },
     { id: "pupils", group: "children", on: false, when: () => data.pupils.length,
       draw() {
         const year = yearOf(now());
@@ -347,6 +400,7 @@ function drawPlan(map) {
           key(null, t("legend.total", { year: now().year }), t("unit.pupils", { n: count(now().headline.pupils) })),
           key(null, t("legend.villages"), count(villages.filter((_, i) => childrenOf(i, year) !== 0).length))];
       } },
+    questions.layers.walking,
     { id: "links", group: "journey", on: false, banded: true,
       draw() {
         for (const f of now().flows)
@@ -377,6 +431,7 @@ function drawPlan(map) {
             key(null, t("legend.diamond", { walk: data.limits[state.band].walk, bus: data.limits[state.band].bus })),
             key(null, both(data.limits[state.band].clause)));
       } },
+    questions.layers.changes,
     ...[["unserved", ["no_seat", "no_bed", "no_route"], true], ["beyond", ["beyond_limit"], false]].map(([id, statuses, on]) => ({ id, group: "children", on,
       draw() {
         now().byVillage.forEach((flows, i) => {
@@ -385,7 +440,7 @@ function drawPlan(map) {
         });
       },
       legend: () => statuses.map((gap) => key({ ...gapMark[gap], radius: 6 }, word("status", gap), tally(now().headline[gap], now().byVillage.filter((flows) => flows.some((f) => f.status === gap)).length))) })),
-    { id: "reach", group: "children", on: false, when: () => data.situations.some((v) => v.reach.length),
+    { id: "reach", group: "children", on: false, when: () => allSituations.some((v) => v.reach.length),
       draw() {
         for (const [k, pupils, ...parts] of now().reach) {
           const at = data.townships[k].at;
@@ -394,7 +449,7 @@ function drawPlan(map) {
       },
       legend: () => PARTS.map((part) => key(partMark(part), t("headline." + part), t("unit.pupils", { n: count(now().headline[part]) })))
         .concat(key(null, t("legend.reach", { n: now().reach.filter((r) => r[1]).length }))) },
-    { id: "short", group: "children", on: false, banded: true, when: () => data.situations.some((v) => v.short.length),
+    { id: "short", group: "children", on: false, banded: true, when: () => allSituations.some((v) => v.short.length),
       draw() {
         // the many first, so that the few stay on top
         const rows = inBand(now().short, 1).sort((a, b) => b[3] - a[3] || a[0] - b[0]);
@@ -484,19 +539,7 @@ function drawPlan(map) {
       },
       legend: () => [key({ ...stayMark, radius: 8, fill: false }, t("legend.must_stay"), t("unit.schools", { n: data.must_stay.filter((m) => m[1] === now().year).length })),
         key({ ...reviewMark, radius: 7, fill: false, dash: [4, 3] }, t("legend.review"), t("unit.schools", { n: data.review.filter((m) => m[1] === now().year).length })), key(null, t("legend.review_note"))] },
-    { id: "moves", group: "children", on: false, when: () => data.moves.length,
-      draw() {
-        for (const m of data.moves) {
-          const from = map.project(villages[m.from].at, 12), to = map.project(villages[m.to].at, 12), turn = Math.atan2(to.y - from.y, to.x - from.x);
-          line("moves", [villages[m.from].at, villages[m.to].at], { renderer: canvas, color: colour("move"), weight: 1.8, dashArray: [8, 5] });
-          clickable(mark("moves", map.unproject(from.add(to.subtract(from).multiplyBy(0.62)), 12), { shape: "arrow", turn, radius: 6, fillColor: colour("move"), color: "#fff" }), () => [moveText(m)], () => openCard("village", m.from));
-        }
-        villages.forEach((v, i) => {
-          if (v.kind === "relocation") clickable(mark("moves", v.at, { shape: "house", radius: 8, fillColor: colour("move"), color: "#fff", weight: 1.5 }), () => villageTip(i), () => openCard("village", i));
-        });
-      },
-      legend: () => [key({ shape: "house", radius: 8, fillColor: colour("move"), color: "#fff" }, word("kind", "relocation"), count(villages.filter((v) => v.kind === "relocation").length)),
-        key({ line: true, color: colour("move"), weight: 1.8, dash: [8, 5] }, t("legend.moves"), count(data.moves.length))] },
+    questions.layers.moves,
     { id: "fit", group: "check", on: false, banded: true, when: () => found.fit.length, draw: drawFit,
       legend() {
         const rows = inBand(found.fit, 1), named = rows.filter((r) => r[6]).sort((a, b) => Math.abs(b[5]) - Math.abs(a[5]) || a[0] - b[0]);
@@ -509,16 +552,20 @@ function drawPlan(map) {
       legend: () => [key({ shape: "star", radius: 6, fillColor: "#fff", color: colour("candidate"), weight: 1.5 }, t("legend.candidates"), count(data.candidates.length))] },
     { id: "rejected", group: "sites", on: false, when: () => data.rejected.length,
       draw() { for (const c of data.rejected) mark("rejected", L.latLng(c.at[1] / 1e5, c.at[0] / 1e5), { shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }).bindTooltip(() => h("div", {}, h("b", {}, c.name), h("div", {}, t("legend.rejected")), h("div", {}, c.exclusion), h("div", {}, both(c.clause)))); },
-      legend: () => [key({ shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }, t("legend.rejected"), count(data.rejected.length))] },
+      // by the rule that turns them down
+      legend: () => [key({ shape: "cross", radius: 6, fillColor: colour("exclusion-hard"), color: "#fff" }, t("legend.rejected"), count(data.rejected.length)),
+        ...[...new Set(data.rejected.map((c) => both(c.clause)))].map((rule) => key(null, rule, count(data.rejected.filter((c) => both(c.clause) === rule).length)))] },
+    questions.layers.common,
+    questions.layers.alternatives,
     { id: "proposals", group: "plan", on: true, when: () => data.proposals.length,
       draw() {
         const stacked = {};
         for (const i of byAction) {
           const p = data.proposals[i];
           // a year between shows what serves by then
-          if (now().key.startsWith("planned-") && p.year > now().year) continue;
-          const k = (stacked[p.school] = (stacked[p.school] || 0) + 1) - 1;
-          clickable(mark("proposals", schools[p.school].at, { ...actionMark(p.action), offset: [13 + 23 * k, -15] }), () => [word("action", p.action) + " · " + schools[p.school].name, ...(p.reason ? [both(p.reason)] : [])], () => openCard("school", p.school));
+          if (now().key === "planned" && p.year > now().year) continue;
+          const k = (stacked[p.school] = (stacked[p.school] || 0) + 1) - 1, scale = crowded() ? 0.72 : 1;
+          clickable(mark("proposals", schools[p.school].at, { ...actionMark(p.action, scale), offset: [(13 + 23 * k) * scale, -15 * scale] }), () => [word("action", p.action) + " · " + schools[p.school].name, ...(p.reason ? [both(p.reason)] : [])], () => openCard("school", p.school));
         }
       },
       legend() {
@@ -533,23 +580,29 @@ function drawPlan(map) {
     groups[layer.id] = L.layerGroup();
   }
 
+  // what no year and no band changes is made once: the ground, which lies below by itself, and areas and sites
+  const GROUND = ["tiles", "shade", "water", "roads", "townships", "boundary"], MADE_ONCE = [...GROUND, "exclusions", "candidates", "rejected"], made = {};
+  // while a meeting tries schools out, only the ground stays
+  const wanted = (layer) => state.shown[layer.id] && !(state.quiet && layer.group !== "ground");
   function drawLayer(layer) {
-    groups[layer.id].clearLayers();
-    state.drawn[layer.id] = 0;
-    // while a meeting tries schools out, only the ground stays
-    if (state.shown[layer.id] && !(state.quiet && layer.group !== "ground")) {
-      layer.draw();
-      map.addLayer(groups[layer.id]);
-    } else map.removeLayer(groups[layer.id]);
+    const { id } = layer, group = groups[id];
+    if (!(id in made)) {
+      group.clearLayers();
+      state.drawn[id] = 0;
+      if (wanted(layer)) layer.draw();
+      if (wanted(layer) && MADE_ONCE.includes(id)) made[id] = state.drawn[id];
+    }
+    if (id in made) state.drawn[id] = wanted(layer) ? made[id] : 0;
+    if (wanted(layer)) map.addLayer(group);
+    else map.removeLayer(group);
   }
-  // one canvas is drawn in the order of adding, so the whole stack is laid again
+  // one canvas is drawn in the order of adding, so the whole stack upon the ground is laid again
   function draw() {
-    for (const layer of layers) map.removeLayer(groups[layer.id]);
+    for (const layer of layers) if (!GROUND.includes(layer.id)) map.removeLayer(groups[layer.id]);
     for (const layer of layers) drawLayer(layer);
   }
 
   /* ---- names, the important ones first, none over another ---- */
-  let firstZoom = 0;
   const wideOf = (text) => [...text].reduce((w, c) => w + (c.charCodeAt(0) > 255 ? 1 : 0.56), 0);
   function cut(name) {
     while (wideOf(name) > 16) name = [...name.replace(/…$/, "")].slice(0, -1).join("") + "…";
@@ -571,12 +624,13 @@ function drawPlan(map) {
     const close = map.getZoom() - firstZoom, taken = [], labels = [];
     for (const place of data.townships) if (place.at) labels.push([place.seat ? "seat" : "town", place.name, L.latLng(place.at[1] / 1e5, place.at[0] / 1e5)]);
     labels.sort((a, b) => (a[0] === "seat" ? 0 : 1) - (b[0] === "seat" ? 0 : 1));
+    if (close >= 0.75) labels.push(...page.waters);
     if (close >= 1.5) for (const [i, s] of schools.entries()) if (now().bySchool[i].seats) labels.push(["school", s.name, s.at]);
     if (close >= 2.5) for (const v of villages) labels.push(["village", v.name, v.at]);
     const view = map.getBounds().pad(0.05);
     for (const [kind, full, at] of labels) {
       if (!view.contains(at)) continue;
-      const scale = { seat: 17, town: 14, school: 12, village: 12 }[kind];
+      const scale = { seat: 17, town: 14, school: 12, village: 12, water: 13 }[kind];
       const name = cut(full);
       const p = map.latLngToContainerPoint(at), wide = scale * wideOf(name);
       const box = [p.x + 8, p.y + 3, p.x + 8 + wide, p.y + 3 + scale * 1.3];
@@ -587,7 +641,7 @@ function drawPlan(map) {
   }
 
   /* ---- cards ---- */
-  const moveText = (m) => t("persons" in m ? "move.line" : "move.public", moveFields(m));
+  function moveText(m) { return t("persons" in m ? "move.line" : "move.public", moveFields(m)); }
   const moveFields = (m) => ({ from: villages[m.from].name, to: villages[m.to].name, year: m.year, persons: count(m.persons) || t("card.unknown"), households: count(m.households) || t("card.unknown") });
   const minutesOf = (f) => (f.minutes === null ? "" : t("card.minutes", { n: f.minutes.toFixed(0) }));
   function villageTip(i) {
@@ -637,23 +691,30 @@ function drawPlan(map) {
     const parts = [h("h3", {}, t("card.proposal", { year: p.year, action: word("action", p.action), role: word("school_kind", p.role) }))];
     parts.push(h("p", { class: "reason" }, p.reason ? both(p.reason) : t("card.reason_withheld")));
     parts.push(h("p", { class: "note" }, t("card.adds", { first: p.first, last: p.last, rooms: p.rooms, beds: p.beds, cost: count(Math.round(p.cost / 1e4)), n: count(p.pupils) })));
-    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(data.cited[c])))));
-    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(data.gates[g])))));
+    if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(data.cited.clauses[c])))));
+    if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(data.cited.gates[g])))));
     return parts;
   }
-  const card = document.getElementById("plan-card"), cards = { township: townshipCard };
+  const card = document.getElementById("plan-card"), cards = { township: townshipCard, ...questions.cards };
   // the card is a dialog: it takes the focus and gives it back to whatever opened it
   let opener = null;
-  function openCard(what, i) {
+  function openCard(what, i, renewed) {
+    // a card that only follows what is shown keeps its place and leaves the focus where it is
+    const at = renewed ? card.scrollTop : 0, elsewhere = renewed && !card.contains(document.activeElement);
     if (card.hidden) opener = document.activeElement;
     state.card = [what, i];
     card.replaceChildren(h("button", { type: "button", class: "close", "aria-label": t("card.close"), on: { click: closeCard } }, "✕"), ...cards[what](i));
     card.hidden = false;
-    card.scrollTop = 0;
+    card.classList.toggle("wide", what === "alternatives");
+    // below the head, however many lines it has
+    const top = document.getElementById("plan-head").offsetHeight + 14;
+    card.style.top = top + "px";
+    card.style.maxHeight = "calc(100vh - " + (top + 44) + "px)";
+    card.scrollTop = at;
     const heading = card.querySelector("h2");
     heading.id = "plan-card-name";
     card.setAttribute("aria-labelledby", heading.id);
-    heading.focus({ preventScroll: true });
+    if (!elsewhere) heading.focus({ preventScroll: true });
   }
   function closeCard() {
     const held = card.contains(document.activeElement);
@@ -668,7 +729,7 @@ function drawPlan(map) {
   }
 
   /* ---- the panel ---- */
-  const situationName = (view) => t("situation." + view.key.split("-")[0], { year: view.year });
+  function situationName(view) { return t("situation." + view.key, { year: view.year }); }
   function choice(name, options, value, pick) {
     return h("div", { class: "choices", role: "radiogroup", "aria-label": t("choice." + name) }, options.map(([code, text]) =>
       h("label", {}, h("input", { type: "radio", name, id: name + "-" + code, value: code, checked: code === value, on: { change: () => pick(code) } }), h("span", {}, text))));
@@ -708,10 +769,13 @@ function drawPlan(map) {
       ...planFinder.search(page),
       h("h2", {}, t("panel.situation")),
       h("div", { class: "screen-only" }, choice("situation", data.situations.map((v) => [v.key, situationName(v)]), state.situation, (code) => { state.situation = code; refresh(); })),
+      slider.box(), unpacked ? "" : h("p", { class: "note" }, t("panel.packed")),
       h("div", { id: "plan-headline" }, headlineTable()), h("p", { class: "note" }, t(data.audience === "public" ? "panel.rounded" : "panel.headline_note", { k: data.small_count })),
       h("h2", {}, t("panel.layers")),
       h("div", { class: "screen-only" }, choice("band", BANDS.map((band) => [band, t("band." + band)]), state.band, (code) => { state.band = code; refresh(); })),
+      h("div", { class: "screen-only modes" }, choice("mode", MODES.map((mode) => [mode, mode === "all" ? t("choice.all_modes") : word("mode", mode)]), state.mode, (code) => { state.mode = code; refresh(); })),
       h("div", { id: "plan-layers" }, fields.map(([group, members]) => h("fieldset", {}, h("legend", {}, t("group." + group)), members.map(layerBox)))),
+      h("div", { id: "plan-comparison" }, questions.panel()),
       h("div", { id: "plan-what-if", class: "screen-only" }),
       ...planFinder.proposals(page).filter(Boolean),
       ...(data.assumptions.length ? [h("h2", {}, t("panel.assumptions")), h("ul", { class: "note screen-only", id: "plan-assumptions" }, data.assumptions.map((a) => h("li", {}, both(a)))),
@@ -728,16 +792,20 @@ function drawPlan(map) {
       ...planStory.buttons(page));
   }
   function refresh() {
-    for (const [name, value] of [["situation", state.situation], ["band", state.band]]) {
+    turnTo(state.year);
+    for (const [name, value] of [["situation", state.situation], ["band", state.band], ["mode", state.mode]]) {
       const box = document.getElementById(name + "-" + value);
       if (box) box.checked = true;
     }
+    for (const view of data.situations) document.getElementById("situation-" + view.key).nextElementSibling.textContent = situationName(view);
+    slider.renew();
+    questions.renew();
     for (const layer of layers) document.getElementById("show-" + layer.id).checked = state.shown[layer.id];
     draw();
     legends();
     document.getElementById("plan-headline").replaceChildren(headlineTable());
     document.getElementById("plan-now").textContent = t("now", { situation: situationName(now()), band: t("band." + state.band) });
-    if (state.card && card.hidden === false) openCard(...state.card);
+    if (state.card && card.hidden === false) openCard(...state.card, true);
   }
 
   /* ---- furniture of the map ---- */
@@ -773,10 +841,13 @@ function drawPlan(map) {
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && !e.defaultPrevented) closeCard(); });
   const names = layers.find((layer) => layer.id === "names");
   const fit = layers.find((layer) => layer.id === "fit");
+  let wasCrowded = null;
   map.on("moveend", () => {
     if (state.ready) drawLayer(names);
     // its names keep clear of each other at every scale
     if (state.ready && fit && state.shown.fit) drawLayer(fit);
+    if (state.ready && wasCrowded !== crowded()) draw();
+    wasCrowded = crowded();
   });
   // the paper has a size of its own: the map takes it before the page is laid out for print, and gives it back
   let seen = null;
@@ -791,24 +862,25 @@ function drawPlan(map) {
     if (on && seen[2].contains(data.bounds)) map.fitBounds(data.bounds, { animate: false, padding: [40, 40] });
     else if (on) map.fitBounds(seen[2], { animate: false });
     else if (seen) map.setView(seen[0], seen[1], { animate: false });
-    for (const renderer of [still.roads, still.areas, canvas]) if (renderer._map) renderer._update();
+    for (const renderer of [...Object.values(still), canvas]) if (renderer._map) renderer._update();
     if (on) planStory.stamp(page);
   };
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
 
   const quiet = (wanted) => { state.quiet = wanted; draw(); };
-  const page = {
-    map, state, data, fly, open: openCard, close: closeCard, refresh, build, addView, views, layers: layers.map((layer) => layer.id), villages, schools, h, t, word, both, count, colour, key, sample, grid, row, Mark, canvas, quiet,
-    ground: layers.filter((layer) => layer.group === "ground").map((layer) => layer.id), near: () => Math.min(firstZoom + 2.5, 15),
-    BANDS, TIERS, tierMark, actionMark, townshipOf, childrenOf, situationName, now, moveText, minutesWord, schoolName, villageFindings, schoolFindings, proposalText, cards, whole: () => map.fitBounds(data.bounds, { animate: false, padding: [18, 18] }),
-  };
+  Object.assign(page, {
+    fly, open: openCard, close: closeCard, build, quiet, unpack, rollIn, cards, layers: layers.map((layer) => layer.id), show: (id, wanted) => { state.shown[id] = wanted; refresh(); },
+    ground: layers.filter((layer) => layer.group === "ground").map((layer) => layer.id), near: () => Math.min(firstZoom + 2.5, 15), whole: () => map.fitBounds(data.bounds, { animate: false, padding: [18, 18] }),
+    sample, grid, row, Mark, TIERS, tierMark, townshipOf, childrenOf, minutesWord, schoolName, villageFindings, schoolFindings, proposalText,
+  });
   planCards(page);
   // the head takes its height first, so that the map is fitted to what is left
   head();
   resize();
   page.whole();
   firstZoom = map.getZoom();
+  wasCrowded = crowded();
   build();
   state.ready = true;
   window.planMap = page;

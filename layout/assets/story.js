@@ -60,8 +60,8 @@ const planStory = (() => {
     let steps = [], at = 0, before = null, ring = null;
     document.body.append(box);
     function plan() {
-      const views = page.steps(), planned = views.filter((v) => v.key.startsWith("planned")), last = planned[planned.length - 1], list = [], years = planFinder.grouped(data);
-      list.push({ kind: "today", view: views[0] }, { kind: "nothing", view: views.find((v) => v.key === "nothing") });
+      const views = page.steps(), planned = views.filter((v) => v.key === "planned"), last = planned[planned.length - 1], list = [], years = planFinder.grouped(data);
+      list.push({ kind: "today", view: views[0] }, { kind: "nothing", view: views[views.length - 1] });
       for (const year of [...new Set([...years.keys(), ...planned.map((v) => v.year)])].sort((a, b) => a - b)) list.push({ kind: "year", year, actions: years.get(year) || new Map(), view: planned.find((v) => v.year === year) || null, shown: planned.find((v) => v.year >= year) || last });
       planFinder.sorted(data).forEach((proposal, k) => list.push({ kind: "proposal", proposal, k, shown: planned.find((v) => v.year >= proposal.year) || last }));
       return list;
@@ -84,7 +84,7 @@ const planStory = (() => {
       if (step.kind === "year") {
         const list = [...step.actions];
         return [...title(t("story.year", { year: step.year })), list.length ? h("ul", { class: "actions" }, list.map(([action, of]) => h("li", {}, sample(actionMark(action)), h("span", {}, word("action", action)), h("b", {}, t("unit.items", { n: of.length }))))) : h("p", {}, t("story.no_actions")),
-          step.view ? figures(step.view, step.view.year === steps[1].view.year ? steps[1].view : today.view) : h("p", { class: "sub" }, t("story.no_view"))];
+          step.view ? figures(step.view, page.allViews().find((v) => v.key === "nothing" && v.year === step.year)) : h("p", { class: "sub" }, t("story.no_view"))];
       }
       const p = step.proposal, school = schools[p.school], [, reason, adds, ...basis] = page.proposalText(p);
       return [...title(school.name, [townshipOf(school), t("story.of", { k: step.k + 1, n: data.proposals.length })].filter(Boolean).join(" · ")),
@@ -92,7 +92,7 @@ const planStory = (() => {
     }
     function show() {
       const step = steps[at], view = step.view || step.shown, kinds = STORY_LAYERS[step.kind];
-      state.situation = view.key;
+      page.lookAt(view);
       for (const layer of page.layers) if (!page.ground.includes(layer)) state.shown[layer] = kinds.includes(layer);
       if (ring) ring.remove();
       ring = null;
@@ -127,7 +127,7 @@ const planStory = (() => {
       if (state.quiet && page.whatIf) page.whatIf.toggle(false);
       page.close();
       steps = plan();
-      before = { situation: state.situation, shown: { ...state.shown }, centre: map.getCenter(), zoom: map.getZoom(), focus: document.activeElement };
+      before = { view: page.now(), shown: { ...state.shown }, centre: map.getCenter(), zoom: map.getZoom(), focus: document.activeElement };
       document.body.classList.add("presenting");
       box.hidden = false;
       map.invalidateSize({ animate: false, pan: false });
@@ -140,7 +140,7 @@ const planStory = (() => {
       box.hidden = true;
       document.body.classList.remove("presenting");
       map.invalidateSize({ animate: false, pan: false });
-      state.situation = before.situation;
+      page.lookAt(before.view);
       Object.assign(state.shown, before.shown);
       map.setView(before.centre, before.zoom, { animate: false });
       page.refresh();
@@ -200,13 +200,13 @@ const planStory = (() => {
     const { map, state, data } = page, container = map.getContainer();
     const run = {
       "/": () => { const box = document.getElementById("plan-search"); box.focus(); box.select(); },
-      s: () => { state.situation = turn(data.situations.map((v) => v.key), state.situation); page.refresh(); },
+      s: () => { page.lookAt(page.views()[turn(data.situations.map((v) => v.key), page.now().key)] || page.views()[data.situations[0].key]); page.refresh(); },
       b: () => { state.band = turn(page.BANDS, state.band); page.refresh(); },
       d: () => page.story.open(), p: () => print(page), l: () => language(page), 0: page.whole, "?": () => page.help.toggle(),
     };
     document.addEventListener("keydown", (e) => {
       if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
-      const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && !/^(checkbox|radio)$/.test(e.target.type);
+      const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && !/^(checkbox|radio|range)$/.test(e.target.type);
       let done = false;
       if (e.key === "Escape" && page.help.on) {
         page.help.close();

@@ -789,7 +789,7 @@ async function tryOut(page) {
       h("h2", {}, t("what_if.title")),
       h("label", { class: "switch" }, h("input", { type: "checkbox", id: "what-if-on", checked: on, on: { change: (event) => toggle(event.target.checked) } }), h("span", {}, t("what_if.on"))),
       ...(on ? [
-        h("p", { class: "note" }, t("what_if.rule")), h("p", { class: "note", id: "what-if-differs" }, differs()),
+        h("p", { class: "note" }, t("what_if.rule")), ...(data.week_step > 10 ? [h("p", { class: "note", id: "what-if-coarse" }, t("what_if.coarse", { minutes: data.week_step / 60 }))] : []), h("p", { class: "note", id: "what-if-differs" }, differs()),
         h("div", { class: "row" }, button("undo", t("what_if.undo"), undo), button("reset", t("what_if.reset"), () => { chosen = null; change(() => { state = plain(); }); }), button("save", t("what_if.save"), save), h("label", { class: "button", for: "what-if-file" }, t("what_if.load")), file),
         h("p", { role: "alert", id: "what-if-told" }), h("div", { id: "what-if-results-box" }),
         ...chooser(), h("div", { id: "what-if-chosen" }),
