@@ -141,5 +141,7 @@ def test_without_proposals_there_is_still_something_to_compare(paper):
 
 
 def test_a_search_without_a_bound_has_no_gap():
-    assert np.isnan(_share_of({"gap": np.inf, "objective": 5.0})) and np.isnan(_share_of(None)) and np.isnan(_share_of({"gap": 0.0, "objective": 0.0}))
+    assert (
+        np.isnan(_share_of({"gap": np.inf, "objective": 5.0})) and np.isnan(_share_of(None)) and np.isnan(_share_of({"gap": 0.0, "objective": 0.0}))
+    )
     assert _share_of({"gap": 1.0, "objective": 4.0}) == 0.25
