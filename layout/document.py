@@ -219,7 +219,7 @@ def _opened(template: Path) -> io.BytesIO:
                         else parts.read(name)
                     )
                     copy.writestr(name, text)
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, KeyError, OSError) as error:
         raise CountyDataError([Problem("template_unfit", template.name, fields={"why": type(error).__name__})]) from error
     out.seek(0)
     return out

@@ -419,7 +419,8 @@ def _unfit(path: Path) -> Problem | None:
     try:
         with zipfile.ZipFile(path) as parts:
             sizes = [part.file_size for part in parts.infolist()]
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        # a directory of the archive that lies in any way
         return Problem("unreadable", path.name, fields={"error": _short(error)})
     if sum(sizes) > _MOST_BYTES or len(sizes) > _MOST_PARTS:
         return Problem("too_large", path.name, fields={"size": f"{sum(sizes) / 1e6:,.0f}", "most": f"{_MOST_BYTES / 1e6:,.0f}"})
