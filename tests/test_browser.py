@@ -174,7 +174,7 @@ def test_legends_carry_counts_and_units(show, plan):
 def test_situation_and_band_change_what_is_drawn(show, plan):
     page = show(plan)
     assert drawn(page)["classes"] == 3 and drawn(page)["unserved"] == 0
-    page.locator("label", has_text="不作为 2035").first.click()
+    page.locator("label", has_text="维持现状 2035").first.click()
     assert drawn(page)["classes"] == 2 and drawn(page)["unserved"] == 3
     assert page.locator("td.now").first.inner_text() == "504"
     page.locator("label", has_text="7—9年级").first.click()
@@ -182,7 +182,7 @@ def test_situation_and_band_change_what_is_drawn(show, plan):
     page.locator("#show-links").check()
     # grades 7-9 today: C boards, D and E walk; A and B have no bed
     assert drawn(page)["links"] == 3
-    assert "不作为 2035，7—9年级" in page.locator("#plan-now").inner_text()
+    assert "维持现状 2035，7—9年级" in page.locator("#plan-now").inner_text()
 
 
 def test_beyond_the_limit_has_a_shape_of_its_own(show, plan):

@@ -217,8 +217,8 @@ def test_a_school_card_says_what_the_tables_say(page, plan):
         ranges = {y: f"{named(round(forecast.loc[y, 'low']))}–{named(round(forecast.loc[y, 'high']))}" for y in planned.index}
         assert "按规划：" + ", ".join(f"{y} {named(n)} ({ranges[y]})" for y, n in planned.items()) in told
         today = only(plan.today.classes, school_id=school).groupby("year")["pupils"].sum()
-        assert ("不作为：" in told) == (len(today) > 0)
-        assert not len(today) or told.endswith("不作为：" + ", ".join(f"{y} {named(n)}" for y, n in today.items()))
+        assert ("维持现状：" in told) == (len(today) > 0)
+        assert not len(today) or told.endswith("维持现状：" + ", ".join(f"{y} {named(n)}" for y, n in today.items()))
         # reason, clauses and gates of its own proposals
         own = only(plan.proposals, school_id=school)
         assert texts(page, "#plan-card .proposal .reason") == own["reason_zh"].tolist()

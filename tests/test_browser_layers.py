@@ -50,7 +50,7 @@ def test_the_slider_goes_through_the_years_with_the_arrow_keys(page, plan):
         expected = [int(summary.loc[key, "served"]) for key in (("today", 2025), ("today", year), ("planned", year))]
         assert headline(page, "时限内就学") == expected
         assert f"规划 {year}" in page.locator("#plan-now").inner_text() and slider.get_attribute("aria-valuetext") == f"规划 {year}"
-        assert texts(page, "#plan-panel .choices >> nth=0")[0].split() == ["现状", "2025", "不作为", str(year), "规划", str(year)]
+        assert texts(page, "#plan-panel .choices >> nth=0")[0].split() == ["现状", "2025", "维持现状", str(year), "规划", str(year)]
         assert slider.input_value() == str(k)
         slider.press("ArrowLeft")
     # the base year is today, and one step on it is the plan again
@@ -62,11 +62,11 @@ def test_the_slider_goes_through_the_years_with_the_arrow_keys(page, plan):
 
 
 def test_the_way_that_was_looked_at_is_kept_over_the_base_year(page):
-    page.locator("label", has_text="不作为 2035").first.click()
+    page.locator("label", has_text="维持现状 2035").first.click()
     page.locator("#plan-year").press("Home")
     assert "现状 2025" in page.locator("#plan-now").inner_text()
     page.locator("#plan-year").press("End")
-    assert "不作为 2035" in page.locator("#plan-now").inner_text()
+    assert "维持现状 2035" in page.locator("#plan-now").inner_text()
 
 
 def test_layers_follow_the_slider(page, plan):
@@ -91,17 +91,17 @@ def test_a_card_that_is_open_follows_the_slider(page):
         return [words.slice(1), [...new Set([...t.querySelectorAll("td.now")].map((c) => words[c.cellIndex]))]]; })()"""
     page.locator("#plan-search").fill("D村（乙镇）")
     page.locator("#plan-search").press("Enter")
-    columns = ["现状 2025", *(f"规划 {year}" for year in YEARS[1:]), "不作为 2035"]
+    columns = ["现状 2025", *(f"规划 {year}" for year in YEARS[1:]), "维持现状 2035"]
     assert page.evaluate(shown) == [columns, ["规划 2035"]]
     page.locator("#plan-year").press("ArrowLeft")
     assert page.evaluate(shown) == [columns, ["规划 2030"]]
     page.locator("#plan-flip").click()
-    assert page.evaluate(shown) == [[*columns[:-1], "不作为 2030", columns[-1]], ["不作为 2030"]]
+    assert page.evaluate(shown) == [[*columns[:-1], "维持现状 2030", columns[-1]], ["维持现状 2030"]]
 
 
 def test_flip_shows_the_plan_and_doing_nothing_in_turn(page):
     page.locator("#plan-flip").click()
-    assert "不作为 2035" in page.locator("#plan-now").inner_text() and page.locator("#situation-nothing").is_checked()
+    assert "维持现状 2035" in page.locator("#plan-now").inner_text() and page.locator("#situation-nothing").is_checked()
     page.locator("#plan-flip").press("Enter")
     assert "规划 2035" in page.locator("#plan-now").inner_text()
 
@@ -111,7 +111,7 @@ def test_flip_shows_the_plan_and_doing_nothing_in_turn(page):
 
 def test_minutes_can_be_asked_for_by_the_way_of_going(page, plan):
     only(page, "minutes")
-    page.locator("label", has_text="不作为 2035").first.click()
+    page.locator("label", has_text="维持现状 2035").first.click()
     page.locator("label", has_text="7—9年级").first.click()
     everyone = drawn(page)["minutes"]
     rows = plan.today.assignment[
@@ -337,6 +337,6 @@ def test_a_script_can_look_at_every_year(page, plan):
       return [view.key, view.year, document.getElementById("plan-now").textContent.split("，")[0].replace("图上：", ""), view.headline.served];
     })""")
     served = plan.summary.set_index(["view", "year"])["served"]
-    names = {"base": "现状", "nothing": "不作为", "planned": "规划"}
+    names = {"base": "现状", "nothing": "维持现状", "planned": "规划"}
     expected = [("base", 2025), *((key, year) for year in YEARS[1:] for key in ("nothing", "planned"))]
     assert looked == [[k, y, f"{names[k]} {y}", int(served["planned" if k == "planned" else "today", y])] for k, y in expected]
