@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.optimize import linprog
 from scipy.sparse.linalg import lsqr
 
 from layout import messages
 from layout.plan import Plan
+from layout.programs import Program, corners
 from layout.tables import BANDS
 
 AUDIENCES = ("internal", "public")
@@ -533,14 +533,16 @@ def _possible(
     rows: Sequence[tuple[list[tuple[int, int]], int]], bounds: Sequence[tuple[float, float]], small: Sequence[int], wanted: int
 ) -> dict[int, float]:
     """Return how many numbers each small count may be when all lines hold, by linear programming; exact where below ``wanted``."""
-    matrix, totals = _matrix(rows, len(bounds)), [float(total) for _, total in rows]
+    totals, ends = np.array([float(total) for _, total in rows]), np.array(bounds, float)
+    nothing_whole = np.zeros(len(bounds), bool)
+    least_of = corners(Program(ends[:, 0], ends[:, 1], nothing_whole, _matrix(rows, len(bounds)), totals, totals), time_limit=np.inf)
     low, high = np.full(len(bounds), np.inf), np.full(len(bounds), -np.inf)
 
     def push(goal: np.ndarray) -> None:
-        solved = linprog(goal, A_eq=matrix, b_eq=totals, bounds=list(bounds), method="highs")
-        if solved.x is not None:
-            np.minimum(low, solved.x, out=low)
-            np.maximum(high, solved.x, out=high)
+        found = least_of(goal)
+        if found is not None:
+            np.minimum(low, found, out=low)
+            np.maximum(high, found, out=high)
 
     # a few pushes in random directions move nearly every count; the rest are pushed one by one
     for direction in np.random.default_rng(0).choice([-1.0, 1.0], (_PUSHES, len(small))):

@@ -636,6 +636,45 @@ def price(
     return Prices(level.objective, duals[:rows], reduced, current.lower, current.upper, levels)
 
 
+def corners(program: Program, *, time_limit: float = 300.0, seed: int = 0) -> Callable[[np.ndarray], np.ndarray | None]:
+    """Return a function that finds where an objective is least, for many objectives over the same rows and columns.
+
+    Parameters
+    ----------
+    program
+        Rows and columns; whole columns count as divisible.
+    time_limit, seed
+        As in :func:`solve`, for all objectives together.
+
+    Returns
+    -------
+    Callable
+        Takes the cost of each column, gives the values of the columns; None where no values meet all rows. Each search begins where
+        the one before ended.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(2), np.full(2, 9.0), np.zeros(2, bool), sparse.csr_matrix([[1.0, 1.0]]), np.array([3.0]), np.array([3.0]))
+    >>> least = corners(program)
+    >>> least(np.array([1.0, 0.0])).tolist(), least(np.array([-1.0, 0.0])).tolist()
+    ([0.0, 3.0], [3.0, 0.0])
+    """
+    model = _highs(_as_linear(program), _Limits(0.0, {}, None, time.monotonic() + time_limit, seed))
+
+    def least(costs: np.ndarray) -> np.ndarray | None:
+        try:
+            values, level, _, _ = _linear_level(model, "corner", np.asarray(costs, float))
+        except InfeasibleError:
+            return None
+        if level.status != "optimal":
+            raise StoppedError(f"corner: stopped by the {level.status}")
+        # the basis at hand stays feasible whatever the costs
+        model.setOptionValue("simplex_strategy", _PRIMAL)
+        return values
+
+    return least
+
+
 def beside(objectives: Mapping[str, float], bounds: Mapping[str, float]) -> tuple[Level, ...]:
     """Put the levels of an answer beside those of a relaxation.
 
