@@ -1074,7 +1074,7 @@ def _appendix(told: _Told, audience: str) -> list[Block]:
     keys |= (
         {key for keys_of in _STEPS.values() for key in keys_of}
         | set(_BASES)
-        | {k for k in plan.standards.rules if k.startswith(("travel.limit.", "cost.unit", "lead."))}
+        | {k for k in plan.standards.rules if k.startswith(("travel.limit.", "cost.", "lead.")) and ".obs." not in k}
     )
     doubtful = [r for r in told.rules(*sorted(keys)) if r.verified == "U"]
     out += [Block("line", told.say("head.doubtful")), _text(told, "data.doubtful", count=len(doubtful))]

@@ -435,13 +435,12 @@ def test_graph_in_the_manner_of_osmnx():
 @needs_real
 def test_comoros_is_read_in_seconds():
     path = Path(REAL) / "comoros" / "comoros.osm.pbf"
-    code = f"import layout.roads as r; roads = r.read_roads({str(path)!r}); print(len(roads.nodes), len(roads.edges), roads.crs)"
-    begin = time.perf_counter()
+    read = f"import time, layout.roads as r; roads = r.read_roads({str(path)!r})"
+    code = f"{read}; print(len(roads.nodes), len(roads.edges), roads.crs, time.process_time())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds = time.perf_counter() - begin
-    print(f"\ncomoros.osm.pbf in a new process: {seconds:.2f} s, {done.stdout.strip()}")  # noqa: T201
-    assert seconds < 5
-    nodes, edges, crs = done.stdout.split()
+    nodes, edges, crs, seconds = done.stdout.split()
+    # time of the processor: other tests run beside this one
+    assert float(seconds) < 5
     assert (int(nodes), int(edges), crs) == (7679, 9572, "EPSG:32738")
 
 

@@ -152,7 +152,7 @@ def test_the_bound_never_exceeds_the_optimum_of_the_oracle(seed):
 
 def test_it_is_more_than_the_relaxation_somewhere():
     raised = 0
-    for seed in (3, 8, 9, 12, 14, 17, 18, 20):
+    for seed in (8, 23, 56, 57):
         given, budget, _ = tiny(seed)
         values, _ = levels_of(planned(given, budget))
         reached = dict(zip(LEVELS, values, strict=True))
@@ -162,7 +162,7 @@ def test_it_is_more_than_the_relaxation_somewhere():
         relaxed = price(programme.program, programme.objectives, reached).value
         assert found.value >= relaxed
         raised += found.value > relaxed + 1e-3
-    assert raised
+    assert raised == 3
 
 
 def test_early_years_are_bounded():
