@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layout.built import Built, evaluate, whole_plan
-from layout.early_years import least_above
+from layout.early_years import relieved
 from layout.programme import MONEY, Model, Programme, write_programme
 from layout.programs import Level, NoSolutionError, solve
 from layout.rounding import rounded, searched_again
@@ -77,10 +77,10 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         built, classes = rounded(model, programme, found, time_limit=time_limit)
         built = settled(model, built, time_limit=time_limit)[0]
         built = searched_again(model, built, classes, time_limit=time_limit)
+        built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
     if not small:
-        least["above_standard"] = least_above(model, built, time_limit=time_limit)
         least["money"] = _money_bound(model, programme, by_year, time_limit)
     levels = [_reached(replace(level, bound=max(level.bound, least.get(level.name, -np.inf))), sum(by_year[level.name])) for level in found.levels]
     status = found.status if found.status != "optimal" else status
