@@ -9,7 +9,7 @@ import numpy as np
 
 from layout.built import Built, evaluate, trimmed, whole_plan
 from layout.programme import LEVELS, Model, write_programme
-from layout.programs import NoSolutionError, Solution, price, solve
+from layout.programs import NoSolutionError, price, solve
 from layout.siting import Journeys
 
 # how much of a child, and which share of minutes or money, is rounding error
