@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layout.built import Built, evaluate, whole_plan
-from layout.early_years import least_above
+from layout.early_years import relieved
 from layout.programme import MONEY, Model, Programme, write_programme
 from layout.programs import Level, NoSolutionError, solve
 from layout.rounding import rounded, searched_again
@@ -77,13 +77,14 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         built, classes = rounded(model, programme, found, time_limit=time_limit)
         built = settled(model, built, time_limit=time_limit)[0]
         built = searched_again(model, built, classes, time_limit=time_limit)
+        built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
     if not small:
-        least["above_standard"] = least_above(model, built, time_limit=time_limit)
         least["money"] = _money_bound(model, programme, by_year, time_limit)
-    levels = [_reached(replace(level, bound=max(level.bound, least.get(level.name, -np.inf))), sum(by_year[level.name])) for level in found.levels]
+    levels = [_reached(level, least.get(level.name, -np.inf), sum(by_year[level.name]), absolute.get(level.name), gap) for level in found.levels]
     status = found.status if found.status != "optimal" else status
+    status = "search" if status == "optimal" and any(level.status == "search" for level in levels) else status
     program = programme.program
     return Search(built, (*levels, *later), by_year, len(program.lower), int(program.integer.sum()), len(program.row_lower), status)
 
@@ -100,7 +101,8 @@ def record(model: Model, found: Search) -> dict[str, object]:
     -------
     dict
         Numbers and text only. Children and minutes count once a school year: a plan year as often as the school years it speaks
-        for. Money is yuan over these years. Minutes and change are optimal for the buildings chosen, not over all buildings.
+        for. Money is yuan over these years. Minutes and change are optimal for the buildings chosen, not over all buildings. A level is ``optimal``
+        only where its value in the plan is within the gap asked for of its bound; ``search``: the best that was found lies farther from it.
     """
     scale = {"money": MONEY}
     levels = []
@@ -128,6 +130,10 @@ def _money_bound(model: Model, programme: Programme, by_year: Mapping[str, tuple
         return -np.inf
 
 
-def _reached(level: Level, objective: float) -> Level:
-    bound = min(level.bound, objective)
-    return replace(level, objective=objective, bound=bound, gap=objective - bound)
+def _reached(level: Level, least: float, objective: float, absolute: float | None, gap: float) -> Level:
+    """Put a level's value in the plan beside its bound: proven where they are within the gap asked for, else what was searched."""
+    bound = min(max(level.bound, least), objective)
+    slip = _SAME * max(1.0, abs(objective))
+    within = objective - bound <= (gap * abs(objective) if absolute is None else absolute) + slip
+    unproven = "search" if level.status == "optimal" else level.status
+    return replace(level, objective=objective, bound=bound, gap=objective - bound, status="optimal" if within else unproven)

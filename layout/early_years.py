@@ -1,24 +1,27 @@
-"""The years in which no new school can serve yet: how many children sit above the standard whatever is built, whole classes counted."""
+"""The years in which no new school can serve yet: how few children can sit above the standard, whole classes counted, and where they go then."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from layout.built import Built, evaluate
-from layout.programme import Model, write_programme
+from layout.built import Built, evaluate, trimmed, whole_plan
+from layout.programme import LEVELS, Model, write_programme
 from layout.programs import NoSolutionError, price, solve
 from layout.siting import Journeys
 
+# how much of a child, and which share of minutes or money, is rounding error
+_SAME = 1e-6
 _CHILD = 0.999
 # branch-and-bound nodes of a year: counted work, so the answer does not depend on the machine
-_NODES = 20
+_NODES = 300
 _FIRST = ("without_place", "beyond_limit", "excess_minutes")
 
 
-def least_above(model: Model, built: Built, *, time_limit: float = 300.0) -> float:
-    """Bound the children above the standard in the years before the first new school.
+def relieved(model: Model, built: Built, *, time_limit: float = 300.0) -> tuple[Built, float]:
+    """Search the years before the first new school for fewer children above the standard, and bound them.
 
     Parameters
     ----------
@@ -29,36 +32,67 @@ def least_above(model: Model, built: Built, *, time_limit: float = 300.0) -> flo
 
     Returns
     -------
-    float
-        Child-years above the standard that no plan can avoid that is as good as this one on the levels before; those of later years count
-        nothing.
+    tuple of Built and float
+        The plan, as good or better over all years, level by level; and how many child-years above the standard no plan can avoid that is
+        as good on the levels before. Rooms and beds that an early year adds stay.
 
     References
     ----------
     Without new schools, and with all rooms and beds that may be added, a year does not depend on the others on the levels of children. Its
-    programme has whole classes everywhere.
+    programme has whole classes everywhere. Other years count nothing in the bound.
     """
-    values, bound = evaluate(model, built), 0.0
+    bound = 0.0
     for t, year in enumerate(model.horizon.years):
+        values = evaluate(model, built)
         early = all(s.existing or s.first_year > year for s in model.sites)
         if early and values["above_standard"][t] > _CHILD:
-            bound += _year(model, t, {name: values[name][t] for name in _FIRST}, time_limit)
-    return bound
+            again, least = _year(model, built, t, {name: values[name][t] for name in _FIRST}, time_limit)
+            bound += least
+            built = again if better(evaluate(model, again), values) else built
+    return built, bound
 
 
-def _year(model: Model, t: int, reached: dict[str, float], time_limit: float) -> float:
-    year = write_programme(year_of(model, t))
+def better(one: Mapping[str, tuple[float, ...]], other: Mapping[str, tuple[float, ...]]) -> bool:
+    """Say whether a plan is better than another over all years: on the first level on which they differ.
+
+    Parameters
+    ----------
+    one, other
+        From :func:`layout.built.evaluate`.
+
+    Returns
+    -------
+    bool
+        Differences below a millionth are none.
+
+    Examples
+    --------
+    >>> even = dict.fromkeys(LEVELS, (0.0, 1.0))
+    >>> better(even | {"above_standard": (0.0, 0.5), "money": (9.0, 9.0)}, even), better(even, even)
+    (True, False)
+    """
+    for name in LEVELS:
+        mine, its = sum(one[name]), sum(other[name])
+        if abs(mine - its) > _SAME * max(1.0, abs(its)):
+            return mine < its
+    return False
+
+
+def _year(model: Model, built: Built, t: int, reached: dict[str, float], time_limit: float) -> tuple[Built, float]:
+    part = year_of(model, t)
+    year = write_programme(part)
     above = year.objectives["above_standard"]
     try:
         found = price(year.program, {**{name: year.objectives[name] for name in _FIRST}, "above_standard": above}, reached, time_limit=time_limit)
         if found.levels:
             # whole rooms or beds cost something on a level before: what one year may then trade against another is not known
-            return 0.0
+            return built, 0.0
         program = replace(year.program, lower=found.lower, upper=found.upper)
         answer = solve(program, {"above": above}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
     except NoSolutionError:
-        return 0.0
-    return max(found.value, answer.levels[0].bound)
+        return built, 0.0
+    again, _ = whole_plan(part, year, answer)
+    return _with_year(model, built, again, t), max(found.value, answer.levels[0].bound)
 
 
 def year_of(model: Model, t: int) -> Model:
@@ -82,3 +116,22 @@ def year_of(model: Model, t: int) -> Model:
     place[rows] = np.arange(len(rows))
     some = Journeys(demands.iloc[rows].reset_index(drop=True), flows.iloc[flow].assign(demand=place[demand[flow]]).reset_index(drop=True))
     return replace(model, journeys=some, only=(t,))
+
+
+def _with_year(model: Model, built: Built, again: Built, t: int) -> Built:
+    """Put a year into the plan; what it adds stays as long as the plan lasts, and what nobody needs then goes."""
+    rows = model.journeys.demands["at"].to_numpy(int) == t
+    shares, none = built.shares.copy(), built.none.copy()
+    shares[rows[model.journeys.flows["demand"].to_numpy(int)]], none[rows] = again.shares, again.none
+    rooms, beds = dict(built.rooms), dict(built.beds)
+    for key, count in again.rooms.items():
+        rooms[key] = count
+    for place, count in again.beds.items():
+        beds[place] = count
+    for k, group, at in sorted(rooms):
+        if at > t:
+            rooms[k, group, at] = max(rooms[k, group, at], rooms.get((k, group, at - 1), 0))
+    for k, at in sorted(beds):
+        if at > t:
+            beds[k, at] = max(beds[k, at], beds.get((k, at - 1), 0))
+    return trimmed(model, replace(built, shares=shares, none=none, classes={**built.classes, **again.classes}, rooms=rooms, beds=beds))

@@ -315,7 +315,7 @@ def _expanded(words: _Words, place: _Place, t: int, group: str, rooms: int) -> _
     over = formed_at(model, built.parts, words.loads, k, group, t, max(before, least)).over - built.classes[k, group, t].over
     parts += [("expand.without", {"over": round(over)})] if over > _MINUTE else []
     used = [built.classes[k, group, y].rooms if (k, group, y) in built.classes else 0 for y in range(len(model.horizon.years))]
-    needed, until, borrow = _needed(words, t, [n > before for n in used])
+    needed, until, borrow = _needed(words, t, [min(n - before, rooms) for n in used])
     parts += needed
     build, year = room_year(model, k, group)
     small = model.mixes(k, group)
@@ -342,7 +342,7 @@ def _boarding(words: _Words, place: _Place, t: int, beds: int) -> _Found:
     parts += [("beds.late", {"late": late})] if late else []
     parts.append(("beds.without", {"beds": beds}))
     sleeping = [_count(words.people(k, y)[words.people(k, y)["mode"] == "board"]) for y in range(len(model.horizon.years))]
-    needed, until, borrow = _needed(words, t, [n > have for n in sleeping])
+    needed, until, borrow = _needed(words, t, [min(n - have, beds) for n in sleeping])
     parts += needed
     build, year = bed_year(model, k)
     parts.append(("money.year", {"money": f"{beds * year / 1e4:.1f}", "detail": False}))
@@ -354,15 +354,18 @@ def _boarding(words: _Words, place: _Place, t: int, beds: int) -> _Found:
     return _Found("add_boarding", t, parts, clauses, gates, 0, beds, beds * build, beds * year, until)
 
 
-def _needed(words: _Words, t: int, used: Sequence[bool]) -> tuple[list[_Part], int, bool]:
-    """Say for which school years what is added at a plan year is needed, until when, and whether it should be borrowed first."""
-    years = [y for y in range(t, len(used)) if used[y]] or [t]
+def _needed(words: _Words, t: int, used: Sequence[int]) -> tuple[list[_Part], int, bool]:
+    """Say for which school years how much of what is added at a plan year is needed, until when, and whether it should be borrowed first."""
+    years = [y for y in range(t, len(used)) if used[y] > 0] or [t]
+    fewer: list[_Part] = []
+    if len({used[y] for y in years}) > 1:
+        fewer = [("needed.fewer", {"years": [f"{words.year(y)}: {used[y]}" for y in years]})]
     until, span = words.ends(years[-1]), sum(words.model.horizon.weights[y] for y in years)
     if years[-1] == len(used) - 1:
         # what comes after the plan is not known
-        return [("needed.end", {"since": words.year(t)})], until, False
+        return [("needed.end", {"since": words.year(t)}), *fewer], until, False
     least = round(words.standards["lead.borrow"])
-    parts: list[_Part] = [("needed.span", {"since": words.year(years[0]), "until": until, "years": span})]
+    parts: list[_Part] = [("needed.span", {"since": words.year(years[0]), "until": until, "years": span}), *fewer]
     borrow = span < least
     return parts + ([("needed.borrow", {"least": least})] if borrow else []), until, borrow
 

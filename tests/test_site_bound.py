@@ -13,7 +13,7 @@ from test_programme import LEVELS, YEARS, levels_of, planned, tiny
 from layout.buildings import search
 from layout.built import evaluate
 from layout.children import ways_of, whole_children
-from layout.early_years import least_above
+from layout.early_years import relieved
 from layout.horizon import horizon_of
 from layout.programme import MONEY, Model, write_programme
 from layout.programs import price
@@ -165,7 +165,7 @@ def test_it_is_more_than_the_relaxation_somewhere():
     assert raised == 3
 
 
-def test_early_years_are_bounded():
+def test_early_years_are_bounded_and_never_get_worse():
     seen = 0
     for seed in range(16):
         given, budget, _ = tiny(seed)
@@ -173,11 +173,14 @@ def test_early_years_are_bounded():
         if budget or all(s.existing or s.first_year <= YEARS[0] for s in model.sites):
             continue
         built = search(model, gap=0.0, work_limit=2000, time_limit=60).built
-        above = evaluate(model, built)["above_standard"]
-        least = least_above(model, built)
-        assert least <= sum(above) + 1e-5
+        before = evaluate(model, built)
+        again, least = relieved(model, built)
+        after = evaluate(model, again)
+        # what is proven the best on every level stays as good; of equals the plan at hand stays
+        assert after == before and again is built
+        assert least <= sum(before["above_standard"]) + 1e-5
         # it may be less where full schools bind on the levels before, but somewhere it is the optimum
-        seen += above[0] > 1 and least > above[0] - 0.999
+        seen += before["above_standard"][0] > 1 and least > before["above_standard"][0] - 0.999
     assert seen >= 1
 
 

@@ -1,0 +1,103 @@
+"""The years before the first new school: by hand, and on tiny counties whose plans are counted again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hand_model import model_of, school
+from placement_judge import judged, plain
+from test_programme import YEARS, tiny
+from test_site_bound import model_of as model_of_county
+
+from layout import buildings
+from layout.built import evaluate, formed_at, whole_plan
+from layout.early_years import better, relieved
+from layout.programme import LEVELS, MONEY, grade_sums, write_programme
+from layout.programs import Level, solve
+from layout.standards import read_standards
+
+STANDARDS = read_standards()
+
+
+def test_rooms_that_an_early_year_needs_are_found_and_stay():
+    sites = [school("Q", "primary", range(1, 7), rooms=1, more_rooms=1)]
+    children = {("A", 0): {1: 45}, ("A", 1): {1: 45, 2: 45}, ("A", 2): {1: 45}}
+    model = model_of(STANDARDS, sites, children, [("A", "Q", "walk", 5.0, 0.0)], years=(2028, 2030, 2035), weights=(2, 5, 1))
+    programme = write_programme(model)
+    built = whole_plan(model, programme, solve(programme.program, {name: programme.objectives[name] for name in LEVELS}))[0]
+    assert [built.rooms[0, "", t] for t in range(3)] == [0, 1, 1]
+    # the plan at hand is the best there is, and stays
+    assert relieved(model, built)[0] is built
+    loads = grade_sums(model, built.shares)
+    short = replace(built, rooms={(0, "", t): 0 for t in range(3)}, classes={(0, "", t): formed_at(model, {}, loads, 0, "", t, 1) for t in range(3)})
+    assert evaluate(model, short)["above_standard"] == pytest.approx((0.0, 5 * 45.0, 0.0))
+    again, least = relieved(model, short)
+    assert [again.rooms[0, "", t] for t in range(3)] == [0, 1, 1] and least == 0.0
+    assert evaluate(model, again) == evaluate(model, built)
+
+
+def test_plans_are_compared_level_by_level():
+    even = {name: (1.0, 2.0) for name in LEVELS}
+    # fewer children above the standard outweigh any money, and no child without a place is worth them
+    assert better(even | {"above_standard": (1.0, 1.5), "money": (99.0, 99.0)}, even)
+    assert not better(even | {"without_place": (1.0, 2.5), "above_standard": (0.0, 0.0)}, even)
+    # years count together; at the same children less money is better, and rounding errors are no difference
+    assert better(even | {"above_standard": (2.0, 1.0), "money": (1.0, 1.9)}, even)
+    assert not better(even | {"money": (1.0, 2.0 - 1e-7)}, even)
+
+
+def larger(seed, monkeypatch):
+    """Search a tiny county as larger ones are: classes of schools of today in parts, then rounded."""
+    given, budget, oracle = tiny(seed)
+    model = model_of_county(given)
+    if budget:
+        return None
+    seen = []
+
+    def watched(model, built, **options):
+        seen.append((built, relieved(model, built, **options)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(buildings, "_EXACT", -1)
+    monkeypatch.setattr(buildings, "relieved", watched)
+    return model, buildings.search(model, gap=0.01, work_limit=2000, time_limit=60), oracle, *seen[0]
+
+
+def test_no_level_before_gets_worse_and_every_rule_holds(monkeypatch):
+    improved = early = 0
+    for seed in range(24):
+        found = larger(seed, monkeypatch)
+        if found is None:
+            continue
+        model, answer, oracle, before, (after, least) = found
+        old, new, end = evaluate(model, before), evaluate(model, after), evaluate(model, answer.built)
+        assert after is before or better(new, old), seed
+        early += not any(s.first_year <= YEARS[0] for s in model.sites if not s.existing)
+        improved += sum(new["above_standard"]) < sum(old["above_standard"]) - 1e-3
+        assert not better(new, end), seed
+        # rule by rule, and what it says it comes to
+        counted = judged(oracle, plain(oracle, model, answer.built))
+        assert counted[:4] == pytest.approx([sum(end[name]) for name in LEVELS[:4]], abs=0.02), seed
+        assert counted[4] == pytest.approx(sum(end["money"]) * MONEY, abs=30.0), seed
+        assert least <= sum(end["above_standard"]) + 1e-5
+        for level in answer.levels[: len(LEVELS)]:
+            assert level.bound <= level.objective and level.objective == pytest.approx(sum(end[level.name]))
+    assert early >= 3 and improved >= 1
+
+
+def test_a_level_is_proven_only_within_the_gap_asked_for():
+    at = Level("above_standard", 0.0, 0.0, 0.0, "optimal")
+    given = [
+        # bound of the search, raised bound, value of the plan, absolute gap, relative gap
+        (0.0, -np.inf, 5.0, 0.999, 0.01), (0.0, 4.5, 5.0, 0.999, 0.01), (100.0, -np.inf, 101.0, None, 0.01), (100.0, -np.inf, 102.0, None, 0.01),
+        (100.0, -np.inf, 100.5, None, 0.0), (7.0, -np.inf, 6.0, 0.999, 0.01),
+    ]  # fmt: skip
+    found = [buildings._reached(replace(at, bound=bound), least, value, absolute, gap) for bound, least, value, absolute, gap in given]
+    assert [level.status for level in found] == ["search", "optimal", "optimal", "search", "search", "optimal"]
+    assert [(level.bound, level.gap) for level in found] == [(0, 5), (4.5, 0.5), (100, 1), (100, 2), (100, 0.5), (6, 0)]
+    # what stopped the search stays where nothing is proven
+    stopped = replace(at, status="work_limit")
+    assert (
+        buildings._reached(stopped, -np.inf, 5.0, 0.999, 0.01).status == "work_limit"
+        and buildings._reached(stopped, 4.5, 5.0, 0.999, 0.01).status == "optimal"
+    )
