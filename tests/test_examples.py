@@ -44,7 +44,14 @@ def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
     if path.stem.startswith("05"):
         assert int(match[2]) < int(match[1]), last
     if path.stem.startswith("06"):
-        assert {p.name for p in (tmp_path / "maps" / "meeting").iterdir()} == {"map.html", "plan.xlsx", "plan.gpkg", "manifest.json", "public"}
+        assert {p.name for p in (tmp_path / "maps" / "meeting").iterdir()} == {
+            "map.html",
+            "plan.xlsx",
+            "report.docx",
+            "plan.gpkg",
+            "manifest.json",
+            "public",
+        }
 
 
 @pytest.mark.skipif(not os.environ.get("LAYOUT_REAL_DATA"), reason="LAYOUT_REAL_DATA is not set: the school census is not here")
