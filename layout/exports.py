@@ -204,7 +204,7 @@ def _harmless(text: str) -> str:
 def _kml(plan: Plan, layers: Mapping[str, gpd.GeoDataFrame], made: Path, lang: str) -> list[str]:
     root = ET.Element("kml", xmlns=_KML)
     document = ET.SubElement(root, "Document")
-    ET.SubElement(document, "name").text = _clean(messages.text("gis.title", lang, county=plan.county.name, years=plan_years(plan)))
+    ET.SubElement(document, "name").text = _clean(messages.text("gis.title", lang, county=plan.county.name, years=_years(plan)))
     ET.SubElement(document, "description").text = messages.text("gis.stamp", lang)
     for layer in _IN_KML:
         for i, symbol in enumerate(layer_style(layer).symbols.values()):
@@ -291,24 +291,7 @@ def _clean(text: str) -> str:
 # --- what goes with them
 
 
-def plan_years(plan: Plan) -> str:
-    """Write the years of a plan in a row.
-
-    Parameters
-    ----------
-    plan
-        Its base year and plan years.
-
-    Returns
-    -------
-    str
-        Years with commas.
-
-    Examples
-    --------
-    >>> plan_years(layout.make_plan(paper, to=2026))
-    '2025, 2026'
-    """
+def _years(plan: Plan) -> str:
     return ", ".join(map(str, plan.years))
 
 
@@ -327,7 +310,7 @@ def _code_book(plan: Plan, layers: Mapping[str, gpd.GeoDataFrame], made: Path, l
 
 def _note(plan: Plan, layers: Mapping[str, gpd.GeoDataFrame], made: Path, crs: str, formats: Sequence[str], notes: Sequence[str], lang: str) -> None:
     lines = [
-        messages.text("gis.title", lang, county=_clean(plan.county.name), years=plan_years(plan)), messages.text("gis.stamp", lang), "",
+        messages.text("gis.title", lang, county=_clean(plan.county.name), years=_years(plan)), messages.text("gis.stamp", lang), "",
         messages.text("gis.systems", lang, crs=crs), "",
         *(messages.text(f"gis.format.{name}", lang) for name in formats), messages.text("gis.format.fields", lang), "",
         *(messages.text("gis.rows", lang, layer=layer_title(layer, lang), file=layer, count=len(frame)) for layer, frame in layers.items()),

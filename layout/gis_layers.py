@@ -309,6 +309,9 @@ def in_words(layer: str, frame: gpd.GeoDataFrame, lang: str) -> gpd.GeoDataFrame
     out = frame.copy()
     for column, (table, name) in coded.get(layer, {}).items():
         out[column] = [label(table, name, str(v), lang) if str(v) else "" for v in out[column]]
+    if layer == "proposals":
+        gates = {key.removeprefix("gate."): word for key, word in messages.catalogue(lang).items() if key.startswith("gate.")}
+        out["gates"] = ["; ".join(gates.get(g.strip(), g.strip()) for g in str(listed).split(";") if g.strip()) for listed in out["gates"]]
     if layer == "villages":
         out["state"] = [messages.text(f"gis.state.{v}", lang) for v in out["state"]]
     return out

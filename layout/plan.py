@@ -274,6 +274,7 @@ def make_plan(
         *plan_notes(county, standards, scenario),
         *forecast_notes(every_pupil, course, drawn),
         *_against_the_roll(county, pupils),
+        *_budgets_of_other_years(county, planned_years),
     )
     sites_checked = site_pupils(county, standards, people, pupils)
     county = replace(county, notes=(*county.notes, *notes, *site_notes(sites_checked)))
@@ -719,6 +720,12 @@ def _far_from_roads(county: County, standards: Standards) -> list[tuple[str, Map
                 (f"note.far_{key.split('_')[0]}", {"count": len(far), "radius": f"{standards['travel.join_radius'] / 1000:g}", "places": places})
             )
     return notes
+
+
+def _budgets_of_other_years(county: County, years: Sequence[int]) -> list[tuple[str, Mapping[str, object]]]:
+    others = sorted(set(county.aims.budget) - set(years))
+    told = {"others": ", ".join(map(str, others)), "years": ", ".join(map(str, years))}
+    return [("note.budget_years", told)] if others else []
 
 
 def _against_the_roll(county: County, pupils: pd.DataFrame) -> list[tuple[str, Mapping[str, object]]]:

@@ -73,6 +73,12 @@ def test_layers_count_what_the_plan_counts(plan):
         assert frame.crs == plan.county.crs and not frame.duplicated(key).any() and list(frame.index) == list(range(len(frame))), name
 
 
+def test_words_stand_for_codes(plan):
+    shown = in_words("proposals", plan_layers(plan)["proposals"], "zh")
+    assert shown["gates"].str.contains("充分听取学生家长意见").any() and not shown["gates"].str.contains("hear_parents").any()
+    assert set(shown["action"]) <= {"保留", "扩建", "新建", "增设寄宿", "调整年级", "转为教学点", "恢复", "列入论证"}
+
+
 def test_layers_of_the_paper_county_by_hand():
     layers = plan_layers(make_plan(make_paper(), to=2026))
     ways = layers["ways"]

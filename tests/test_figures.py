@@ -241,7 +241,9 @@ def test_a_bare_plan_is_drawn_too(plan, tmp_path):
         plan, county=county, findings=type(plan.findings)(), proposals=plan.proposals.iloc[:0], must_stay=plan.must_stay.iloc[:0]
     )
     for layer in LAYERS:
-        draw_figure(bare, layer).canvas.draw()
+        figure = draw_figure(bare, layer)
+        figure.canvas.draw()
+        assert any(plan.county.name in text.get_text() for text in figure.findobj(lambda part: hasattr(part, "get_text"))), layer
 
 
 def test_the_plan_is_left_as_it_was(plan):

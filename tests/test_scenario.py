@@ -70,3 +70,10 @@ def test_a_school_that_must_be_kept_and_is_not_there_is_named():
 
     with pytest.raises(NoPlanError, match="the school S9 that must be kept is not in the table of schools"):
         make_plan(make_paper(), to=2026, scenario=Scenario(plan='{"must_keep": ["S9"]}'))
+
+
+def test_a_budget_of_no_plan_year_is_not_dropped_in_silence():
+    plan = make_plan(make_paper(), to=2026, scenario=Scenario(plan='{"budget": {"2026": 1e9, "2027": 1e6}}'))
+    told = [fields for key, fields in plan.county.notes if key == "note.budget_years"]
+    assert told == [{"others": "2027", "years": "2026"}]
+    assert not [key for key, _ in make_plan(make_paper(), to=2026).county.notes if key == "note.budget_years"]
