@@ -20,6 +20,10 @@ ANSWERS = {
     "08_what_can_a_projection_explain": r"the province has 1\.2\d times as many at 10-14 in 2020 .* within a tenth of survival alone lie 14% and 11% of its counties",
     "09_what_lies_within_half_an_hour": r"^\d+ of 30\d settlements lie farther than 30 minutes .* cover [1-9][\d,]+ km2\. Layers: layout_reach\.gpkg$",
     "10_what_small_schools_are_there": r"^181 rural and 40 urban schools are small, with 9\.7% of the pupils; by the Chinese rule 171, with 6\.8%\.$",
+    "11_how_even_is_access_on_an_island": r"^79% of the children of grades 1-3 live farther than 30 minutes .* 77% have a score of 0; Gini of 2SFCA 0\.92",
+    "12_how_wrong_would_the_forecast_have_been": r"^A grade of a school is missed by 5\.1% .* 12\.7%\); 87% .* by 0\.4% six and by 1\.8% ten years ahead\.$",
+    "13_does_the_plan_hang_on_walking_speed": r"^\d+ of \d+ proposals stand at all 3 speeds, with \d+% .* leaves (\d+) child-years .* slowly, (\d+) where",
+    "14_how_do_many_counties_compare": r"^4 counties: from \d+% to \d+% of the children .* Gini of minutes 0\.\d+ .*, 0\.\d+ .* counties\.csv$",
     "07_start_from_open_data": r"opens [1-9]\d* .*from \d+ to \d+",
 }
 
@@ -28,13 +32,16 @@ def test_every_example_has_an_answer_to_check():
     assert [p.stem for p in EXAMPLES] == sorted(ANSWERS)
 
 
+# written for researchers, who read a loop
+RESEARCH = ("11", "12", "13", "14")
+
 # a whole plan of the sample county takes most of a minute, its classes or its areas several seconds
-RUNS = [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] if p.stem[:2] in ("04", "05", "06", "07", "09") else []) for p in EXAMPLES]
+RUNS = [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] if p.stem[:2] in ("04", "05", "06", "07", "09", "11", "13") else []) for p in EXAMPLES]
 
 
 @pytest.mark.parametrize("path", RUNS)
 def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
-    if path.stem.startswith(("07", "08", "10")) and not os.environ.get("LAYOUT_REAL_DATA"):
+    if path.stem.startswith(("07", "08", "10", "11", "12")) and not os.environ.get("LAYOUT_REAL_DATA"):
         pytest.skip("needs the real data named by LAYOUT_REAL_DATA")
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path), run_name="__main__")
@@ -43,6 +50,8 @@ def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
     assert match, last
     if path.stem.startswith("05"):
         assert int(match[2]) < int(match[1]), last
+    if path.stem.startswith("13"):
+        assert int(match[1]) >= int(match[2]), "slower children reach no more"
     if path.stem.startswith("06"):
         assert {p.name for p in (tmp_path / "maps" / "meeting").iterdir()} == {
             "map.html",
@@ -52,6 +61,47 @@ def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
             "manifest.json",
             "public",
         }
+
+
+def test_the_table_of_counties_is_that_of_each_county_alone(tmp_path, monkeypatch, capsys):
+    import pandas as pd
+
+    import layout
+
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(next(p for p in EXAMPLES if p.stem.startswith("14"))), run_name="__main__")
+    table = pd.read_csv(tmp_path / "counties.csv", dtype={"county_id": str}).set_index("county_id")
+    assert table.index.tolist() == ["529901", "529902", "529903", "529904"]
+    # the third county by itself, counted from the tables of the library once more
+    county, standards = layout.make_sample_county(seed=3, settlements=60), layout.read_standards()
+    pupils = layout.project_pupils(county, standards, years=[county.base_year])
+    placed = layout.assign(pupils, layout.county_times(county, standards), county.schools, standards, seat_schools=layout.seat_schools(county))
+    sums = layout.headline(placed[placed.attends == "home"], county.settlements, view="today").query("band == 'lower'").sum(numeric_only=True)
+    assert table.loc["529903", "pupils"] == sums["pupils"] and table.loc["529903", "short"] == sums["pupils"] - sums["served"]
+    even = layout.time_distribution(placed[placed.attends == "home"], view="today").set_index("band").loc["lower"]
+    assert table.loc["529903", "mean_minutes"] == pytest.approx(even["mean"], abs=1e-3) and table.loc["529903", "gini"] == pytest.approx(even["gini"], abs=1e-3)
+    shares = re.findall(r"^\d{6} +(0\.\d+)$", capsys.readouterr().out, re.M)
+    assert sum(map(float, shares)) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.slow
+def test_the_overlap_of_plans_is_counted_from_their_own_proposals(tmp_path, monkeypatch, capsys):
+    import layout
+
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(next(p for p in EXAMPLES if p.stem.startswith("13"))), run_name="__main__")
+    out = capsys.readouterr().out
+    county = layout.make_sample_county(seed=1, settlements=40)
+    kinds = ["school_id", "action", "role"]
+    made = {
+        speed: set(layout.make_plan(county, to=2030, scenario=layout.Scenario(walking=speed)).proposals[kinds].itertuples(index=False, name=None))
+        for speed in ("fast", "medium", "slow")
+    }
+    rows = {line.split()[0]: line.split()[1:] for line in out.split("proposals in both")[1].split("share of those")[0].splitlines()[2:] if line}
+    assert rows == {a: [str(len(made[a] & made[b])) for b in made] for a in made}
+    assert re.search(r"^(\d+) of (\d+) proposals", out, re.M).groups() == (
+        str(len(made["fast"] & made["medium"] & made["slow"])), str(len(made["fast"] | made["medium"] | made["slow"])),
+    )  # fmt: skip
 
 
 @pytest.mark.skipif(not os.environ.get("LAYOUT_REAL_DATA"), reason="LAYOUT_REAL_DATA is not set: the school census is not here")
@@ -98,7 +148,9 @@ def test_small_schools_are_those_of_the_workbook_cell_by_cell(tmp_path, monkeypa
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
 def test_example_is_short_and_plain(path):
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 55, "at most about fifty lines"
+    research = path.stem.startswith(RESEARCH)
+    assert len(text.splitlines()) <= (65 if research else 55), "a script that one copies"
+    assert not research or re.search("[\u4e00-\u9fff]{10}", text.split('"""')[1]), "said in Chinese too"
     assert "# --- change these lines" in text and "# %%" in text
-    for word in ("def ", "class ", "lambda", "for "):
+    for word in ("def ", "class ", "lambda", *(() if research else ("for ",))):
         assert not re.search(rf"^\s*{word}", text, re.M), f"{word.strip()}: a planner reads this"
