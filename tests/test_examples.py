@@ -22,7 +22,7 @@ ANSWERS = {
     "10_what_small_schools_are_there": r"^181 rural and 40 urban schools are small, with 9\.7% of the pupils; by the Chinese rule 171, with 6\.8%\.$",
     "11_how_even_is_access_on_an_island": r"^79% of the children of grades 1-3 live farther than 30 minutes .* 77% have a score of 0; Gini of 2SFCA 0\.92",
     "12_how_wrong_would_the_forecast_have_been": r"^A grade of a school is missed by 5\.1% .* 12\.7%\); 87% .* by 0\.4% six and by 1\.8% ten years ahead\.$",
-    "13_does_the_plan_hang_on_walking_speed": r"^\d+ of \d+ proposals stand at all 3 speeds, with \d+% .* leaves (\d+) child-years .* slowly, (\d+) where",
+    "13_does_the_plan_hang_on_walking_speed": r"^\d+ of \d+ proposals stand at all 3 speeds, .* speed (\d+) children .*, (\d+) if they .* and (\d+) if faster",
     "14_how_do_many_counties_compare": r"^4 counties: from \d+% to \d+% of the children .* Gini of minutes 0\.\d+ .*, 0\.\d+ .* counties\.csv$",
     "07_start_from_open_data": r"opens [1-9]\d* .*from \d+ to \d+",
 }
@@ -51,7 +51,7 @@ def test_example_runs_and_answers(path, tmp_path, monkeypatch, capsys):
     if path.stem.startswith("05"):
         assert int(match[2]) < int(match[1]), last
     if path.stem.startswith("13"):
-        assert int(match[1]) >= int(match[2]), "slower children reach no more"
+        assert int(match[2]) <= int(match[1]) <= int(match[3]), "slower children reach no more"
     if path.stem.startswith("06"):
         assert {p.name for p in (tmp_path / "maps" / "meeting").iterdir()} == {
             "map.html",
@@ -79,28 +79,26 @@ def test_the_table_of_counties_is_that_of_each_county_alone(tmp_path, monkeypatc
     sums = layout.headline(placed[placed.attends == "home"], county.settlements, view="today").query("band == 'lower'").sum(numeric_only=True)
     assert table.loc["529903", "pupils"] == sums["pupils"] and table.loc["529903", "short"] == sums["pupils"] - sums["served"]
     even = layout.time_distribution(placed[placed.attends == "home"], view="today").set_index("band").loc["lower"]
-    assert table.loc["529903", "mean_minutes"] == pytest.approx(even["mean"], abs=1e-3) and table.loc["529903", "gini"] == pytest.approx(even["gini"], abs=1e-3)
+    assert table.loc["529903", ["mean_minutes", "gini"]].tolist() == pytest.approx([even["mean"], even["gini"]], abs=1e-3)
     shares = re.findall(r"^\d{6} +(0\.\d+)$", capsys.readouterr().out, re.M)
     assert sum(map(float, shares)) == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.slow
 def test_the_overlap_of_plans_is_counted_from_their_own_proposals(tmp_path, monkeypatch, capsys):
-    import layout
-
     monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(next(p for p in EXAMPLES if p.stem.startswith("13"))), run_name="__main__")
+    found = runpy.run_path(str(next(p for p in EXAMPLES if p.stem.startswith("13"))), run_name="__main__")
     out = capsys.readouterr().out
-    county = layout.make_sample_county(seed=1, settlements=40)
-    kinds = ["school_id", "action", "role"]
-    made = {
-        speed: set(layout.make_plan(county, to=2030, scenario=layout.Scenario(walking=speed)).proposals[kinds].itertuples(index=False, name=None))
-        for speed in ("fast", "medium", "slow")
-    }
-    rows = {line.split()[0]: line.split()[1:] for line in out.split("proposals in both")[1].split("share of those")[0].splitlines()[2:] if line}
-    assert rows == {a: [str(len(made[a] & made[b])) for b in made] for a in made}
-    assert re.search(r"^(\d+) of (\d+) proposals", out, re.M).groups() == (
-        str(len(made["fast"] & made["medium"] & made["slow"])), str(len(made["fast"] | made["medium"] | made["slow"])),
+    columns = ["school_id", "action", "role"]
+    made = {speed: set(plan.proposals[columns].itertuples(index=False, name=None)) for speed, plan in found["plans"].items()}
+    assert list(made) == ["slow", "medium", "fast"] and len(set(map(len, made.values()))) > 1
+    table = out.split("proposals in both")[1].split("share of those")[0].splitlines()[2:]
+    assert {line.split()[0]: line.split()[1:] for line in table if line} == {a: [str(len(made[a] & made[b])) for b in made] for a in made}
+    table = out.split("share of those in either")[1].splitlines()[2:5]
+    shares = {a: [f"{len(made[a] & made[b]) / len(made[a] | made[b]):.2f}" for b in made] for a in made}
+    assert {line.split()[0]: line.split()[1:] for line in table} == shares
+    assert re.search(r"^(\d+) of (\d+) proposals", out, re.M).groups() == tuple(
+        str(len(how(*made.values()))) for how in (set.intersection, set.union)
     )  # fmt: skip
 
 
