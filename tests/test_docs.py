@@ -1,9 +1,13 @@
 """What the documents say is so: the commands, the links, the names, the pictures."""
 
 import re
+import shutil
+import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -18,6 +22,8 @@ PAGES = [
     "docs/location.md",
     "docs/placement.md",
     "docs/map.md",
+    "docs/guide.md",
+    "docs/windows.md",
 ]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 
@@ -54,8 +60,9 @@ def test_the_library_lines_of_the_readme_run(tmp_path, monkeypatch):
     assert (tmp_path / "map.html").stat().st_size > 100_000
 
 
-def test_command_names_in_the_readme_exist():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md", "docs/guide.md", "docs/windows.md"])
+def test_command_names_in_the_pages_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
     from typer.main import get_command
 
     from layout.cli import app
@@ -63,6 +70,42 @@ def test_command_names_in_the_readme_exist():
     known = set(get_command(app).commands)
     named = set(re.findall(r"^layout (\w+)", text, re.M)) | set(re.findall(r"`layout (\w+)", text))
     assert named and named <= known, named - known
+    options = {o for command in get_command(app).commands.values() for p in command.params for o in p.opts}
+    asked = {o for line in re.findall(r"(?:^|`)(layout \w+[^`\n]*)", text, re.M) for o in re.findall(r"(?<=\s)(--[\w-]+|-\w)\b", line)}
+    assert asked <= options, asked - options
+
+
+@pytest.mark.slow
+def test_the_guide_leads_from_the_workbook_to_the_report(tmp_path, monkeypatch):
+    """Every command of the guide, in its order, on a county that somebody filled in."""
+    import layout
+    from layout.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    (tmp_path / "slow.toml").write_text(re.search(r"```toml\n(.*?)```", text, re.S)[1], encoding="utf-8")
+    county = layout.make_sample_county(seed=1, settlements=40)
+    school, homes = county.schools.query("status == 'open' and first_grade == 1").iloc[0], county.settlements["name"].head(2)
+    pupils = {"姓名": ["甲甲", "乙乙"], "学校标识码": school["school_id"], "学校名称": school["name"], "年级": ["一年级", "二年级"], "现住址": homes}
+    pd.DataFrame(pupils).to_excel(tmp_path / "register.xlsx", sheet_name="学生", index=False)
+    commands = [line for block in re.findall(r"```\n(layout .*?)```", text, re.S) for line in block.splitlines()]
+    assert [c.split()[1] for c in commands] == ["doctor", "new", "aggregate", "check", "plan", "plan", "compare", "report", "export", "map"]
+    for command in commands:
+        done = CliRunner().invoke(app, command.split()[1:])
+        assert done.exit_code == 0, f"{command}: {done.output[-500:]}"
+        if command.startswith("layout new"):
+            # what an office does next
+            assert {p.name for p in (tmp_path / "data" / "mycounty").iterdir()} == {"county.toml", "county.xlsx"}
+            shutil.rmtree(tmp_path / "data" / "mycounty")
+            layout.write_county(county, tmp_path / "data" / "mycounty")
+    assert b"\xe7\x94\xb2\xe7\x94\xb2" not in b"".join(zipfile.ZipFile("counts.xlsx").read(n) for n in zipfile.ZipFile("counts.xlsx").namelist())
+    made = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file() and "data" not in p.parts}
+    wanted = {"counts.xlsx", "compare.html", "compare.xlsx", "report.docx", "maps/first/public/map.html"}
+    wanted |= {f"maps/{name}/{file}" for name in ("first", "slow") for file in ("map.html", "plan.xlsx", "report.docx", "plan.gpkg", "manifest.json")}
+    assert wanted <= made and any(name.startswith("maps/first/gis/") for name in made), wanted - made
+    code = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    exec(compile(code, "guide.md", "exec"), {})
+    assert (tmp_path / "maps" / "again" / "manifest.json").is_file()
 
 
 def test_every_dependency_has_its_line_in_contributing():
