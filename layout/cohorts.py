@@ -169,7 +169,7 @@ def survival_from_mx(mx: pd.DataFrame, *, step: int = 1, a0: Literal["coale-deme
         year, sex, age, mx: single ages for ``step=1``; for ``step=5`` the ages of an abridged table, 0, 1, 5, 10 and so on (a rate of
         0-4 in one cannot tell infants from children). The last group is open. Optionally area_id.
     step
-        Width of the groups of the answer: 1 or 5.
+        Width of the groups of the answer in years: 1 or 5.
     a0
         Mean age at death of infants from m(0): Coale and Demeny (1983, West), or Andreev and Kingkade (2015), as the Human Mortality
         Database has it.

@@ -31,9 +31,9 @@ def cost_distance(
         and a move that begins or ends in it counts as level. None: flat ground. Only differences count, so heights above
         the ellipsoid do as well as those above the sea.
     speed_kph
-        Speed on the level, one for all cells or one for each; 0 or NaN is a barrier.
+        Speed on the level in km/h, one for all cells or one for each; 0 or NaN is a barrier.
     sources
-        Booleans shaped like the raster, or pairs of row and column. A source on a barrier does not count.
+        Booleans shaped like the raster, or pairs of numbers of row and column. A source on a barrier does not count.
     cell_m
         Size of a cell in metres, or width and height.
     on_foot

@@ -14,14 +14,14 @@ def gini(values: np.ndarray, weights: np.ndarray | None = None) -> float:
     Parameters
     ----------
     values
-        At least 0.
+        At least 0, in any one unit.
     weights
         How many have each value; None counts each once.
 
     Returns
     -------
     float
-        0 where all have the same, near 1 where one has all; NaN without anybody or where all have nothing.
+        A share: 0 where all have the same, near 1 where one has all; NaN without anybody or where all have nothing.
 
     Raises
     ------

@@ -182,7 +182,7 @@ def prepare_network(
     band
         Grade band, which decides the walking speed.
     level_kph
-        Walking speed on the level; None takes that of the band from the standards.
+        Walking speed on the level in km/h; None takes that of the band from the standards.
     terrain
         Elevation; None counts as flat.
     standards
@@ -238,7 +238,7 @@ def reweigh(
     mode, band, season
         None keeps what it has.
     level_kph
-        Walking speed on the level; None takes that of the band.
+        Walking speed on the level in km/h; None takes that of the band.
     standards
         None keeps those it has.
 

@@ -224,7 +224,7 @@ def walk_ways(
     closed_nodes
         Of every node whether nobody on foot gets through.
     kph
-        Walking speed on the level.
+        Walking speed on the level in km/h.
     rules
         Factors of stairs, rough tracks and seasons.
     season

@@ -139,7 +139,7 @@ def limit_seconds(standards: Standards) -> dict[str, int]:
     Returns
     -------
     dict
-        ``walk.lower`` … ``bus.junior`` and ``week``.
+        Seconds by ``walk.lower`` … ``bus.junior`` and ``week``.
 
     Examples
     --------

@@ -96,7 +96,7 @@ def isochrones(
     places
         As in :func:`layout.travel_matrix`.
     minutes
-        Upper ends of the bands, above 0, one or several.
+        Upper ends of the bands in minutes, above 0, one or several.
     mode, band, terrain, level_kph, standards
         As in :func:`layout.travel_times`.
     direction
@@ -176,7 +176,7 @@ def service_areas(
     roads, places, mode, band, terrain, direction, level_kph, standards, cell_m
         As in :func:`isochrones`.
     minutes
-        Ground farther than this belongs to nobody; None takes all that lies within ``travel.join_radius`` of the roads.
+        Ground farther than so many minutes belongs to nobody; None takes all that lies within ``travel.join_radius`` of the roads.
 
     Returns
     -------

@@ -40,7 +40,7 @@ class RoadEdits:
     closed
         ``edge_id`` of edges that nobody uses.
     kph
-        Driving speed by ``edge_id``, in place of class speed and posted limit; the caps of a school bus stay.
+        Driving speed in km/h by ``edge_id``, in place of class speed and posted limit; the caps of a school bus stay.
     """
 
     added: gpd.GeoDataFrame | None = None

@@ -195,7 +195,7 @@ def band_of(grade: int) -> str:
     Parameters
     ----------
     grade
-        1 to 9.
+        Grade, 1 to 9.
 
     Returns
     -------

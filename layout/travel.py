@@ -281,7 +281,7 @@ def nodes_within(network: Network, places: gpd.GeoDataFrame | Joined, minutes: f
     places
         As in :func:`travel_matrix`.
     minutes
-        How far.
+        How far, in minutes.
     direction
         ``towards`` the place or ``from`` it.
 

@@ -1,5 +1,6 @@
 """What the documents say is so: the commands, the links, the names, the pictures."""
 
+import inspect
 import re
 import shutil
 import zipfile
@@ -137,3 +138,81 @@ def test_every_page_of_the_methods_is_in_the_guide():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^(\w+)$", index, re.M))
     assert {path.stem for path in (ROOT / "docs").glob("*.[mr][ds]*")} - {"index"} <= listed
+
+
+# what a number is counted in, or where that is told
+UNIT = re.compile(
+    r"minutes?|seconds?|metres?|\bm2\b|km/h|degrees?|yuan|years?|persons|people|pupils|child|seats?|beds|rooms|classes|grades?|share|ratio|percent|%"
+    r"|how many|numbers? of|number a|times|relative|nodes|neighbours|unit|:func:|:data:|:class:|table ``", re.I,
+)  # fmt: skip
+NUMBER = re.compile(r"\b(int|float|ndarray|Series)\b")
+# a seed is no quantity
+NO_QUANTITY = {"seed"}
+# of sites it knows neither minutes nor money: costs and limits are in the caller's unit
+ANY_UNIT = {"locate"}
+
+
+def sections(doc):
+    """Split a docstring into its sections: name -> entry -> words."""
+    found, entries, entry = {}, {}, ""
+    lines = inspect.cleandoc(doc).splitlines()
+    for line, under in zip(lines, [*lines[1:], ""], strict=True):
+        if under and set(under) == {"-"}:
+            entries = found.setdefault(line, {})
+        elif line and not line.startswith((" ", "-")):
+            entry = line
+            entries[entry] = ""
+        elif line.strip() and entry in entries:
+            entries[entry] += f" {line.strip()}"
+    return found
+
+
+def untold(function):
+    """Name the numbers that a docstring tells no unit of, and parameters that it does not tell at all."""
+    told, signature = sections(function.__doc__), inspect.signature(function)
+    words = {name.strip(): text for names, text in told.get("Parameters", {}).items() for name in names.split(",")}
+    found = [f"{name} is not told" for name in signature.parameters if name not in words]
+    for name, parameter in signature.parameters.items():
+        if NUMBER.search(str(parameter.annotation)) and name not in NO_QUANTITY and not UNIT.search(words.get(name, "")):
+            found.append(f"{name}:{words.get(name, '')}")
+    returned = "".join(told.get("Returns", {}).values())
+    if NUMBER.search(str(signature.return_annotation)) and not UNIT.search(returned):
+        found.append(f"returns:{returned}")
+    return found
+
+
+def test_every_number_of_the_reference_has_its_unit():
+    import layout
+
+    public = {name: getattr(layout, name) for name in layout.__all__}
+    lacking = {name: untold(thing) for name, thing in public.items() if inspect.isfunction(thing) and name not in ANY_UNIT}
+    assert {name: found for name, found in lacking.items() if found} == {}
+
+
+def test_the_audit_of_units_can_fail():
+    def silent(far: float, *, more: int = 0) -> float:
+        """Do something.
+
+        Parameters
+        ----------
+        far
+            How far.
+
+        Returns
+        -------
+        float
+            It.
+        """
+
+    assert untold(silent) == ["more is not told", "far: How far.", "more:", "returns: It."]
+
+
+def test_every_column_with_a_number_has_a_unit():
+    from layout.tables import schemas
+
+    # numbers in an order, and values whose unit the row tells
+    ordinal = {("rosters", "class_no"), ("rounds", "stop"), ("remedies", "rank"), ("plan_regrets", "rank"), ("compared_proposals", "place")}
+    by_row = {("class_targets", "value"), ("class_targets", "bound")}
+    by_row |= {(t, c) for t in ("compared_years", "compared_headline") for c in ("value_a", "value_b", "difference")}
+    bare = {(name, c.name) for name, table in schemas().items() for c in table.columns.values() if c.dtype in ("int", "float") and not c.unit}
+    assert bare == ordinal | by_row
