@@ -140,6 +140,20 @@ def test_every_page_of_the_methods_is_in_the_guide():
     assert {path.stem for path in (ROOT / "docs").glob("*.[mr][ds]*")} - {"index"} <= listed
 
 
+@pytest.mark.parametrize("page", ["population", "minutes", "catchment", "location", "placement"])
+def test_every_page_of_a_method_has_formulas_and_the_sources_that_it_names(page):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    body, sources = re.split(r"^## (?:Sources|References)$", text, flags=re.M)
+    formulas = re.findall(r"^(?:    |- `|  \().*(?:=|<=|>=|min |max |sum).*$", body, re.M)
+    assert len(formulas) >= 3, "the formulas stand on lines of their own"
+    assert "**给规划人员的三句话。**" in body
+    # a source named in the text, as (Beasley 1993) or Held, Wolfe & Crowder 1974
+    named = set(re.findall(r"([A-Z][a-zé]+) \(?((?:19|20)\d\d)\b", body)) - {("Claire", "1998"), ("In", "2020")}
+    lacking = {f"{name} {year}" for name, year in named if not re.search(rf"{name}\b[^.]*?.{{0,120}}\b{year}\b", sources, re.S)}
+    assert lacking == set()
+    assert re.search(r"\((?:19|20)\d\d\)", sources)
+
+
 # what a number is counted in, or where that is told
 UNIT = re.compile(
     r"minutes?|seconds?|metres?|\bm2\b|km/h|degrees?|yuan|years?|persons|people|pupils|child|seats?|beds|rooms|classes|grades?|share|ratio|percent|%"
