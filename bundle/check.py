@@ -1,6 +1,7 @@
 """Say whether a bundle is whole and starts: python\\python.exe -X utf8 check.py (with --files, the files alone)."""
 
 import hashlib
+import pkgutil
 import sys
 from importlib import import_module, metadata
 from pathlib import Path
@@ -21,15 +22,25 @@ def faulty_files(folder: Path) -> list[str]:
 
 def failing_imports() -> list[str]:
     """Return the packages of the bundle that cannot be loaded, with the reason."""
+    known = {module: packages[0] for module, packages in metadata.packages_distributions().items()}
+    wanted = sorted(m for m, package in known.items() if m.isidentifier() and not m.startswith("_") and package != "msvc_runtime")
     failing = []
-    for module, packages in sorted(metadata.packages_distributions().items()):
-        if module.isidentifier() and not module.startswith("_") and packages[0] != "msvc_runtime":
-            try:
-                import_module(module)
-            # whatever it is, the office should read it
-            except Exception as error:
-                failing.append(f"{module} ({packages[0]}): {error}")
+    for module in [*wanted, *own_modules()]:
+        try:
+            import_module(module)
+        # whatever it is, the office should read it
+        except Exception as error:
+            failing.append(f"{module} ({known.get(module, 'layout')}): {error}")
     return failing
+
+
+def own_modules() -> list[str]:
+    """Return the modules of layout, which load what they need of the other packages."""
+    try:
+        home = import_module("layout").__path__
+    except ImportError:
+        return []
+    return [f"layout.{found.name}" for found in pkgutil.iter_modules(home) if not found.name.startswith("_")]
 
 
 def main() -> int:

@@ -2,14 +2,15 @@
 
 一座岛上的就学机会有多均衡？只用开放数据：步行分钟数、两步移动搜寻法（2SFCA、E2SFCA）、基尼系数、限时以外儿童的比例、等时圈。
 Open data know no seats, so every school counts alike: a score of 1 is the island's mean; a school that nobody has mapped is none. Needs the
-extract, raster and tiles of Grande Comore in the folder named by LAYOUT_REAL_DATA; writes a county folder. Runs in half a minute.
+extract, raster and tiles of Grande Comore in the folder named by LAYOUT_REAL_DATA; writes a county folder and isochrones.gpkg. Runs in half a minute.
 """
 
 import os
 from pathlib import Path
 
 import pandas as pd
-from rasterio import mask, open
+import rasterio
+from rasterio.mask import mask
 
 import layout
 
@@ -45,10 +46,10 @@ print(pd.DataFrame({"gini": gini, "share beyond the limit": beyond}).round(3).to
 
 # %% Isochrones, and the people of the raster inside them: a village is not a point.
 bands = layout.isochrones(network, schools, BANDS)
-bands.to_file(OUT / "isochrones.gpkg")
+bands.to_file("isochrones.gpkg")
 print((bands.dissolve("minutes").area / 1e6).round(1).rename("km2").to_string())
-with open(PEOPLE) as raster:
-    inside = mask.mask(raster, bands.query("minutes <= @limit").to_crs(raster.crs).geometry, nodata=0)[0].clip(0).sum()
+with rasterio.open(PEOPLE) as raster:
+    inside = mask(raster, bands.query("minutes <= @limit").to_crs(raster.crs).geometry, nodata=0)[0].clip(0).sum()
 
 # %% The answer.
 print(f"{beyond['hilly']:.0%} of the children of grades 1-3 live farther than {limit:.0f} minutes from a school ({beyond['flat']:.0%} if it were "

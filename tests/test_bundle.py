@@ -252,7 +252,14 @@ def test_an_unpacked_bundle_knows_whether_it_is_whole(parts, tmp_path):
 
 def test_packages_that_do_not_load_are_named(monkeypatch):
     monkeypatch.setattr(check.metadata, "packages_distributions", lambda: {"json": ["stdlib"], "no_such_module": ["gone"], "_c": ["x"]})
-    assert check.failing_imports() == ["no_such_module (gone): No module named 'no_such_module'"]
+    monkeypatch.setattr(check, "own_modules", lambda: ["layout.access", "layout.no_such"])
+    assert check.failing_imports() == [
+        "no_such_module (gone): No module named 'no_such_module'", "layout.no_such (layout): No module named 'layout.no_such'",
+    ]  # fmt: skip
+
+
+def test_the_check_loads_every_module_of_layout():
+    assert check.own_modules() == sorted(f"layout.{p.stem}" for p in (ROOT / "layout").glob("*.py") if not p.stem.startswith("_"))
 
 
 def test_minutes_are_the_same_without_the_one_library_that_windows_lacks(monkeypatch):
