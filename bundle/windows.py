@@ -40,7 +40,8 @@ SITE = "python/Lib/site-packages"
 _OF_WINDOWS = """
 advapi32 bcrypt bcryptprimitives cfgmgr32 combase comctl32 comdlg32 crypt32 d3d11 d3dcompiler_47 dbghelp dnsapi dwmapi dxgi gdi32 gdiplus imm32
 iphlpapi kernel32 kernelbase mpr msimg32 msvcrt mswsock ncrypt netapi32 normaliz ntdll ole32 oleaut32 opengl32 powrprof psapi rpcrt4 secur32
-setupapi shell32 shlwapi ucrtbase user32 userenv uxtheme version winhttp wininet winmm winspool.drv wintrust wldap32 ws2_32 wtsapi32
+setupapi shell32 shlwapi ucrtbase user32 userenv uxtheme version webservices winhttp wininet winmm winspool.drv wintrust wldap32 ws2_32 wsock32
+wtsapi32
 """
 WINDOWS = frozenset(_OF_WINDOWS.split())
 # what a wheel can do without: (wheel, library)
