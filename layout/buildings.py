@@ -9,11 +9,11 @@ import numpy as np
 
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import relieved
+from layout.few_schools import Whole, improved, money_bound, whole_classes
 from layout.programme import MONEY, Model, Programme, write_programme
 from layout.programs import Level, NoSolutionError, solve
-from layout.rounding import rounded, searched_again
+from layout.rounding import rounded
 from layout.settling import settled
-from layout.site_bound import site_bound
 
 # how much of a child or a class is rounding error
 _SAME = 1e-6
@@ -71,18 +71,24 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         relaxed=("above_standard", "money") if large else (),
     )  # fmt: skip
     least: dict[str, float] = {}
+    whole = None
     if small:
         built = whole_plan(model, programme, found)[0]
     else:
-        built, classes = rounded(model, programme, found, time_limit=time_limit)
-        built = settled(model, built, time_limit=time_limit)[0]
-        built = searched_again(model, built, classes, time_limit=time_limit)
+        built = settled(model, rounded(model, programme, found, time_limit=time_limit), time_limit=time_limit)[0]
+        whole = _whole(model, programme, built, time_limit)
+        built = built if whole is None else improved(model, built, whole, time_limit=time_limit)
         built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
-    if not small:
-        least["money"] = _money_bound(model, programme, by_year, time_limit)
-    levels = [_reached(level, least.get(level.name, -np.inf), sum(by_year[level.name]), absolute.get(level.name), gap) for level in found.levels]
+    if whole is not None:
+        least["money"] = _money_bound(whole, by_year, time_limit)
+    levels: list[Level] = []
+    for level in found.levels:
+        # a bound of the search holds among plans that reach what it reached on the levels before; else only one found for this plan
+        same = all(one.status == "optimal" for one in levels)
+        bound = level if same else replace(level, bound=0.0)
+        levels.append(_reached(bound, least.get(level.name, -np.inf), sum(by_year[level.name]), absolute.get(level.name), gap))
     status = found.status if found.status != "optimal" else status
     status = "search" if status == "optimal" and any(level.status == "search" for level in levels) else status
     program = programme.program
@@ -122,10 +128,17 @@ def record(model: Model, found: Search) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _money_bound(model: Model, programme: Programme, by_year: Mapping[str, tuple[float, ...]], time_limit: float) -> float:
+def _whole(model: Model, programme: Programme, built: Built, time_limit: float) -> Whole | None:
+    try:
+        return whole_classes(model, programme, built, time_limit=time_limit)
+    except NoSolutionError:
+        return None
+
+
+def _money_bound(whole: Whole, by_year: Mapping[str, tuple[float, ...]], time_limit: float) -> float:
     """Bound the money of all plans that are as good for children; nothing is known where that was stopped."""
     try:
-        return site_bound(model, programme, "money", {name: sum(values) for name, values in by_year.items()}, time_limit=time_limit).value
+        return money_bound(whole, {name: sum(values) for name, values in by_year.items()}, time_limit=time_limit)
     except NoSolutionError:
         return -np.inf
 

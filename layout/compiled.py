@@ -15,7 +15,7 @@ def loops(name: str = "kernels") -> ModuleType:
     ----------
     name
         ``kernels`` or another module of the package with such loops (``cost_surface_kernels``, ``transport_kernels``,
-        ``villages_kernels``, ``location_kernels``, ``site_bound_kernels``).
+        ``villages_kernels``, ``location_kernels``).
 
     Returns
     -------

@@ -86,7 +86,7 @@ def propose(
         new schools, rooms and beds can serve, columns, rows and what stopped the search; ``attrs["merger_gates"]`` the rows of the
         table ``merger_gates``. Bounds hold for the columns kept, :func:`layout.siting.journeys_of`, among plans that are as good on the
         levels before. In larger counties the search has parts of classes at schools of today, the plan whole ones; the bounds of seats and money
-        are then raised by :mod:`layout.early_years` and :mod:`layout.site_bound`.
+        are then raised by :mod:`layout.early_years` and :mod:`layout.few_schools`.
 
     Raises
     ------

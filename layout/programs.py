@@ -17,6 +17,10 @@ _DUAL_TOLERANCE = 1e-6
 _SLIP = 1e-6
 # how many times as far where a search would find nothing otherwise
 _LOOSE = 10.0
+# how far above the values at hand, relative to them, a bound may search
+_ROOM = 0.01
+# what a search for a bound leaves out
+_HEURISTICS = ("rins", "rens", "root_reduced_cost", "feasibility_jump")
 # number of the primal simplex among the strategies of HiGHS
 _PRIMAL = 4
 # the solver is given this long at least, so that it can say that it was stopped
@@ -634,6 +638,55 @@ def price(
     rows = len(program.row_lower)
     levels = {name: max(-float(duals[rows + i]) * scale, 0.0) for i, (name, scale) in enumerate(held)}
     return Prices(level.objective, duals[:rows], reduced, current.lower, current.upper, levels)
+
+
+def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, time_limit: float = 300.0, seed: int = 0) -> float:
+    """Bound an objective over whole values: the root of branch and bound with its cuts, nothing searched beyond.
+
+    Parameters
+    ----------
+    program
+        Rows and columns.
+    costs
+        Cost of each column.
+    known
+        What values that meet all rows come to.
+    time_limit, seed
+        As in :func:`solve`.
+
+    Returns
+    -------
+    float
+        No whole values come to less, at most ``known``; that of the linear relaxation where the solver contradicts what is known.
+
+    Raises
+    ------
+    NoSolutionError
+        If no values meet the rows, or the time was over before there was a bound.
+
+    References
+    ----------
+    Balas, E., Ceria, S., & Cornuejols, G. (1996). Mixed 0-1 programming by lift-and-project in a branch-and-cut framework. Management Science, 42(9).
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(1), np.full(1, 9.0), np.ones(1, bool), sparse.csr_matrix([[2.0]]), np.array([3.0]), np.array([np.inf]))
+    >>> least_value(program, np.array([1.0]), known=2.0)
+    2.0
+    """
+    limits = _Limits(0.0, {}, 1, time.monotonic() + time_limit, seed)
+    model = _highs(program, limits)
+    # only the bound is asked for; values a little above those at hand are left in, so that they tell a wrong answer
+    cutoff = known + max(_ROOM * abs(known), _slip(known))
+    options = {"mip_heuristic_effort": 0.0, "mip_allow_restart": False, **{f"mip_heuristic_run_{name}": False for name in _HEURISTICS}}
+    for key, value in (options | ({"objective_bound": cutoff} if np.isfinite(cutoff) else {})).items():
+        model.setOptionValue(key, value)
+    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), np.asarray(costs, float))
+    model.run()
+    bound = float(model.getInfo().mip_dual_bound)
+    if np.isfinite(bound) and not _contradicted(model, known) and bound <= known + _slip(known):
+        return bound
+    return _linear_level(_highs(_as_linear(program), replace(limits, nodes=None)), "bound", np.asarray(costs, float))[1].bound
 
 
 def corners(program: Program, *, time_limit: float = 300.0, seed: int = 0) -> Callable[[np.ndarray], np.ndarray | None]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
 from layout.built import Built, formed_at, over_columns, whole_plan
 from layout.classrooms import Classes
 from layout.programme import Columns, Model, Programme, grade_sums, write_programme
-from layout.programs import NoSolutionError, Program, Solution, round_stepwise, solve
-from layout.siting import Journeys
+from layout.programs import Program, Solution, round_stepwise
 
 # how much of a child is rounding error
 _SAME = 1e-6
@@ -22,15 +20,9 @@ _BATCH, _STEPS, _ROUNDS = 4, 80, 5
 _ABOVE = 200.0
 # ten thousand yuan that a minute of a child's way, and a school other than the usual, weigh in a year while classes are rounded
 _NEARER, _USUAL = 3e-4, 3e-3
-# branch-and-bound nodes of the last search of a year: counted work, so the answer does not depend on the machine
-_NODES = 5
-_CHILD = 0.999
-# children above the standard that a further room weighs in that search
-_ROOM = 1.0
-_Key = TypeVar("_Key", bound=tuple)  # type: ignore[type-arg]
 
 
-def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: float) -> tuple[Built, set[int]]:
+def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: float) -> Built:
     """Turn a plan with parts of classes at schools of today into one with whole classes.
 
     What is new stays as found, and so does everyone who goes there, beyond the limit or without a place; the others may move within
@@ -48,8 +40,8 @@ def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: 
 
     Returns
     -------
-    tuple of Built and set of int
-        The plan, which meets every constraint, and the sites whose classes were rounded.
+    Built
+        The plan, which meets every constraint.
     """
     built, short = whole_plan(model, programme, found)
     exact, last = set(short), found
@@ -63,7 +55,7 @@ def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: 
         if not more:
             break
         exact |= more
-    return built, exact | programme.exact
+    return built
 
 
 def _held(model: Model, finer: Programme, programme: Programme, found: Solution) -> Program:
@@ -162,81 +154,3 @@ def _bounds(model: Model, columns: Columns, chosen: Mapping[int, Mapping[int, Cl
             places.append(column)
             counts.append(chosen[run[0]][run[2]].classes.get(run[3], 0))
     return np.array(places), np.array(counts, float), np.array(counts, float)
-
-
-def searched_again(model: Model, built: Built, exact: set[int], *, time_limit: float) -> Built:
-    """Search each year in which children are above the standard again for fewer of them, with further rooms at schools of today.
-
-    Parameters
-    ----------
-    model, built
-        The plan.
-    exact
-        Sites whose classes may be formed anew.
-    time_limit
-        Seconds, a guard only.
-
-    Returns
-    -------
-    Built
-        With no more children above the standard in any year; rooms and beds that it adds stay.
-    """
-    demands, flows = model.journeys.demands, model.journeys.flows
-    demand = flows["demand"].to_numpy(int)
-    shares, classes, rooms, beds = built.shares.copy(), dict(built.classes), dict(built.rooms), dict(built.beds)
-    for t in range(len(model.horizon.years)):
-        over = sum(c.over for key, c in built.classes.items() if key[2] == t)
-        if over <= _CHILD:
-            continue
-        rows = np.flatnonzero(demands["at"].to_numpy(int) == t)
-        flow = np.flatnonzero(np.isin(demand, rows))
-        place = np.full(len(demands), -1)
-        place[rows] = np.arange(len(rows))
-        some = Journeys(demands.iloc[rows].reset_index(drop=True), flows.iloc[flow].assign(demand=place[demand[flow]]).reset_index(drop=True))
-        part = replace(model, journeys=some, only=(t,))
-        year = write_programme(part, exact=exact)
-        program = _standing(part, year, built, t, shares[flow], built.none[rows])
-        cost = year.objectives["above_standard"].copy()
-        for column in year.columns.rooms.values():
-            cost[column] += _ROOM * model.horizon.weights[t]
-        try:
-            found = solve(program, {"above": cost}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
-        except NoSolutionError:
-            continue
-        again, _ = whole_plan(part, year, found)
-        if sum(c.over for c in again.classes.values()) < over - _SAME:
-            shares[flow] = again.shares
-            classes.update(again.classes)
-            _stays(rooms, again.rooms, t, len(model.horizon.years))
-            _stays(beds, again.beds, t, len(model.horizon.years))
-    return replace(built, shares=shares, classes=classes, rooms=rooms, beds=beds)
-
-
-def _standing(model: Model, year: Programme, built: Built, t: int, shares: np.ndarray, none: np.ndarray) -> Program:
-    lower, upper = year.program.lower.copy(), year.program.upper.copy()
-    flows = model.journeys.flows
-    demand, site = flows["demand"].to_numpy(int), flows["site"].to_numpy(int)
-    new = np.array([not s.existing for s in model.sites])
-    stays = np.zeros(len(none), bool)
-    stays[demand[(shares > _SAME) & (new[site] | flows["beyond"].to_numpy(bool))]] = True
-    stays[none > _SAME] = True
-    held = np.flatnonzero(stays[demand] | new[site] | flows["beyond"].to_numpy(bool))
-    lower[held] = upper[held] = shares[held]
-    lower[year.columns.none] = upper[year.columns.none] = none
-    for (k, part, _), column in year.columns.state.items():
-        lower[column] = upper[column] = float(part in built.parts.get((k, t), ()))
-    for kind, table in (("rooms", built.rooms), ("beds", built.beds)):
-        for key, column in getattr(year.columns, kind).items():
-            lower[column] = float(table.get(key, 0))
-            if not model.sites[key[0]].existing:
-                upper[column] = lower[column]
-    return replace(year.program, lower=lower, upper=upper)
-
-
-def _stays(standing: dict[_Key, int], again: Mapping[_Key, int], t: int, years: int) -> None:
-    """Let what a year adds stand in the years after it, too."""
-    for key, count in again.items():
-        for later in range(t, years):
-            other = (*key[:-1], later)
-            if other in standing:
-                standing[other] = max(standing[other], count)  # type: ignore[index]

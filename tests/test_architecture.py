@@ -22,7 +22,7 @@ ROOMS = [
     ["roads"],
     ["obstacles"],
     ["county", "data_gaps"],
-    ["programs", "location_kernels", "location_case", "site_bound_kernels"],
+    ["programs", "location_kernels", "location_case"],
     ["lagrange", "location_rows"],
     ["swaps", "location_families", "covering"],
     ["neighbourhoods"],
@@ -50,7 +50,8 @@ ROOMS = [
     ["siting"],
     ["programme"],
     ["built"],
-    ["marginal", "whereabouts", "gates", "settling", "rounding", "early_years", "site_bound"],
+    ["marginal", "whereabouts", "gates", "settling", "rounding", "early_years"],
+    ["few_schools"],
     ["buildings", "hindrances"],
     ["reasons", "school_changes"],
     ["population", "travel", "catchment", "class_size", "placement"],
@@ -90,7 +91,7 @@ STRANGERS = {
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
     "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels", "site_bound_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
+    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}

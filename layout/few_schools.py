@@ -1,0 +1,320 @@
+"""A few schools at a time: all their openings, rooms, beds, classes and children are free together, everything else stands as it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from layout.built import Built, evaluate, whole_plan
+from layout.early_years import better
+from layout.programme import Model, Programme, grade_sums, write_programme
+from layout.programs import NoSolutionError, Program, Solution, least_value, price, search
+
+# schools at a time, and neighbourhoods of that size at most, small ones first; branch-and-bound nodes of each: counted work
+_SITES, _NODES = ((4, 80), (7, 40)), 1
+# ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
+_ABOVE = 1000.0
+# ten thousand yuan that a neighbourhood must save
+_BETTER = 5.0
+# how much a row of a neighbourhood may be broken by values that were taken over
+_ROW = 1e-5
+# how much of a child, a minute or a share is rounding error
+_SAME, _SHARE = 1e-6, 1e-7
+_FIRST = ("without_place", "beyond_limit", "excess_minutes")
+_KINDS = ("state", "opened", "rooms", "beds", "over", "counted", "classes", "runs")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The programme with whole classes everywhere, its columns bound to plans that are as good on the levels of places and minutes."""
+
+    programme: Programme
+    program: Program
+    reached: Mapping[str, float]
+
+
+def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: float = 300.0) -> Whole:
+    """Write the programme with whole classes everywhere, and leave out what no plan uses that is as good for places and minutes.
+
+    Parameters
+    ----------
+    model, parts, built
+        Children, sites, years, figures; the programme with parts of classes at some schools; and a plan.
+    time_limit
+        Seconds, a guard only.
+
+    Returns
+    -------
+    Whole
+        ``program`` holds every plan that leaves as few children without a place and beyond the limit, and as few minutes beyond it.
+
+    Raises
+    ------
+    NoSolutionError
+        If the linear relaxation was stopped.
+
+    References
+    ----------
+    Ways and children without a place that have a reduced cost where classes come in parts stay at their bound (complementary slackness): parts
+    of classes only ever hold more children, so every plan with whole classes that reaches the same lies on that face.
+    """
+    programme = write_programme(model)
+    reached = {name: sum(values) for name, values in evaluate(model, built).items()}
+    found = price(parts.program, {name: parts.objectives[name] for name in (*_FIRST, "above_standard")}, reached, time_limit=time_limit)
+    lower, upper = programme.program.lower.copy(), programme.program.upper.copy()
+    # ways and children without a place stand in the same columns of both
+    same = slice(0, programme.columns.flows + len(programme.columns.none))
+    lower[same], upper[same] = found.lower[same], found.upper[same]
+    return Whole(programme, replace(programme.program, lower=lower, upper=upper), reached)
+
+
+def improved(model: Model, built: Built, whole: Whole, *, time_limit: float = 300.0) -> Built:
+    """Search a few schools at a time for fewer children above the standard, then for less money.
+
+    Parameters
+    ----------
+    model, built
+        The plan.
+    whole
+        From :func:`whole_classes`.
+    time_limit
+        Seconds, a guard only: what was found by then stands.
+
+    Returns
+    -------
+    Built
+        A plan that is as good on the levels of places and minutes and better on the later ones; else the same.
+
+    References
+    ----------
+    Neighbourhoods of a school and those to which the same children may go, all plan years together, with whole classes, openings, rooms
+    and beds; the schools that cost most come first, one that gained nothing comes again once its surroundings have changed. Objective: the
+    children above the standard, then money, under all constraints of :func:`layout.placement.propose`; large neighbourhood search, Shaw, P. (1998).
+    Using constraint programming and local search methods to solve vehicle routing problems. Principles and Practice of Constraint Programming.
+    """
+    until = time.monotonic() + time_limit
+    surroundings = _surroundings(model, whole)
+    values = plan_values(model, whole.programme, built)
+    for sites, tries in _SITES:
+        values = _pass(surroundings, values, sites, tries, until)
+    again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
+    return again if better(evaluate(model, again), evaluate(model, built)) else built
+
+
+def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float = 300.0) -> float:
+    """Bound the money of all plans that are as good on every level before it, with whole classes everywhere.
+
+    Parameters
+    ----------
+    whole
+        From :func:`whole_classes`.
+    reached
+        What the plan comes to on each level.
+    time_limit
+        Seconds, a guard only.
+
+    Returns
+    -------
+    float
+        Ten thousand yuan over the school years.
+
+    Raises
+    ------
+    NoSolutionError
+        If the search was stopped before it had a bound.
+
+    References
+    ----------
+    The root of branch and bound with cuts for whole numbers; levels before are rows.
+    """
+    program = whole.program
+    for name in (*_FIRST, "above_standard"):
+        cost = whole.programme.objectives[name]
+        if not cost.any():
+            continue
+        scale = 1.0 / max(float(np.median(cost[cost > 0])), 1.0)
+        most = reached[name] * (1 + _SHARE) + _SAME
+        program = replace(
+            program, matrix=sparse.vstack([program.matrix, sparse.csr_matrix(cost * scale)], format="csr"),
+            row_lower=np.append(program.row_lower, -np.inf), row_upper=np.append(program.row_upper, most * scale),
+        )  # fmt: skip
+    return least_value(program, whole.programme.objectives["money"], known=reached["money"], time_limit=time_limit)
+
+
+def plan_values(model: Model, programme: Programme, built: Built) -> np.ndarray:
+    """Return the values of the columns that a plan means, classes whole everywhere.
+
+    Parameters
+    ----------
+    model, programme, built
+        Children and sites, their programme with whole classes everywhere, and the plan.
+
+    Returns
+    -------
+    numpy.ndarray
+        By column.
+    """
+    columns, out = programme.columns, np.zeros(len(programme.program.lower))
+    out[: columns.flows], out[columns.none] = built.shares, built.none
+    for (k, part, t), column in columns.state.items():
+        out[column] = part in built.parts.get((k, t), ())
+    for place, column in columns.opened.items():
+        out[column] = bool(built.parts.get(place, ()))
+    for key, column in columns.rooms.items():
+        out[column] = built.rooms.get(key, 0)
+    for place, column in columns.beds.items():
+        out[column] = built.beds.get(place, 0)
+    loads, mixed = grade_sums(model, built.shares), model.standards["class_size.mixed.max_pupils"]
+    for (k, group, t), formed in built.classes.items():
+        for grades, count in formed.classes.items():
+            single = len(grades) == 1
+            out[columns.classes[k, group, t, grades[0]] if single else columns.runs[k, group, t, grades]] = count
+    _put_over(model, programme, built, loads, mixed, out)
+    for (k, t), column in columns.counted.items():
+        if "small" in built.parts.get((k, t), ()):
+            primary = float(loads[k, t].sum())
+            out[column] = min(primary, model.standards["layout.small_school.max"])
+    return out
+
+
+def _put_over(model: Model, programme: Programme, built: Built, loads: np.ndarray, mixed: float, out: np.ndarray) -> None:
+    """Set the children above the standard by grade; of grades together those of the larger grade come first."""
+    over = programme.columns.over
+    for (k, group, t), formed in built.classes.items():
+        for grades, count in formed.classes.items():
+            seats = mixed if len(grades) > 1 else count * model.size(k, group, grades[0], t)
+            rest = max(float(sum(loads[k, t, g - 1] for g in grades)) - seats, 0.0)
+            for g in sorted(grades, key=lambda g: -loads[k, t, g - 1]):
+                out[over[k, t, g]] = min(rest, float(loads[k, t, g - 1]))
+                rest -= out[over[k, t, g]]
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """The programme by site and demand, ready to be cut: whose a column is, which schools the same children may go to."""
+
+    program: Program
+    cost: np.ndarray
+    levels: Mapping[str, np.ndarray]
+    reached: Mapping[str, float]
+    flows: int
+    none: np.ndarray
+    site: np.ndarray
+    demand: np.ndarray
+    soft: np.ndarray
+    shared: sparse.csr_matrix
+    by_column: sparse.csc_matrix
+
+
+def _surroundings(model: Model, whole: Whole) -> _Surroundings:
+    program, columns, objectives = whole.program, whole.programme.columns, whole.programme.objectives
+    count = len(program.lower)
+    site, soft = np.full(count, -1), np.zeros(count, bool)
+    flow_demand, flow_site = model.journeys.flows["demand"].to_numpy(int), model.journeys.flows["site"].to_numpy(int)
+    site[: columns.flows] = flow_site
+    for kind in _KINDS:
+        for key, column in getattr(columns, kind).items():
+            site[column] = key[0]
+            soft[column] = kind in ("over", "counted")
+    alive = program.upper[: columns.flows] > _SAME
+    children = np.sqrt(model.journeys.demands["total"].to_numpy(float))[flow_demand[alive]]
+    by_demand = sparse.csr_matrix((children, (flow_demand[alive], flow_site[alive])), shape=(len(columns.none), len(model.sites)))
+    shared = (by_demand.T @ by_demand).tocsr()
+    shared.setdiag(0.0)
+    cost = _ABOVE * objectives["above_standard"] + objectives["money"]
+    levels = {name: objectives[name] for name in _FIRST if objectives[name].any()}
+    return _Surroundings(
+        program, cost, levels, whole.reached, columns.flows, columns.none, site, flow_demand, soft, shared, program.matrix.tocsc()
+    )  # fmt: skip
+
+
+def _pass(around: _Surroundings, values: np.ndarray, sites: int, tries: int, until: float) -> np.ndarray:
+    """Search the neighbourhoods of so many schools until none gains any more or the tries are used."""
+    count = around.shared.shape[0]
+    owned = np.flatnonzero(around.site >= 0)
+    tried = np.zeros(count)
+    # a neighbourhood is worth another look once something around it has changed
+    stale = np.zeros(count, bool)
+    while tries > 0 and time.monotonic() < until:
+        worth = np.bincount(around.site[owned], (around.cost * values)[owned], minlength=count) / (1.0 + tried) ** 2
+        worth[stale] = 0.0
+        k = int(np.argmax(worth))
+        if worth[k] <= _BETTER:
+            break
+        tried[k] += 1
+        tries -= 1
+        chosen = _neighbours(around, k, sites)
+        found = _searched(around, values, chosen, until)
+        if found is None:
+            stale[k] = True
+            continue
+        changed = np.unique(around.site[(np.abs(found - values) > _SAME) & (around.site >= 0)])
+        values = found
+        for other in np.flatnonzero(stale):
+            if np.isin(_neighbours(around, int(other), sites), changed).any():
+                stale[other] = False
+    return values
+
+
+def _neighbours(around: _Surroundings, k: int, sites: int) -> np.ndarray:
+    row = around.shared[k]
+    order = np.lexsort((row.indices, -row.data))[: sites - 1]
+    return np.append(k, row.indices[order][row.data[order] > 0])
+
+
+def _searched(around: _Surroundings, values: np.ndarray, chosen: np.ndarray, until: float) -> np.ndarray | None:
+    """Free the children, rooms, beds and classes of some schools, and search; None where nothing is better."""
+    program = around.program
+    inside = np.zeros(around.shared.shape[0] + 1, bool)
+    inside[chosen] = True
+    many = slice(0, around.flows)
+    going = np.zeros(len(around.none), bool)
+    going[around.demand[(values[many] > _SHARE) & inside[around.site[many]]]] = True
+    free = inside[around.site]
+    free[many] = going[around.demand]
+    free[around.none] = going
+    free &= program.upper > program.lower
+    if not free.any():
+        return None
+    near = inside.copy()
+    near[around.site[many][free[many]]] = True
+    near[-1] = False
+    free |= around.soft & near[around.site]
+    columns = np.flatnonzero(free & (program.upper > program.lower))
+    rows = np.unique(around.by_column[:, columns].indices)
+    matrix = program.matrix[rows]
+    others = values.copy()
+    others[columns] = 0.0
+    given = matrix @ others
+    part = matrix[:, columns].tocsr()
+    own = part @ values[columns]
+    # what stands may break a row by rounding error
+    low = np.minimum(program.row_lower[rows] - given, own)
+    high = np.maximum(program.row_upper[rows] - given, own)
+    blocks = [part]
+    for name, cost in around.levels.items():
+        mine = cost[columns]
+        if not mine.any():
+            continue
+        scale = 1.0 / max(float(np.median(mine[mine > 0])), 1.0)
+        most = max(around.reached[name] - float(cost @ others), float(mine @ values[columns]) * (1.0 - _SHARE))
+        blocks.append(sparse.csr_matrix(mine * scale))
+        low, high = np.append(low, -np.inf), np.append(high, most * scale)
+    cut = Program(program.lower[columns], program.upper[columns], program.integer[columns], sparse.vstack(blocks, format="csr"), low, high)
+    cost = around.cost[columns]
+    now = float(cost @ values[columns])
+    try:
+        found = search(cut, cost, absolute_gap=_BETTER, cutoff=now - _BETTER, work_limit=_NODES, time_limit=max(until - time.monotonic(), 0.0))
+    except NoSolutionError:
+        return None
+    kept = part @ found.values
+    broken = max(float(np.max(low[: len(rows)] - kept, initial=0.0)), float(np.max(kept - high[: len(rows)], initial=0.0)))
+    if float(cost @ found.values) > now - _BETTER or broken > _ROW:
+        return None
+    out = values.copy()
+    out[columns] = found.values
+    return out
