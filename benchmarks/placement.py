@@ -1,18 +1,20 @@
 """Proposals of several years: what is proven on each level, the gap of avoidable money, time and memory, by size of county.
 
 Counties of `make_sample_county`, three bands, three plan years; sites are the schools of today and the candidates, of which so many are taken
-(evenly by id) that there are as many sites as the name says, 80 candidates at least. Each size runs in a process of its own, after a small county
-that compiles the loops: `compiled` is what that took. Levels 1 to 3 count child-years over the horizon; *could be better off* is value less bound,
+(evenly by id) that there are as many sites as the name says, 80 candidates at least. A process makes county, sites and minutes; another one reads them, plans a
+small county, which compiles the loops (`compiled` is what that took), and proposes. Levels 1 to 3 count child-years over the horizon; *could be better off* is value less bound,
 in child-years and, over the school years of the horizon, in children a year. Avoidable money leaves out what no plan can avoid: the least that each
 child's seat on a bus or bed must cost (per-pupil constants and what stands already are in no level). Wall and processor time, and the most memory
-of the process, are of `propose` alone, sites and minutes being at hand. Ends with an error where a limit is missed. `--sample`: a small county in under a minute.
+of the process, are of `propose` alone, sites and minutes being at hand; memory counts the libraries and what was read. Ends with an error where a limit is missed. `--sample`: a small county in under a minute.
 """
 
 import argparse
 import json
+import pickle
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -33,7 +35,7 @@ SIZES = {"300x80": (300, 80, 3.5, 60, None), "1500x400": (1500, 400, 4.0, 180, 1
 SAMPLE = (60, 0, None, None, None)
 # fewest candidates that are kept
 FEWEST = 80
-# most settlements of the sample county
+# larger counties run only where they are asked for by name
 LARGEST = 1500
 GAP = 0.03
 rows, missed = [], []
@@ -81,14 +83,24 @@ def proposed(given, standards, limit):
     return found.attrs["solve"], time.monotonic() - wall, time.process_time() - spent
 
 
-def alone(name):
-    """Run one size and print what it came to; the name is that of a size, or ``sample``."""
-    settlements, count, _, seconds, _ = SIZES.get(name, SAMPLE)
+def prepared(name, path):
+    """Make the counties of a size, the small one first, with sites and minutes."""
+    settlements, count, *_ = SIZES.get(name, SAMPLE)
     standards = read_standards()
+    with path.open("wb") as file:
+        pickle.dump((made(40, 0, standards), made(settlements, count, standards)), file)
+
+
+def alone(name, path):
+    """Run one size and print what it came to; the name is that of a size, or ``sample``."""
+    *_, seconds, _ = SIZES.get(name, SAMPLE)
+    standards = read_standards()
+    # written by this very program a moment ago
+    with path.open("rb") as file:
+        small, given = pickle.load(file)
     spent = time.process_time()
-    proposed(made(40, 0, standards), standards, 300)
+    proposed(small, standards, 300)
     compiled = time.process_time() - spent
-    given = made(settlements, count, standards)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     out = {"compiled": compiled, "schools": given[4], "candidates": len(given[2].sites), "settlements": len(given[0].settlements), "before": before}
     try:
@@ -103,7 +115,10 @@ def alone(name):
 
 def report(name):
     _, _, gap, seconds, memory = SIZES.get(name, SAMPLE)
-    done = subprocess.run([sys.executable, __file__, "--alone", name], check=True, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "made.pickle")
+        subprocess.run([sys.executable, __file__, "--prepare", name, path], check=True)
+        done = subprocess.run([sys.executable, __file__, "--alone", name, path], check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
     print(f"{name}: {found['settlements']} settlements, {found['schools']} schools and {found['candidates']} candidates")
     say(f"{name}: compiled, with a county of 40 settlements", found["compiled"], "s (processor)")
@@ -129,7 +144,7 @@ def report(name):
     say(f"{name}: wall time", found["wall"], "s", seconds)
     say("  processor time", found["cpu"], "s")
     say("  most memory of the process", found["memory"], "GB", memory)
-    say("  of it before the search: county, minutes", found["before"], "GB")
+    say("  of it before the search: libraries, county, minutes", found["before"], "GB")
 
 
 def core():
@@ -167,14 +182,15 @@ def write_docs():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join([*SIZES, 'core'])}; default all that the sample county can be")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join([*SIZES, 'core'])}; default all but the largest")
     parser.add_argument("--sample", action="store_true", help="only a small county")
     parser.add_argument("--docs", action="store_true", help="put the table into docs/placement.md")
-    parser.add_argument("--alone", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.alone:
-        return alone(given.alone)
-    # a county of 5,000 settlements is more than the sample county can have: only where it is asked for by name
+    for asked, run in ((given.prepare, prepared), (given.alone, alone)):
+        if asked:
+            return run(asked[0], Path(asked[1]))
     usual = [name for name, size in SIZES.items() if size[0] <= LARGEST]
     for part in ["sample"] if given.sample else given.parts or [*usual, "core"]:
         core() if part == "core" else report(part)

@@ -77,7 +77,9 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     else:
         built = settled(model, rounded(model, programme, found, time_limit=time_limit), time_limit=time_limit)[0]
         whole = _whole(model, programme, built, time_limit)
-        built = built if whole is None else improved(model, built, whole, time_limit=time_limit)
+        bounds = {level.name: level.bound for level in found.levels}
+        enough = bounds["above_standard"] + absolute["above_standard"], bounds["money"] * (1.0 + gap)
+        built = built if whole is None else improved(model, built, whole, enough=enough, time_limit=time_limit)
         built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)

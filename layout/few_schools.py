@@ -15,7 +15,7 @@ from layout.programme import Model, Programme, grade_sums, write_programme
 from layout.programs import NoSolutionError, Program, Solution, least_value, price, search
 
 # schools at a time, and neighbourhoods of that size at most, small ones first; branch-and-bound nodes of each: counted work
-_SITES, _NODES = ((4, 80), (7, 40)), 1
+_SITES, _NODES = ((4, 40), (7, 15)), 1
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
 _ABOVE = 1000.0
 # ten thousand yuan that a neighbourhood must save
@@ -72,7 +72,7 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
     return Whole(programme, replace(programme.program, lower=lower, upper=upper), reached)
 
 
-def improved(model: Model, built: Built, whole: Whole, *, time_limit: float = 300.0) -> Built:
+def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, float] = (0.0, 0.0), time_limit: float = 300.0) -> Built:
     """Search a few schools at a time for fewer children above the standard, then for less money.
 
     Parameters
@@ -81,6 +81,8 @@ def improved(model: Model, built: Built, whole: Whole, *, time_limit: float = 30
         The plan.
     whole
         From :func:`whole_classes`.
+    enough
+        Child-years above the standard, and ten thousand yuan, at which both the search ends.
     time_limit
         Seconds, a guard only: what was found by then stands.
 
@@ -100,7 +102,7 @@ def improved(model: Model, built: Built, whole: Whole, *, time_limit: float = 30
     surroundings = _surroundings(model, whole)
     values = plan_values(model, whole.programme, built)
     for sites, tries in _SITES:
-        values = _pass(surroundings, values, sites, tries, until)
+        values = _pass(surroundings, values, sites, tries, enough, until)
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
     return again if better(evaluate(model, again), evaluate(model, built)) else built
 
@@ -199,6 +201,8 @@ class _Surroundings:
 
     program: Program
     cost: np.ndarray
+    above: np.ndarray
+    money: np.ndarray
     levels: Mapping[str, np.ndarray]
     reached: Mapping[str, float]
     flows: int
@@ -228,11 +232,11 @@ def _surroundings(model: Model, whole: Whole) -> _Surroundings:
     cost = _ABOVE * objectives["above_standard"] + objectives["money"]
     levels = {name: objectives[name] for name in _FIRST if objectives[name].any()}
     return _Surroundings(
-        program, cost, levels, whole.reached, columns.flows, columns.none, site, flow_demand, soft, shared, program.matrix.tocsc()
+        program, cost, objectives["above_standard"], objectives["money"], levels, whole.reached, columns.flows, columns.none, site, flow_demand, soft, shared, program.matrix.tocsc()
     )  # fmt: skip
 
 
-def _pass(around: _Surroundings, values: np.ndarray, sites: int, tries: int, until: float) -> np.ndarray:
+def _pass(around: _Surroundings, values: np.ndarray, sites: int, tries: int, enough: tuple[float, float], until: float) -> np.ndarray:
     """Search the neighbourhoods of so many schools until none gains any more or the tries are used."""
     count = around.shared.shape[0]
     owned = np.flatnonzero(around.site >= 0)
@@ -240,6 +244,8 @@ def _pass(around: _Surroundings, values: np.ndarray, sites: int, tries: int, unt
     # a neighbourhood is worth another look once something around it has changed
     stale = np.zeros(count, bool)
     while tries > 0 and time.monotonic() < until:
+        if all(float(cost @ values) <= most for cost, most in zip((around.above, around.money), enough, strict=True)):
+            break
         worth = np.bincount(around.site[owned], (around.cost * values)[owned], minlength=count) / (1.0 + tried) ** 2
         worth[stale] = 0.0
         k = int(np.argmax(worth))

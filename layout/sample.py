@@ -27,6 +27,7 @@ from layout.tables import check, empty
 CRS = "EPSG:4545"
 MIDDLE = (450_000.0, 2_932_500.0)  # about 107.5 E 26.5 N
 SIZE_M = (60_000.0, 45_000.0)  # west to east, south to north, for 300 settlements
+LARGEST_COUNTY = 5000
 USUAL = 300  # settlements for which the figures below are given
 CODE, NAME = "529999", "峰林县"  # no county has this code or this name
 BASE_YEAR, BASE_DATE = 2025, dt.date(2025, 11, 1)
@@ -78,7 +79,7 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     seed
         The same seed gives the same county.
     settlements
-        Number of settlements, 40 to 1,500. Townships, schools, people and the area grow with it, above 300 more slowly.
+        Number of settlements, 40 to 5,000. Townships, schools, people and the area grow with it, above 300 more slowly.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     Raises
     ------
     ValueError
-        If ``settlements`` is outside 40 to 1,500.
+        If ``settlements`` is outside 40 to 5,000.
 
     References
     ----------
@@ -101,8 +102,8 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     >>> len(county.settlements), county.crs, int(county.townships.is_county_seat.sum())
     (40, 'EPSG:4545', 1)
     """
-    if not 40 <= settlements <= 1500:
-        raise ValueError(f"settlements must be 40 to 1500, not {settlements}")
+    if not 40 <= settlements <= LARGEST_COUNTY:
+        raise ValueError(f"settlements must be 40 to {LARGEST_COUNTY}, not {settlements}")
     larger = settlements > USUAL
     size = (settlements / USUAL) ** GROWTH[larger]
     longer = (settlements / USUAL) ** SIDE_GROWTH[larger]

@@ -124,7 +124,8 @@ def _in_seat(rng: np.random.Generator, places: gpd.GeoDataFrame, people: np.ndar
     primaries, juniors = max(2, round(SEAT_PRIMARIES * size)), max(1, round(SEAT_JUNIORS * size))
     for grades, count, kind, word in ((PRIMARY, primaries, "primary", "小学"), (JUNIOR, juniors, "junior", "中学")):
         for k in range(count):
-            number = numerals[k] if k < 10 else f"十{numerals[k - 10]}"
+            tens, ones = divmod(k + 1, 10)
+            number = ("" if tens == 0 else "十" if tens == 1 else f"{numerals[tens - 1]}十") + (numerals[ones - 1] if ones else "")
             rows.append({
                 "place": int(quarters[k % len(quarters)]), "name": f"{county}第{number}{word}", "grades": grades, "role": "seat",
                 "kind": kind, "draw": 1.5 if k == 0 else rng.uniform(0.75, 1.15), "bed_share": 0.25 if grades == JUNIOR else 0.0,

@@ -120,9 +120,9 @@ def test_hash_seed_changes_nothing(request, quick):
     assert done.stdout.strip() == fingerprint(quick)
 
 
-@pytest.mark.parametrize("settlements", [0, 39, 1501])
+@pytest.mark.parametrize("settlements", [0, 39, 5001])
 def test_refuses_counties_too_small_or_too_large(settlements):
-    with pytest.raises(ValueError, match=f"40 to 1500, not {settlements}"):
+    with pytest.raises(ValueError, match=f"40 to 5000, not {settlements}"):
         make_sample_county(settlements=settlements)
 
 
