@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from layout import messages
-from layout.chapters import chapters, near_year
+from layout.chapters import chapters
 from layout.document import write_document
+from layout.narrative import near_year
 from layout.plan import Plan
 from layout.privacy import AUDIENCES, edition_of
 from layout.workbook import workbook_pages
@@ -70,7 +71,7 @@ def write_report(
     messages.catalogue(lang)
     edition = edition_of(plan, audience)
     figure = _drawer(plan, lang, audience) if maps else lambda layer: b""
-    blocks = chapters(plan, lang=lang, audience=audience, edition=edition, pages=workbook_pages(plan, lang, edition), figure=figure)
+    blocks = chapters(plan, lang=lang, edition=edition, pages=workbook_pages(plan, lang, edition), figure=figure)
     fields = {"county": plan.county.name, "base_year": str(plan.county.base_year), "last_year": str(max(plan.years))}
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")

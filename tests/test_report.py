@@ -10,9 +10,10 @@ import pytest
 from test_workbook import BASE, LAST, hand_plan
 
 from layout import messages
-from layout.chapters import FIGURES, chapters
+from layout.chapters import chapters
 from layout.document import Block, heading_number, shown, write_document
 from layout.gates import GATES
+from layout.narrative import FIGURES
 from layout.pages import Field, Page
 from layout.privacy import WITHOUT, edition_of
 from layout.report import write_report
@@ -346,7 +347,7 @@ def test_every_map_has_its_place_and_its_picture(plan):
         asked.append(layer)
         return stream.getvalue() if layer == "proposals" else b""
 
-    blocks = chapters(plan, lang="zh", audience="internal", edition=edition, pages=workbook_pages(plan, "zh", edition), figure=figure)
+    blocks = chapters(plan, lang="zh", edition=edition, pages=workbook_pages(plan, "zh", edition), figure=figure)
     figures = [b for b in blocks if b.kind == "figure"]
     assert sorted(asked) == sorted(FIGURES) and len(figures) == len(FIGURES)
     assert [b.text for b in figures if b.image] == [messages.text("report.map.proposals", "zh")]
