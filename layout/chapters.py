@@ -17,7 +17,7 @@ from layout.workbook import summary_sentence
 
 
 def chapters(
-    plan: Plan, *, lang: str, edition: Edition, pages: Mapping[str, Page], figure: Callable[[str], bytes] = lambda layer: b""
+    plan: Plan, *, lang: str, edition: Edition, pages: Mapping[str, Page], figure: Callable[[str], bytes] | None = None, no_maps: str = ""
 ) -> list[Block]:
     """Tell a plan in the chapters of a layout plan (布局专项规划).
 
@@ -33,7 +33,10 @@ def chapters(
     pages
         From :func:`layout.workbook.workbook_pages` for this edition.
     figure
-        Gives the PNG of a layer of :data:`FIGURES`, or nothing where it cannot be drawn: its place is then marked.
+        Gives the PNG of a layer of :data:`layout.narrative.FIGURES`, or nothing where it cannot be drawn: its place is then marked. None
+        draws none.
+    no_maps
+        Why there are none, and how to get them.
 
     Returns
     -------
@@ -44,14 +47,14 @@ def chapters(
     --------
     >>> chapters(plan, lang="zh", edition=edition, pages=pages)  # doctest: +SKIP
     """
-    told = Told(plan, lang, edition, pages, figure)
-    return [*_front(told), *_general(told), *situation(told), *scheme(told), *delivery(told), *annexes(told)]
+    told = Told(plan, lang, edition, pages, figure or (lambda layer: b""))
+    return [*_front(told, no_maps), *_general(told), *situation(told), *scheme(told), *delivery(told), *annexes(told)]
 
 
 # --- the front
 
 
-def _front(told: Told) -> list[Block]:
+def _front(told: Told, no_maps: str) -> list[Block]:
     county = told.plan.county
     return [
         Block("title", told.say("cover.title", county=county.name, first=told.base + 1, last=told.last)),
@@ -66,7 +69,8 @@ def _front(told: Told) -> list[Block]:
         Block("line", told.say("head.reading")),
         *(Block("text", told.say(f"reading.{key}")) for key in ("what", "blanks", "unverified", "words")),
         *([told.text("reading.public", least=int(told.plan.standards["privacy.small_count"]))] if told.edition.public else []),
-        Block("text", summary_sentence(told.plan, lang=told.lang, audience=told.audience)),
+        *([told.text("reading.no_maps", why=no_maps)] if no_maps else []),
+        Block("text", summary_sentence(told.plan, lang=told.lang, audience=told.audience, edition=told.edition)),
     ]
 
 

@@ -396,6 +396,7 @@ def _plan(
     from layout.hindrances import cause_words, limits_below_any_way
     from layout.outputs import plan_folder, write_plan
     from layout.plan import make_plan, unserved
+    from layout.privacy import edition_of
     from layout.scenario import read_scenario
     from layout.school_changes import tried_year
     from layout.workbook import summary_sentence
@@ -427,13 +428,24 @@ def _plan(
         with _working("cli.futures", lang):
             made = with_futures(made, others)
     with _working("cli.writing", lang):
-        paths = write_plan(made, home, lang=lang, audience=audience)
+        # what a public edition must hide is worked out once for all its files
+        edition = edition_of(made, audience)
+        paths = write_plan(made, home, lang=lang, audience=audience, edition=edition)
     _list_files(list(paths.values()), lang)
+    _say_no_maps(lang, written="report.docx" in paths)
     _say_notes(made.county.notes[len(county.notes) :], lang)
     if audience == "internal":
         for cause in (*unserved(made.planned, made.county), *limits_below_any_way(made.planned.times, made.standards)):
             _say("cli.note", lang, text=_shown(cause_words(cause, lang)))
-    _console().print(summary_sentence(made, lang=lang, audience=audience))
+    _console().print(summary_sentence(made, lang=lang, audience=audience, edition=edition))
+
+
+def _say_no_maps(lang: str, *, written: bool) -> None:
+    from layout.report import why_no_maps
+
+    why = why_no_maps(lang) if written else ""
+    if why:
+        _say("cli.note", lang, text=messages.text("report.reading.no_maps", lang, why=why))
 
 
 def _say_notes(notes: Iterable[tuple[str, Mapping[str, object]]], lang: str) -> None:

@@ -72,7 +72,7 @@ def _staff(told: Told) -> list[Block]:
         out.append(told.table("staff", heads, rows, note=told.say("staff.idle")))
         if table["unverified"].any():
             out.append(told.text("staff.unverified"))
-    out += [told.head("money"), told.text("staff.funding", cite=told.cited("fund.per_pupil.primary", "fund.boarder_extra", "fund.small_floor"))]
+    out += [told.text("staff.funding", cite=told.cited("fund.per_pupil.primary", "fund.boarder_extra", "fund.small_floor")), told.head("money")]
     spent = plan.proposals[plan.proposals["cost_yuan"] > 0]
     if len(spent) and not told.edition.public:
         rows = []
@@ -134,7 +134,7 @@ def _near_term(told: Told) -> list[Block]:
                 "name": row["name"],
                 "township": row["township"],
                 "stage": "、".join(label("site_pupils", "stage", s, lang) for s in stages),
-                "what": told.say("near.item", action=row["action"], rooms=row["rooms"], beds=row["beds"]),
+                "what": _content(told, row),
                 "start": max(start, told.base),
                 "year": row["year"],
                 "cost": cost if isinstance(cost, str) else cost / YUAN,
@@ -160,6 +160,13 @@ def _near_term(told: Told) -> list[Block]:
         out.append(told.table("near_term", columns, rows))
         out.append(told.text("near.leads", marks=messages.text("standards.unverified", lang)))
     return [*out, *told.drawn("near_term"), told.text("near.years")]
+
+
+def _content(told: Told, row: dict[str, Any]) -> str:
+    """Say what is built, without what is not."""
+    parts = [told.say(f"near.{part}", count=row[part]) for part in ("rooms", "beds") if row[part] != 0]
+    listed = "、" if told.lang == "zh" else ", "
+    return told.say("near.item", action=row["action"], said=listed.join(parts)) if parts else str(row["action"])
 
 
 def _measures(told: Told) -> list[Block]:

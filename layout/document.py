@@ -184,7 +184,7 @@ def shown(value: object, kind: str, lang: str) -> str:
     comma = "," if lang == "en" and kind != "year" else ""
     if kind == "percent":
         return f"{number:.1%}"
-    decimals = {"int": 0, "year": 0, "minutes": 0, "money": 0}.get(kind, 2)
+    decimals = {"int": 0, "year": 0, "minutes": 0, "money": 0, "tenth": 1}.get(kind, 2)
     text = f"{number + 0.0:{comma}.{decimals}f}"
     return text if kind != "number" else text.rstrip("0").rstrip(".")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from layout import messages
 from layout.maps import save_map
 from layout.plan import Plan
-from layout.privacy import AUDIENCES
+from layout.privacy import AUDIENCES, Edition
 from layout.report import write_report
 from layout.workbook import write_workbook
 
@@ -27,10 +27,10 @@ class FileHeldError(OSError):
     """A file of the old plan is open in another program; the message names it and says what to do."""
 
 
-def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal") -> dict[str, Path]:
+def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal", edition: Edition | None = None) -> dict[str, Path]:
     """Write map, workbook, report, tables and manifest of a plan into a folder.
 
-    The report has marked places for its maps; :func:`layout.write_report` draws them.
+    The report has its maps where matplotlib (extra ``print``) and a Chinese font are installed, else it says how to get them.
 
     The plan is made in a folder of its own beside the old one, its manifest last; the old one is kept as ``<folder>.previous`` until
     the new one is in its place, and other files in it move along. Stopped at any moment, :func:`layout.read_plan` finds the old plan or
@@ -47,6 +47,8 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
     audience
         ``internal`` for every file; ``public`` for map and workbook alone, in which small counts are hidden: the tables
         of ``plan.gpkg`` hold every count and stay inside.
+    edition
+        As in :func:`layout.write_workbook`.
 
     Returns
     -------
@@ -73,9 +75,9 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
 
     def make(made: Path) -> None:
         save_map(plan, made / "map.html", lang=lang, audience=audience)
-        write_workbook(plan, made / "plan.xlsx", lang=lang, audience=audience)
+        write_workbook(plan, made / "plan.xlsx", lang=lang, audience=audience, edition=edition)
         if audience == "internal":
-            write_report(plan, made / "report.docx", lang=lang, maps=False)
+            write_report(plan, made / "report.docx", lang=lang)
             plan.save(made)
 
     return _exchange(make, folder, lang)

@@ -10,10 +10,12 @@ import pandas as pd
 
 from layout import messages
 from layout.document import Block
-from layout.narrative import KEPT, LISTED, YUAN, Told, sums_of
-from layout.pages import Field, Page, heading, school_names, township_heading, township_names
+from layout.gates import GATES
+from layout.narrative import KEPT, LISTED, Told, sums_of
+from layout.pages import Page, heading, school_names, township_heading, township_names
 from layout.privacy import WITHOUT, records
-from layout.tables import label
+from layout.tables import check, empty, label
+from layout.variants import variants
 
 
 def scheme(told: Told) -> list[Block]:
@@ -55,7 +57,7 @@ def _layout(told: Told) -> list[Block]:
     out += [told.head("changes"), told.chosen("changes", page, names, changed)] if len(changed) else []
     out += [told.text("layout.reasons")] if len(changed) else []
     out += _kept(told, page, names, kept)
-    out += [*_relocation_supply(told), *_beds(told), *_review(told), *_alternatives(told), *_left(told)]
+    out += [*_relocation_supply(told), *_beds(told), *_review(told), *variants(told), *_left(told)]
     return out
 
 
@@ -128,11 +130,10 @@ def _review(told: Told) -> list[Block]:
     out = [told.head("review"), told.text("review.words", cite=told.cited("layout.merge.principle", "layout.merge.hear_parents"))]
     if told.edition.public:
         return [*out, told.text("internal_only")]
-    listed = plan.findings.review_list
+    listed = _listed_gates(told)
     if len(listed):
-        rows = listed[listed["year"] == told.base]
-        out.append(told.text("review.listed", count=rows["school_id"].nunique(), year=told.base))
-    if not len(gates):
+        out.append(told.text("review.listed", count=listed["school_id"].nunique(), year=told.base))
+    if not len(gates) and not len(listed):
         return [*out, told.text("review.none")]
     names, rules = school_names(plan), plan.standards.rules
     out.append(told.text("review.tables", count=gates["school_id"].nunique()))
@@ -144,7 +145,10 @@ def _review(told: Told) -> list[Block]:
         "opinion": (told.say("col.opinion"), "text"),
     }
     reasons = dict(zip(plan.proposals["school_id"], plan.proposals[f"reason_{lang}"], strict=True))
-    for school in told.in_code_order(gates.drop_duplicates("school_id"))["school_id"]:
+    reasons |= dict.fromkeys(listed["school_id"], told.say("review.why_listed"))
+    gates = pd.concat([gates, listed], ignore_index=True) if len(listed) else gates
+    under = told.in_code_order(gates.drop_duplicates("school_id"))["school_id"].tolist()
+    for school in under[:LISTED]:
         own = gates[gates["school_id"] == school]
         rows_of = []
         for row in records(own):
@@ -164,7 +168,36 @@ def _review(told: Told) -> list[Block]:
         name = names.get(school, school)
         out.append(Block("text", told.say("review.school", name=name, year=int(own["year"].min()), reason=reasons.get(school, ""))))
         out.append(told.table("gates", columns, rows_of, name=name))
-    return out
+    return [*out, *told.rest(len(under), "small_schools")]
+
+
+def _listed_gates(told: Told) -> pd.DataFrame:
+    """Fill the gates of the small schools that may be looked at together, as far as the list says; the rest is for people."""
+    plan = told.plan
+    listed = plan.findings.review_list
+    known = set(plan.merger_gates["school_id"])
+    listed = listed[~listed["school_id"].isin(known)]
+    few, limit = float(plan.standards["layout.min_pupils.teaching_point"]), plan.standards.limit("walk", "lower")
+    rows = []
+    for school in sorted(set(listed.loc[listed["year"] == told.base, "school_id"])):
+        own = listed[listed["school_id"] == school].sort_values("year")
+        far, other = own["next_minutes"].max(), str(own["next_school_id"].iloc[0])
+        filled = {
+            "few_pupils": ("met" if own["pupils"].max() < few else "people", "; ".join(f"{r['year']}: {r['pupils']}" for r in records(own))),
+            "receiving_classes": ("people", f"{other} {own['year'].iloc[-1]}: +{own['pupils'].iloc[-1]}" if other else ""),
+            "lower_travel": _way_on(far, limit, without=(own["reason"] == "no_lower_grades").all()),
+        }
+        rows += [
+            {"school_id": school, "gate": gate, "year": told.base, "state": filled.get(gate, ("people", ""))[0],
+             "figures": filled.get(gate, ("people", ""))[1], "clause": clause} for gate, clause in GATES.items()
+        ]  # fmt: skip
+    return check("merger_gates", pd.DataFrame(rows)) if rows else empty("merger_gates")
+
+
+def _way_on(minutes: float, limit: float, *, without: bool) -> tuple[str, str]:
+    if without:
+        return "met", ""
+    return ("people", f"— / {limit:g}") if pd.isna(minutes) else ("met" if minutes <= limit else "not_met", f"{minutes:.0f} / {limit:g}")
 
 
 def _gate_figures(told: Told, gate: str, figures: str) -> str:
@@ -189,27 +222,6 @@ def _gate_figures(told: Told, gate: str, figures: str) -> str:
     return (
         told.say("review.no_beds") if gate == "beds_ready" and figures == "0" else told.say("review.no_lower") if gate == "lower_travel" else figures
     )
-
-
-def _alternatives(told: Told) -> list[Block]:
-    out = [told.head("alternatives"), told.text("alternatives.why", cite=told.cited("decision.two_options"))]
-    if told.edition.public:
-        return [*out, told.text("internal_only")]
-    page = told.pages.get("alternatives")
-    if page is None:
-        return [*out, told.text("alternatives.none")]
-    frame = page.frame.copy()
-    for c in ("investment_yuan", "cost_yuan"):
-        frame[c] = [None if pd.isna(v) else round(v / YUAN) for v in page.frame[c]]
-    money = {"investment_yuan": told.say("col.investment"), "cost_yuan": told.say("col.cost")}
-    fields = tuple(Field(f.name, money.get(f.name, f.heading), "int" if f.name in money else f.kind) for f in page.fields)
-    names = ["title", "openings", "rooms", "beds", "investment_yuan", "without_place", "beyond_limit", "above_standard", "cost_yuan", "money_gap"]
-    return [
-        *out,
-        told.chosen("alternatives", Page(page.key, fields, frame), names),
-        told.text("alternatives.note"),
-        told.text("alternatives.blank"),
-    ]
 
 
 def _left(told: Told) -> list[Block]:

@@ -51,7 +51,7 @@ _WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money":
 _FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General", "share": "0.00", "percent": "0.0%"}
 
 
-def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal") -> None:
+def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal", edition: Edition | None = None) -> None:
     """Write the planner's tables of a plan as an Excel workbook.
 
     The first sheet says of every other what it answers; tables of the findings without rows have no sheet. Texts are written as
@@ -71,6 +71,8 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
         ``<10``; where such a count could be worked out from the totals around it, the next smallest count is hidden
         too (``*``), and the numbers of people in the reasons are rounded to tens. Findings about single villages and schools
         are left out, and the guide names the sheets that only the internal edition has.
+    edition
+        From :func:`layout.privacy.edition_of` for this audience where it is known already: to find what must be hidden takes a while.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     """
     if audience not in AUDIENCES:
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
-    edition = edition_of(plan, audience)
+    edition = edition or edition_of(plan, audience)
     pages = list(workbook_pages(plan, lang, edition).values())
     pages = [_guide(plan, lang, audience, edition, pages), *pages]
     write_pages(pages, path, stamp=messages.text(f"workbook.stamp.{audience}", lang), county=plan.county.name, lang=lang)
@@ -148,7 +150,7 @@ def workbook_pages(plan: Plan, lang: str, edition: Edition) -> dict[str, Page]:
     return {key: found[key] if key in found else own[key](plan, lang, edition) for key in _ORDER if key in found or key in own}
 
 
-def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal") -> str:
+def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal", edition: Edition | None = None) -> str:
     """Say a plan in one sentence: pupils, pupils beyond the limit, oversized classes, proposals.
 
     Parameters
@@ -157,7 +159,7 @@ def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal"
         What to say.
     lang
         ``zh`` or ``en``.
-    audience
+    audience, edition
         As in :func:`write_workbook`.
 
     Returns
@@ -169,7 +171,7 @@ def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal"
     --------
     >>> summary_sentence(plan, lang="en")  # doctest: +SKIP
     """
-    return _summary(plan, lang, edition_of(plan, audience))
+    return _summary(plan, lang, edition or edition_of(plan, audience))
 
 
 def _summary(plan: Plan, lang: str, edition: Edition) -> str:

@@ -76,6 +76,7 @@ ROOMS = [
     ["meeting_sheets"],
     ["workbook", "document", "gis_layers"],
     ["narrative", "gis_styles"],
+    ["variants"],
     ["situation", "scheme", "delivery"],
     ["chapters"],
     ["report", "exports"],
