@@ -578,12 +578,14 @@ def _links(scene: _Scene) -> Drawing:
     flows = scene.flows()
     sent = flows[(flows["band"] == scene.band) & (flows["school_id"] != "") & flows["mode"].isin(list(_DASHES))]
     tint = _school_colours(scene.schools)
-    rows = []
-    for r in sent.to_dict("records"):
-        if r["settlement_id"] in scene.villages.index and r["school_id"] in scene.schools.index:
-            home, school = scene.villages.loc[r["settlement_id"]], scene.schools.loc[r["school_id"]]
-            rows.append((home["x"], home["y"], school["x"], school["y"], Look("-", "", tint[r["school_id"]], dash=r["mode"], weight=1.2)))
-    used = [i for i in scene.schools.index if i in set(sent["school_id"])]
+    homes, schools = ({i: (x, y) for i, x, y in zip(t.index, t["x"], t["y"], strict=True)} for t in (scene.villages, scene.schools))
+    rows = [
+        (*homes[home], *schools[school], Look("-", "", tint[school], dash=mode, weight=1.2))
+        for home, school, mode in zip(sent["settlement_id"], sent["school_id"], sent["mode"], strict=True)
+        if home in homes and school in schools
+    ]
+    attended = set(sent["school_id"].tolist())
+    used = [i for i in scene.schools.index if i in attended]
     marks = _marked(scene.schools, {i: Look("s", tint[i], "#222222", 6.0) for i in used})
     lines = pd.DataFrame(rows, columns=list(_NO_LINES))
     grey = "#444444"

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -335,17 +336,20 @@ def _schools(plan: Plan, lang: str, edition: Edition) -> Page:
 def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang: str, edition: Edition) -> dict[str, dict[str, object]]:
     least = plan.standards["privacy.small_count"] if edition.public else 0
     out: dict[str, dict[str, object]] = {}
-    for school, rows in classes[classes["year"] == year].groupby("school_id", observed=True):
-        largest = max(records(rows), key=lambda r: r["largest_class"])
+    of_school: dict[str, list[dict[str, Any]]] = {}
+    for row in records(classes[classes["year"] == year]):
+        of_school.setdefault(str(row["school_id"]), []).append(row)
+    for school, rows in sorted(of_school.items()):
+        largest = max(rows, key=lambda r: r["largest_class"])
         total = ("S", view, year, school)
         # the largest class is named only where the class it is may be named
         closed = edition.marks.get(("C", view, year, school, largest["class_group"])) or edition.marks.get(total)
         if not closed and 0 < largest["largest_class"] < least:
             closed = messages.text("privacy.small", lang, least=int(least))
-        out[str(school)] = {
-            "pupils": edition.shown(total, int(rows["pupils"].sum())), "classes": int(rows["classes"].sum()),
+        out[school] = {
+            "pupils": edition.shown(total, int(sum(r["pupils"] for r in rows))), "classes": int(sum(r["classes"] for r in rows)),
             "largest_class": closed or int(largest["largest_class"]), "tier": label("classes", "tier", largest["tier"], lang),
-            "oversized_classes": int(rows["oversized_classes"].sum()), "rooms_missing": int(rows["rooms_missing"].max()),
+            "oversized_classes": int(sum(r["oversized_classes"] for r in rows)), "rooms_missing": int(max(r["rooms_missing"] for r in rows)),
         }  # fmt: skip
     return out
 
@@ -429,7 +433,8 @@ def _proposals(plan: Plan, lang: str, edition: Edition) -> Page:
             found | {
                 "name": names.get(school, school), "township": townships.get(home.get(school, ""), home.get(school, "")),
                 "action": label("proposals", "action", found["action"], lang), "role": label("proposals", "role", found["role"], lang),
-                "pupils": edition.shown(proposal_cell(plan, school, found["year"]), found["pupils"]),
+                # to name the cell takes a search of the classes
+                "pupils": edition.shown(proposal_cell(plan, school, found["year"]), found["pupils"]) if edition.public else found["pupils"],
                 "reason": round_people(reason) if edition.public else reason,
                 "clauses": "\n".join(rules[c].cite(lang) if c in rules else c for c in clauses), "gates": "\n".join(_gate(g, lang) for g in gates),
             }
