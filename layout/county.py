@@ -347,7 +347,9 @@ def write_county(county: County, folder: str | Path) -> None:
 
 
 def write_template(folder: str | Path) -> None:
-    """Write an empty county folder: settings to fill in and a workbook with every heading explained.
+    """Write an empty county folder: settings to fill in and a workbook with every heading explained and an example row on every sheet.
+
+    What the example rows hold is marked and never read as data.
 
     Parameters
     ----------
@@ -788,7 +790,7 @@ def _write_folder(county: County | None, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".layout-") as scratch:
         made = Path(scratch)
         tables = {name: empty(name) for name in SHEETS} if county is None else {n: getattr(county, n) for n in SHEETS}
-        write_workbook_of({n: _in_degrees(t) for n, t in tables.items()}, made / "county.xlsx")
+        write_workbook_of({n: _in_degrees(t) for n, t in tables.items()}, made / "county.xlsx", examples=county is None)
         (made / "county.toml").write_text(_settings_text(county), encoding="utf-8", newline="\n")
         if county is not None:
             if county.roads is not None:
