@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from layout import messages
@@ -10,6 +11,7 @@ from layout.narrative import BASES, KEPT, NEAR_TERM, YUAN, Told
 from layout.pages import heading, township_heading
 from layout.privacy import records, shown_notes
 from layout.sheets import describe
+from layout.standards import Rule
 from layout.tables import BANDS, GRADES, label
 
 _PRIMARY = BANDS["upper"][-1]
@@ -215,6 +217,19 @@ def _process(told: Told) -> list[Block]:
     return out
 
 
+def _value(told: Told, rule: Rule) -> str:
+    if isinstance(rule.value, str):
+        return rule.value
+    text = told.number(float(rule.value), 6)
+    return text.rstrip("0").rstrip(".")
+
+
+def _measured(unit: str, lang: str) -> str:
+    """Write the unit of a rule as readers of the language write it."""
+    key = re.sub(r"[^a-z0-9]+", "_", unit.lower()).strip("_")
+    return messages.catalogue(lang).get(f"report.measured.{key}", unit)
+
+
 _TIMES = {"days": "days", "working days": "working_days", "years": "years"}
 
 
@@ -276,7 +291,7 @@ def annexes(told: Told) -> list[Block]:
     out += [
         Block(
             "item",
-            told.say("data.rule", name=told.named(r), value=r.value if isinstance(r.value, str) else f"{r.value:g}", unit=r.unit, cite=r.cite(lang)),
+            told.say("data.rule", name=told.named(r), value=_value(told, r), unit=_measured(r.unit, lang), cite=r.cite(lang)),
         )
         for r in doubtful
     ]

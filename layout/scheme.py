@@ -136,7 +136,6 @@ def _review(told: Told) -> list[Block]:
     if not len(gates) and not len(listed):
         return [*out, told.text("review.none")]
     names, rules = school_names(plan), plan.standards.rules
-    out.append(told.text("review.tables", count=gates["school_id"].nunique()))
     columns = {
         "gate": (heading(plan, lang, "merger_gates", "gate"), "text"),
         "state": (heading(plan, lang, "merger_gates", "state"), "text"),
@@ -148,8 +147,10 @@ def _review(told: Told) -> list[Block]:
     reasons |= dict.fromkeys(listed["school_id"], told.say("review.why_listed"))
     gates = pd.concat([gates, listed], ignore_index=True) if len(listed) else gates
     under = told.in_code_order(gates.drop_duplicates("school_id"))["school_id"].tolist()
+    out.append(told.text("review.tables", count=len(under)))
+    order = {gate: i for i, gate in enumerate(GATES)}
     for school in under[:LISTED]:
-        own = gates[gates["school_id"] == school]
+        own = gates[gates["school_id"] == school].sort_values("gate", key=lambda gate: gate.astype("str").map(order))
         rows_of = []
         for row in records(own):
             blank = told.say("blank.opinion") if row["state"] == "people" else ""

@@ -20,6 +20,7 @@ from layout.standards import Standards
 from layout.tables import BANDS
 
 _OPENED = ("open", "reopen")
+_CHILDREN = ("without_place", "beyond_limit", "above_standard")
 # below these a difference is nought: a child, ten thousand yuan, a tenth of a minute
 _LEAST = {"without_place": 0.5, "beyond_limit": 0.5, "above_standard": 0.5, "investment": 0.5, "minutes": 0.05}
 
@@ -157,12 +158,14 @@ def _side_by_side(told: Told, rows: list[dict[str, Any]]) -> Block:
 
 def _difference(told: Told, row: dict[str, Any], main: dict[str, Any]) -> str:
     """Say of an alternative how it differs from this plan."""
-    parts = []
-    for measure, least in _LEAST.items():
-        if row[measure] is None or main[measure] is None:
+    more_of = {m: float(row[m]) - float(main[m]) for m in _LEAST if row[m] is not None and main[m] is not None}
+    alike = {m for m, more in more_of.items() if abs(more) < _LEAST[m]}
+    parts = [told.say("alternatives.children_same")] if alike >= set(_CHILDREN) else []
+    for measure, more in more_of.items():
+        if measure in alike and measure in _CHILDREN:
+            # what is the same is not said one by one
             continue
-        more = float(row[measure]) - float(main[measure])
-        key = "same" if abs(more) < least else "more" if more > 0 else "less"
+        key = "same" if measure in alike else "more" if more > 0 else "less"
         amount = told.number(abs(more), 1 if measure == "minutes" else 0)
         parts.append(told.say(f"alternatives.{key}", what=told.say(f"alternatives.{measure}"), amount=amount))
     said = ("，" if told.lang == "zh" else ", ").join(parts)

@@ -543,3 +543,50 @@ def test_what_is_built_is_said_without_what_is_not(tmp_path, plan):
     path = tmp_path / "r.docx"
     write_report(dataclasses.replace(plan, proposals=rows), path, maps=False)
     assert [row[4] for row in tables(path)["近期建设项目表"][1:]] == ["扩建：教室3间"]
+
+
+def test_no_number_is_broken_and_short_names_stay_in_one_line(plan, tmp_path):
+    """A table of many columns: each is at least as wide as its numbers, its Latin words and its short names."""
+    heads = {f"c{i}": f"规划期增加的经费合计（万元）{i}" for i in range(9)} | {"word": "investment in thousands"}
+    fields = (Field("name", "方案"), *(Field(c, head, "int") for c, head in heads.items()), Field("why", "理由", "long"))
+    frame = pd.DataFrame({"name": ["就近优先"], **{c: [123456] for c in heads}, "why": ["很长的理由" * 20]})
+    path = tmp_path / "t.docx"
+    write_document([Block("table", "宽表", page=Page("x", fields, frame))], path, lang="zh", title="t")
+    table = docx.Document(path).tables[0]
+    widths = [int(cell.get(docx.oxml.ns.qn("w:w"))) for cell in table._tbl.iter("{*}gridCol")]
+    # half of nine points a Latin letter, in twentieths of a point, and the margins of the cell
+    assert all(width >= 6 * 9 * 10 + 80 for width in widths[1:10]) and widths[0] >= 8 * 9 * 10 + 80 and widths[10] >= len("investment") * 9 * 10
+    section = docx.Document(path).sections[0]
+    assert sum(widths) * 635 <= section.page_width - section.left_margin - section.right_margin + 1000
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_units_of_unverified_figures_are_words_of_the_reader(written, plan, lang):
+    doubtful = {rule.unit for rule in plan.standards.rules.values() if rule.verified == "U" and not isinstance(rule.value, str)}
+    known = messages.catalogue(lang)
+    assert all(f"report.measured.{re.sub('[^a-z0-9]+', '_', unit.lower()).strip('_')}" in known for unit in doubtful)
+    text = words(written[lang])
+    assert not re.search(r"\de\+\d", text)
+    if lang == "zh":
+        assert "元/平方米" in text and "1000000元/所" in text and "yuan/m2" not in text
+    else:
+        assert "1,000,000 yuan a school" in text
+
+
+def test_a_public_report_asks_once_what_it_must_hide(tmp_path, reviewed, monkeypatch):
+    """To find what must be hidden takes a while; its small counts are nowhere in the file, text or properties."""
+    calls = []
+    monkeypatch.setattr("layout.report.edition_of", lambda plan, audience: calls.append(audience) or edition_of(plan, audience))
+    monkeypatch.setattr("layout.workbook.edition_of", lambda plan, audience: pytest.fail("asked again"))
+    path = tmp_path / "p.docx"
+    write_report(reviewed, path, audience="public", maps=False)
+    assert calls == ["public"]
+    found = tables(path)
+    rows = {row[0]: row[1:] for row in found[f"本规划与维持现状（{LAST}学年）"][1:]}
+    assert set(rows) == {"学龄学生", "学位、床位缺口及无可达学校", "有学校但超时限", "大班额（个班）", "走读学生平均单程（分钟）"}
+    edition = edition_of(reviewed, "public")
+    for said, measure in (("有学校但超时限", "beyond_limit"), ("学位、床位缺口及无可达学校", "without")):
+        for i, view in enumerate(("today", "planned")):
+            mark = edition.marks.get(("H", view, LAST, measure))
+            assert mark is None or rows[said][i] == mark
+            assert mark is None or rows[said][2] == "", "no difference gives a hidden count away"
