@@ -637,7 +637,7 @@ def _put_together(parts: Sequence[Sheet], problems: list[Problem], notes: list[t
     frame = pd.concat([s.frame for s in kept], ignore_index=True)
     # where one has codes and another names, what a row lacks is an empty text
     columns = _schema(parts[0].table).columns
-    texts = [c for c in frame if c.endswith("@") or (c in columns and columns[c].dtype == "str")]
+    texts = [c for c in map(str, frame.columns) if c.endswith("@") or (c in columns and columns[c].dtype == "str")]
     frame = frame.assign(**{c: frame[c].fillna("").astype("str") for c in texts})
     file, title = (" + ".join(dict.fromkeys(values)) for values in ((s.file for s in kept), (s.sheet for s in kept)))
     return Sheet(parts[0].table, file, title, frame, tuple(range(1, len(frame) + 1)), origins)
@@ -721,7 +721,9 @@ def _joined_by_name(
     towns = target.frame["township_id"].tolist() if "township_id" in target.frame else [""] * len(ids)
     known: dict[str, list[tuple[str, str]]] = {}
     for i, text, town in zip(ids, called, towns, strict=True):
-        known.setdefault(fold(text), []).append((str(i), str(town)))
+        # a campus with a row for each stage is one place
+        if (str(i), str(town)) not in known.setdefault(fold(text), []):
+            known[fold(text)].append((str(i), str(town)))
     inside = frame["township_id"].tolist() if "township_id" in frame and column != "township_id" else [""] * len(frame)
     asked: dict[str, list[int]] = {}
     taken, lost = 0, np.zeros(len(frame), bool)
@@ -775,19 +777,20 @@ def _with_grades(sheets: Mapping[str, Sheet], notes: list[tuple[str, dict[str, o
     for name in _BY_GRADE:
         if name in sheets and {"school_id", "grade"} <= set(sheets[name].frame):
             frame = sheets[name].frame
-            counted = (
-                pd.to_numeric(frame["classes" if "classes" in frame else "pupils"], errors="coerce") if {"classes", "pupils"} & set(frame) else 1
-            )
-            for school, grade in zip(frame["school_id"], pd.to_numeric(frame["grade"], errors="coerce").where(counted > 0), strict=True):
+            count = next((c for c in ("classes", "pupils") if c in frame), "grade")
+            there = pd.to_numeric(frame[count], errors="coerce") > 0
+            for school, grade in zip(frame["school_id"], pd.to_numeric(frame["grade"], errors="coerce").where(there), strict=True):
                 taught.setdefault(str(school), []).extend([float(grade)] if grade in GRADES else [])
+    # of a campus with a row for each stage the kind of the row tells which
+    taught = {school: grades for school, grades in taught.items() if (sheet.frame["school_id"] == school).sum() == 1}
     spans = [
         (min(taught[s]), max(taught[s])) if taught.get(s) else _OF_KIND.get(str(kind), (np.nan, np.nan))
         for s, kind in zip(sheet.frame["school_id"].astype("str"), sheet.frame["kind"], strict=True)
     ]
-    filled = {"status": "open", "first_grade": [float(a) for a, _ in spans], "last_grade": [float(b) for _, b in spans]}
+    filled = pd.DataFrame({"status": "open", "first_grade": [float(a) for a, _ in spans], "last_grade": [float(b) for _, b in spans]})
     said = "、".join(columns[c].zh for c in lacking)
     notes.append(("note.schools_derived", {"file": sheet.file, "sheet": sheet.sheet, "columns": said}))
-    return replace(sheet, frame=sheet.frame.assign(**{c: filled[c] for c in lacking}))
+    return replace(sheet, frame=sheet.frame.assign(**{c: filled[c].to_numpy() for c in lacking}))
 
 
 _ADDED, _CAMPUS = ("rooms", "expandable_rooms", "kindergarten_rooms", "teachers", "boarders"), ("beds", "site_area_m2")

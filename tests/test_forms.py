@@ -165,6 +165,24 @@ def test_grades_that_a_form_does_not_give_are_those_of_the_classes_else_of_the_k
     assert {(p.column, p.sheet) for p in error.value.problems} == {("起始年级", "学校（机构）基本情况"), ("终止年级", "学校（机构）基本情况")}
 
 
+def test_a_campus_with_a_row_for_each_stage_is_one_school_without_grades_too(tmp_path):
+    def change(book):
+        page = book["学校（机构）基本情况"]
+        for cell, value in {"D5": "小学", "G5": 5, "J5": 5, "I5": 0}.items():
+            page[cell] = value
+        page.insert_rows(6)
+        for j, cell in enumerate([c.value for c in page[5]], start=1):
+            page.cell(6, j, cell)
+        for cell, value in {"D6": "初级中学", "G6": 4, "J6": 4, "I6": 10}.items():
+            page[cell] = value
+        # the sums are of the rows above
+        page["H7"] = 40
+
+    county = read_county(typed_by_hand(tmp_path / "县", change))
+    columns = ["kind", "first_grade", "last_grade", "rooms", "beds", "boarders", "expandable_rooms"]
+    assert county.schools[columns].values.tolist()[1] == ["nine_year", 1, 9, 9, 20, 10, 9] and "note.two_rows" in dict(county.notes)
+
+
 def test_example_rows_of_the_template_are_never_data(tmp_path):
     kept = read_county(typed_by_hand(tmp_path / "留"))
 
