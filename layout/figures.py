@@ -484,7 +484,7 @@ def _place(scene: _Scene) -> Drawing:
     """Show the county itself: its settlements by kind over relief and roads."""
     kinds = scene.plan.county.settlements["kind"].astype("str")
     tints = _colours()
-    small, town = Look("o", "#ffffff", "#555555", 3.2, weight=0.7), Look("o", "#555555", "#ffffff", 6.0)
+    small, town = Look("o", "#ffffff", "#555555", 3.2, weight=0.7), Look("o", tints["quiet"], "#ffffff", 6.0)
     looks = {"village": small, "hamlet": replace(small, size=2.4), "town": town,
              "county_seat": Look("*", tints["stamp"], "#ffffff", 15.0), "relocation": Look("p", tints["move"], "#ffffff", 9.0)}  # fmt: skip
     there = [kind for kind in looks if (kinds == kind).any()]
