@@ -242,6 +242,7 @@ def export(
         except ImportError as error:
             _stop("cli.words", lang, text=str(error))
         _say("cli.exported", lang, folder=(out or home / "gis").resolve(), count=len(written))
+        _say_made_anew(out or home / "gis", list(written.values()), lang)
 
 
 @app.command(help=_help("compare"))
@@ -313,6 +314,7 @@ def figures(
             warnings.simplefilter("ignore", UserWarning)
             paths = save_figures(found, target, lang=lang, year=year, audience=audience)
         _say("cli.figures_written", lang, count=len(paths), folder=target.resolve())
+        _say_made_anew(target, paths, lang)
         if audience == "public":
             _say("cli.figures_inside", lang, layers="、".join(messages.text(f"figures.layer.{layer}", lang) for layer in INTERNAL))
 
@@ -394,8 +396,9 @@ def _plan(
     from layout.alternatives import with_alternatives, with_futures
     from layout.compiled import cached
     from layout.hindrances import cause_words, limits_below_any_way
-    from layout.outputs import plan_folder, write_plan
+    from layout.outputs import MADE_FROM, of_an_older_plan, plan_folder, write_plan
     from layout.plan import make_plan, unserved
+    from layout.privacy import edition_of
     from layout.scenario import read_scenario
     from layout.school_changes import tried_year
     from layout.workbook import summary_sentence
@@ -427,13 +430,33 @@ def _plan(
         with _working("cli.futures", lang):
             made = with_futures(made, others)
     with _working("cli.writing", lang):
-        paths = write_plan(made, home, lang=lang, audience=audience)
+        # what a public edition must hide is worked out once for all its files
+        edition = edition_of(made, audience)
+        paths = write_plan(made, home, lang=lang, audience=audience, edition=edition)
     _list_files(list(paths.values()), lang)
+    _say_no_maps(lang, written="report.docx" in paths)
+    for name in of_an_older_plan(home):
+        _say("cli.note", lang, text=messages.text("outputs.old_folder", lang, name=name, command=MADE_FROM[name]))
     _say_notes(made.county.notes[len(county.notes) :], lang)
     if audience == "internal":
         for cause in (*unserved(made.planned, made.county), *limits_below_any_way(made.planned.times, made.standards)):
             _say("cli.note", lang, text=_shown(cause_words(cause, lang)))
-    _console().print(summary_sentence(made, lang=lang, audience=audience))
+    _console().print(summary_sentence(made, lang=lang, audience=audience, edition=edition))
+
+
+def _say_made_anew(folder: Path, written: Sequence[Path], lang: str) -> None:
+    from layout.outputs import made_anew
+
+    if made_anew(folder, written):
+        _say("cli.note", lang, text=messages.text("outputs.old_left", lang, name=folder.name))
+
+
+def _say_no_maps(lang: str, *, written: bool) -> None:
+    from layout.report import why_no_maps
+
+    why = why_no_maps(lang) if written else ""
+    if why:
+        _say("cli.note", lang, text=messages.text("report.reading.no_maps", lang, why=why))
 
 
 def _say_notes(notes: Iterable[tuple[str, Mapping[str, object]]], lang: str) -> None:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -22,7 +23,7 @@ from layout import messages
 from layout.age_split import split_population
 from layout.aims import UNSERVED, Aims, read_aims
 from layout.coordinates import SYSTEMS, to_wgs84
-from layout.glance import in_a_line, in_a_table
+from layout.glance import in_a_line, in_a_table, on_a_map
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.rosters import disagreements, roster_notes, rosters_from_totals
@@ -30,6 +31,9 @@ from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, traced, write
 from layout.standards import read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, inspect, schemas
 from layout.terrain import Terrain, elevation_at, in_void, read_terrain, void_notes, write_terrain
+
+if TYPE_CHECKING:
+    import folium
 
 FORMAT = 1
 _TOP = {"format", "name", "code", "base_year", "base_date", "coordinates", "crs", "files", "note", "sources", "plan"}
@@ -126,6 +130,27 @@ class County:
     def _repr_html_(self) -> str:
         """Show its tables with their rows."""
         return in_a_table(self, self._facts())
+
+    def explore(self, *, lang: str = "zh") -> folium.Map:
+        """Show it on a map in a notebook: settlements, schools, roads, areas closed to schools.
+
+        Parameters
+        ----------
+        lang
+            ``zh`` or ``en``.
+
+        Returns
+        -------
+        folium.Map
+            Needs no network: the page holds what it shows and has no tiles.
+
+        Examples
+        --------
+        >>> drawn = paper.explore(lang="en")
+        >>> "http://" in drawn.get_root().render().split("</head>")[0].replace("http://www.w3.org", "")
+        False
+        """
+        return on_a_map(self, "county_map", "draw_county", lang=lang)
 
     def _facts(self) -> str:
         return f"{self.name} {self.code}".strip() + f" {self.base_year}, {self.population['persons'].sum():,.0f} persons"
@@ -347,7 +372,9 @@ def write_county(county: County, folder: str | Path) -> None:
 
 
 def write_template(folder: str | Path) -> None:
-    """Write an empty county folder: settings to fill in and a workbook with every heading explained.
+    """Write an empty county folder: settings to fill in and a workbook with every heading explained and an example row on every sheet.
+
+    What the example rows hold is marked and never read as data.
 
     Parameters
     ----------
@@ -788,7 +815,7 @@ def _write_folder(county: County | None, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".layout-") as scratch:
         made = Path(scratch)
         tables = {name: empty(name) for name in SHEETS} if county is None else {n: getattr(county, n) for n in SHEETS}
-        write_workbook_of({n: _in_degrees(t) for n, t in tables.items()}, made / "county.xlsx")
+        write_workbook_of({n: _in_degrees(t) for n, t in tables.items()}, made / "county.xlsx", examples=county is None)
         (made / "county.toml").write_text(_settings_text(county), encoding="utf-8", newline="\n")
         if county is not None:
             if county.roads is not None:

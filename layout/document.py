@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from layout import messages
-from layout.pages import Page
+from layout.pages import Field, Page
 from layout.tables import CountyDataError, Problem
 
 # sizes of Chinese type in points: 二号, 三号, 四号, 小四, 五号, 小五
@@ -25,15 +25,16 @@ _PITCH = 28.0
 # faces as such documents name them; a machine without them takes the next of its own
 _FACES = {"title": "方正小标宋简体", "heading1": "黑体", "heading2": "楷体_GB2312", "heading3": "仿宋_GB2312", "body": "仿宋_GB2312", "page": "宋体"}
 _LATIN = "Times New Roman"
+# width of a figure in millimetres: two of them stand on a page with their captions
+_FIGURE = 138
 # tables with more columns are set smaller
 _WIDE_TABLE = 7
 _NUMERALS = "零一二三四五六七八九"
 # a column is as wide as its longest text between these, in Latin letters; a Chinese one takes two
 _NARROW, _BROAD, _LONG, _WIDE_FROM = 4, 22, 60, 0x2010
-# columns this narrow get what they need, up to this share of the table
-_SHORT, _MOST_SHORT = 12, 0.75
-# a year, a grade, a small count
-_TIGHT = 4
+# a text this short stays in one line, and letters that the room at the two edges of a cell takes
+_TOGETHER, _AROUND = 8, 2.0
+_WORD_OF = re.compile(r"[!-~]+")
 # what people must fill in or look up stands out
 _MARKED = re.compile(r"(【[^】]*】|\[待核实[^\]]*\])")
 # bounds on a template: more is no letterhead
@@ -184,7 +185,7 @@ def shown(value: object, kind: str, lang: str) -> str:
     comma = "," if lang == "en" and kind != "year" else ""
     if kind == "percent":
         return f"{number:.1%}"
-    decimals = {"int": 0, "year": 0, "minutes": 0, "money": 0}.get(kind, 2)
+    decimals = {"int": 0, "year": 0, "minutes": 0, "money": 0, "tenth": 1}.get(kind, 2)
     text = f"{number + 0.0:{comma}.{decimals}f}"
     return text if kind != "number" else text.rstrip("0").rstrip(".")
 
@@ -380,7 +381,7 @@ def _figure(document: Any, block: Block, caption: str, lang: str) -> None:
     paragraph = document.add_paragraph(style="Layout Figure")
     if block.image:
         paragraph.paragraph_format.keep_with_next = True
-        paragraph.add_run().add_picture(io.BytesIO(block.image), width=Mm(210 - _MARGINS["left"] - _MARGINS["right"]))
+        paragraph.add_run().add_picture(io.BytesIO(block.image), width=Mm(_FIGURE))
     else:
         _words(paragraph, messages.text("report.figure_here", lang, title=block.text))
     document.add_paragraph(_legal(caption), style="Layout Caption").paragraph_format.keep_with_next = False
@@ -396,7 +397,7 @@ def _table(document: Any, page: Page, bold: set[int], lang: str) -> None:
     style = document.styles["Layout Narrow Table" if narrow else "Layout Table"].style_id
     section = document.sections[-1]
     total = int((section.page_width - section.left_margin - section.right_margin) / Mm(1) * 56.7)
-    parts = [_breadth(f.heading, column, _LONG if f.kind == "long" else _BROAD) for f, column in zip(page.fields, columns, strict=True)]
+    parts = [_breadth(f, column) for f, column in zip(page.fields, columns, strict=True)]
     widths = _shared(parts, total, _SIZES["narrow" if narrow else "table"])
     rows = [_row([f.heading for f in page.fields], widths, style, ["center"] * len(widths), bold=True, head=True)]
     aligned = ["left" if f.kind in ("text", "long") else "right" for f in page.fields]
@@ -413,20 +414,25 @@ def _table(document: Any, page: Page, bold: set[int], lang: str) -> None:
     document.element.body.insert_element_before(parse_xml(xml), "w:sectPr")
 
 
-def _breadth(heading: str, cells: Sequence[str], most: int) -> float:
-    """Return how wide a column should be: as its cells, its heading on two lines."""
-    longest = max((_letters(line) for cell in cells for line in cell.split("\n")), default=0)
-    return min(max(longest, _letters(heading) / 2, _NARROW), most)
+def _breadth(field: Field, cells: Sequence[str]) -> tuple[float, float]:
+    """Return the letters that a column takes at least, no number or Latin word broken, and what it would like: its cells, half its heading."""
+    lines = [line for cell in cells for line in cell.split("\n")]
+    longest, heading = max(map(_letters, lines), default=0), _letters(field.heading)
+    words = max((len(word) for text in (field.heading, *lines) for word in _WORD_OF.findall(text)), default=0)
+    whole = min(longest, _TOGETHER) if field.kind in ("text", "long") else longest
+    least = max(min(words, _BROAD), whole, min(heading, _NARROW))
+    return least, max(least, min(max(longest, heading / 2), _LONG if field.kind == "long" else _BROAD))
 
 
-def _shared(parts: Sequence[float], total: int, size: float) -> list[int]:
-    """Share the width of a table: short columns get what their letters take, the others the rest; in a full table only the shortest do."""
-    for short in (_SHORT, _TIGHT):
-        fixed = [int((part + 1) * size * 10) + 80 if part <= short else 0 for part in parts]
-        if sum(fixed) <= _MOST_SHORT * total and not all(fixed):
-            left, rest = total - sum(fixed), sum(part for part, width in zip(parts, fixed, strict=True) if not width)
-            return [width or int(left * part / rest) for part, width in zip(parts, fixed, strict=True)]
-    return [int(total * part / sum(parts)) for part in parts]
+def _shared(parts: Sequence[tuple[float, float]], total: int, size: float) -> list[int]:
+    """Share the width of a table: what each column needs, then what it would like, then the rest as they are wide."""
+    least, liked = ([(part[k] + _AROUND) * size * 10 for part in parts] for k in (0, 1))
+    if sum(least) >= total:
+        return [int(total * width / sum(least)) for width in least]
+    more = [b - a for a, b in zip(least, liked, strict=True)]
+    share = min(1.0, (total - sum(least)) / sum(more)) if sum(more) else 0.0
+    widths = [a + share * m for a, m in zip(least, more, strict=True)]
+    return [int(total * width / sum(widths)) for width in widths]
 
 
 def _letters(text: str) -> int:

@@ -232,7 +232,8 @@ def _surroundings(model: Model, whole: Whole) -> _Surroundings:
     cost = _ABOVE * objectives["above_standard"] + objectives["money"]
     levels = {name: objectives[name] for name in _FIRST if objectives[name].any()}
     return _Surroundings(
-        program, cost, objectives["above_standard"], objectives["money"], levels, whole.reached, columns.flows, columns.none, site, flow_demand, soft, shared, program.matrix.tocsc()
+        program, cost, objectives["above_standard"], objectives["money"], levels, whole.reached, columns.flows, columns.none, site, flow_demand,
+        soft, shared, program.matrix.tocsc(),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import tempfile
 import unicodedata
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: The layers, in the order of the report.
-LAYERS = ("pupils", "minutes", "links", "reach", "classes", "proposals", "sites", "must_stay")
+LAYERS = ("place", "pupils", "minutes", "links", "reach", "classes", "proposals", "sites", "must_stay", "limits")
 #: Layers that are of one grade band.
 BANDED = ("minutes", "links")
 #: Layers of which a public edition has nothing to show: they count the children of villages.
@@ -44,8 +44,11 @@ FORMATS = ("png", "pdf")
 # A4 across in inches; the map's frame and the legend's in shares of it
 _SHEET, _MAP, _KEY = (11.69, 8.27), (0.025, 0.035, 0.7, 0.85), (0.735, 0.035, 0.24, 0.85)
 _DPI = 200
+# a map in the text of a report: 146 mm wide at 260 dots an inch, its letters larger on the sheet so that they can be read there
+_TEXT_PX, _TEXT_LARGER = 1_500, 1.5
 # radius of the earth of the page's own projection, in metres
 _EARTH_M = 6_378_137.0
+_EARTH = "#f1eee7"
 _TIERS = ("small", "normal", "elevated", "oversized", "super")
 _DASHES: Mapping[str, Any] = {"walk": "-", "bus": (0, (5, 2.5)), "board": (0, (1, 2))}
 _ROADS = {"motorway": 1.8, "national": 1.6, "provincial": 1.4, "county": 1.1, "township": 0.8, "village": 0.5, "path": 0.4}
@@ -53,6 +56,8 @@ _ROADS = {"motorway": 1.8, "national": 1.6, "provincial": 1.4, "county": 1.1, "t
 _NEAR = 6
 _LETTERED = ("keep", "expand", "open", "add_boarding", "change_grades", "convert_to_teaching_point", "reopen", "review_for_merger")
 _VERDICTS = ("enough", "short", "no_school_in_reach", "check_pupils", "nobody")
+# Chinese characters beside the mark in a line of the legend, with a space before the count
+_LINE = 19.9
 # a name takes this share of the map's width for each of its characters, and this share of its height
 _NAME_WIDE, _NAME_HIGH = 0.0155, 0.024
 
@@ -101,8 +106,8 @@ def draw_figure(
     plan
         From :func:`layout.make_plan` or :func:`layout.read_plan`.
     layer
-        One of :data:`LAYERS`: pupils, minutes by band, whose school is whose, served or out of reach, class tiers, proposals,
-        relocation sites, schools that must stay.
+        One of :data:`LAYERS`: the place itself, pupils, minutes by band, whose school is whose, served or out of reach, class tiers,
+        proposals, relocation sites, schools that must stay, what limits sites.
     lang
         ``zh`` or ``en``.
     year
@@ -146,29 +151,102 @@ def draw_figure(
 
 def _drawn(
     plan: Plan, layer: str, below: _Backdrop, face: Sequence[str], *, lang: str, year: int | None, view: str | None, band: str, audience: str,
-    review_no: str,
+    review_no: str, larger: float = 1.0, dpi: float = 0,
 ) -> Figure:  # fmt: skip
+    """Draw a layer over its ground; on a sheet so many times smaller letters and marks are so many times larger on it."""
     from matplotlib.figure import Figure
 
     outcome, year = _outcome(plan, layer, lang, year, view, band, audience)
     drawing = layer_drawing(plan, layer, lang=lang, year=year, view=outcome.view, band=band, audience=audience)
-    drawn = Figure(figsize=_SHEET, dpi=_DPI, facecolor=_colours()["paper"])
+    drawn = Figure(figsize=(_SHEET[0] / larger, _SHEET[1] / larger), dpi=dpi or _DPI, facecolor=_colours()["paper"])
     sheet = drawn.add_axes((0.0, 0.0, 1.0, 1.0))
     sheet.set(xlim=(0, 1), ylim=(0, 1))
     sheet.axis("off")
-    _title(sheet, plan, layer, lang, year, outcome.view, band, face)
-    _stamp(sheet, lang, audience, review_no, face)
-    axes = drawn.add_axes(_MAP, facecolor="#f1eee7")
+    _title(sheet, plan, layer, lang, year, outcome.view, band, face, larger)
+    _stamp(sheet, lang, audience, review_no, face, larger)
+    axes = drawn.add_axes(_MAP, facecolor=_EARTH)
     _ground(axes, below)
     for look, rows in drawing.lines.groupby("look", sort=False):
         _lines(axes, rows, look)  # type: ignore[arg-type]
     for look, rows in drawing.marks.groupby("look", sort=False):
-        _marks(axes, rows, look, face)  # type: ignore[arg-type]
-    _names(axes, plan, layer, drawing, face)
+        _marks(axes, rows, look, face, larger)  # type: ignore[arg-type]
+    _names(axes, plan, layer, drawing, face, larger)
     _scale(axes, lang, face)
     legend = drawn.add_axes(_KEY)
-    _legend(legend, drawing.legend, face, _credit(plan))
+    _legend(legend, drawing.legend, face, _credit(plan), larger)
     return drawn
+
+
+def report_pictures(plan: Plan, *, lang: str = "zh", audience: str = "internal") -> Callable[[str, int, str], bytes]:
+    """Return what draws layers as pictures for the text of a report; the ground below all of them is drawn once.
+
+    Parameters
+    ----------
+    plan, lang, audience
+        As in :func:`draw_figure`.
+
+    Returns
+    -------
+    Callable
+        Takes layer, year and view (``today`` or ``planned``) and gives a PNG as wide as the text needs, in few colours, because a report
+        goes by e-mail; the same bytes from run to run. Raises ValueError as :func:`draw_figure` does.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed (extra ``print``).
+
+    Examples
+    --------
+    >>> report_pictures(layout.make_plan(paper, to=2026))("classes", 2025, "today")[1:4]  # doctest: +SKIP
+    b'PNG'
+    """
+    _matplotlib()
+    dpi, face = _TEXT_PX * _TEXT_LARGER / _SHEET[0], _face()
+    ground: list[_Backdrop] = []
+
+    def draw(layer: str, year: int, view: str) -> bytes:
+        _outcome(plan, layer, lang, year, view, "lower", audience)
+        if not ground:
+            ground.append(_painted(_backdrop(plan, audience), dpi))
+        drawn = _drawn(
+            plan, layer, ground[0], face, lang=lang, year=year, view=view, band="lower", audience=audience, review_no="", larger=_TEXT_LARGER, dpi=dpi
+        )
+        return _few_colours(_pixels(drawn))
+
+    return draw
+
+
+def _painted(below: _Backdrop, dpi: float) -> _Backdrop:
+    """Draw the ground once, as a picture that lies below every layer."""
+    from matplotlib.figure import Figure
+
+    sheet = Figure(figsize=(_SHEET[0] / _TEXT_LARGER * _MAP[2], _SHEET[1] / _TEXT_LARGER * _MAP[3]), dpi=dpi, facecolor=_EARTH)
+    axes = sheet.add_axes((0.0, 0.0, 1.0, 1.0), facecolor=_EARTH)
+    _ground(axes, below)
+    axes.axis("off")
+    return replace(below, painted=_pixels(sheet))
+
+
+def _pixels(drawn: Figure) -> np.ndarray:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(drawn)
+    with mpl.rc_context({"axes.unicode_minus": False}), warnings.catch_warnings():
+        # a letter that no font has is drawn as a box, and the words around it stay
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _few_colours(pixels: np.ndarray) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    # an octree keeps the few strong colours of marks as they are
+    Image.fromarray(pixels).quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(stream, "PNG", compress_level=6)
+    return stream.getvalue()
 
 
 def save_figure(drawn: Figure, path: str | Path) -> None:
@@ -309,8 +387,8 @@ def layer_drawing(
     outcome, year = _outcome(plan, layer, lang, year, view, band, audience)
     least = int(plan.standards["privacy.small_count"]) if audience == "public" else 0
     makers: Mapping[str, Callable[[_Scene], Drawing]] = {
-        "pupils": _pupils, "minutes": _minutes, "links": _links, "reach": _reach, "classes": _classes, "proposals": _proposals, "sites": _sites,
-        "must_stay": _must_stay,
+        "place": _place, "pupils": _pupils, "minutes": _minutes, "links": _links, "reach": _reach, "classes": _classes,
+        "proposals": _proposals, "sites": _sites, "must_stay": _must_stay, "limits": _limits,
     }  # fmt: skip
     return makers[layer](_Scene(plan, outcome, year, band, lang, least))
 
@@ -402,6 +480,53 @@ def _colours() -> Mapping[str, str]:
     return dict(re.findall(r"--([\w-]+):\s*(#[0-9a-fA-F]{6})\b", style))
 
 
+def _place(scene: _Scene) -> Drawing:
+    """Show the county itself: its settlements by kind over relief and roads."""
+    kinds = scene.plan.county.settlements["kind"].astype("str")
+    tints = _colours()
+    small, town = Look("o", "#ffffff", "#555555", 3.2, weight=0.7), Look("o", tints["quiet"], "#ffffff", 6.0)
+    looks = {"village": small, "hamlet": replace(small, size=2.4), "town": town,
+             "county_seat": Look("*", tints["stamp"], "#ffffff", 15.0), "relocation": Look("p", tints["move"], "#ffffff", 9.0)}  # fmt: skip
+    there = [kind for kind in looks if (kinds == kind).any()]
+    ids = scene.plan.county.settlements["settlement_id"].astype("str")
+    marks = _marked(scene.villages, {i: looks[kind] for kind in there for i in sorted(ids[kinds == kind])})
+    legend: list[tuple[Look | None, str, str]] = [
+        (looks[kind], label("settlements", "kind", kind, scene.lang), f"{int((kinds == kind).sum()):,}") for kind in reversed(there)
+    ]
+    roads = scene.plan.county.roads
+    if roads is not None and len(roads.edges):
+        classes = [cls for cls, _, _ in road_lines(roads.edges)]
+        legend += [(Look("-", "", tints[f"road-{c}"], dash="bus" if c == "path" else "walk", weight=_ROADS[c] * 1.4),
+                    messages.text(f"maps.road.{c}", scene.lang), "") for c in _ROADS if c in classes]  # fmt: skip
+    return _drawing(marks, legend)
+
+
+def _limits(scene: _Scene) -> Drawing:
+    """Show where no school may stand, which sites that turned down, and which are left."""
+    plan, tints = scene.plan, _colours()
+    looks = {"kept": Look("D", tints["must-stay"], "#ffffff", 5.5), "rejected": Look("X", tints["stamp"], "#ffffff", 7.0)}
+    edges = {True: Look("-", "", tints["stamp"], dash="walk", weight=1.6), False: Look("-", "", tints["review"], dash="bus", weight=1.2)}
+    parts, looks_of = [], []
+    for name, table in (("kept", plan.candidates), ("rejected", plan.rejected.drop_duplicates("school_id"))):
+        parts.append(_points(table, "school_id"))
+        looks_of.append({i: looks[name] for i in parts[-1].index})
+    marks = pd.concat([_marked(part, own) for part, own in zip(parts, looks_of, strict=True)], ignore_index=True)
+    rows = []
+    areas = plan.county.exclusions
+    for shape, hard in zip(areas.geometry.to_crs(3857) if len(areas) else [], areas["hard"], strict=True):
+        for part in getattr(shape, "geoms", [shape]):
+            at = np.asarray(part.exterior.coords)
+            rows += [(*one, *other, edges[bool(hard)]) for one, other in zip(at[:-1, :2], at[1:, :2], strict=True)]
+    said = {key: messages.text(f"figures.legend.{key}", scene.lang) for key in ("kept", "rejected", "hard", "soft", "limits")}
+    legend: list[tuple[Look | None, str, str]] = [
+        (looks["kept"], said["kept"], scene.say("unit.sites", n=len(parts[0]))),
+        (looks["rejected"], said["rejected"], scene.say("unit.sites", n=len(parts[1]))),
+        *((edges[hard], said["hard" if hard else "soft"], f"{int((areas['hard'] == hard).sum()):,}") for hard in (True, False) if len(areas)),
+        (None, said["limits"], ""),
+    ]  # fmt: skip
+    return _drawing(marks, legend, pd.DataFrame(rows, columns=list(_NO_LINES)))
+
+
 def _pupils(scene: _Scene) -> Drawing:
     flows = scene.flows()
     counts = flows.groupby("settlement_id")["pupils"].sum()
@@ -453,12 +578,14 @@ def _links(scene: _Scene) -> Drawing:
     flows = scene.flows()
     sent = flows[(flows["band"] == scene.band) & (flows["school_id"] != "") & flows["mode"].isin(list(_DASHES))]
     tint = _school_colours(scene.schools)
-    rows = []
-    for r in sent.to_dict("records"):
-        if r["settlement_id"] in scene.villages.index and r["school_id"] in scene.schools.index:
-            home, school = scene.villages.loc[r["settlement_id"]], scene.schools.loc[r["school_id"]]
-            rows.append((home["x"], home["y"], school["x"], school["y"], Look("-", "", tint[r["school_id"]], dash=r["mode"], weight=1.2)))
-    used = [i for i in scene.schools.index if i in set(sent["school_id"])]
+    homes, schools = ({i: (x, y) for i, x, y in zip(t.index, t["x"], t["y"], strict=True)} for t in (scene.villages, scene.schools))
+    rows = [
+        (*homes[home], *schools[school], Look("-", "", tint[school], dash=mode, weight=1.2))
+        for home, school, mode in zip(sent["settlement_id"], sent["school_id"], sent["mode"], strict=True)
+        if home in homes and school in schools
+    ]
+    attended = set(sent["school_id"].tolist())
+    used = [i for i in scene.schools.index if i in attended]
     marks = _marked(scene.schools, {i: Look("s", tint[i], "#222222", 6.0) for i in used})
     lines = pd.DataFrame(rows, columns=list(_NO_LINES))
     grey = "#444444"
@@ -641,23 +768,23 @@ def _write(axes: Axes, x: float, y: float, text: str, face: Sequence[str], **opt
     return axes.text(x, y, _shown(text), fontfamily=list(face), parse_math=False, **options)
 
 
-def _title(sheet: Axes, plan: Plan, layer: str, lang: str, year: int, view: str, band: str, face: Sequence[str]) -> None:
+def _title(sheet: Axes, plan: Plan, layer: str, lang: str, year: int, view: str, band: str, face: Sequence[str], larger: float) -> None:
     name = messages.text(f"figures.layer.{layer}", lang)
     if layer in BANDED:
         name += messages.text("maps.layer.banded", lang, band=messages.text(f"band.{band}", lang))
     situation = "planned" if view == "planned" else "base" if year == plan.county.base_year else "nothing"
     county = plan.county.name if len(plan.county.name) <= 40 else plan.county.name[:39] + "…"
     title = messages.text("figures.title", lang, county=county, layer=name)
-    _write(sheet, 0.025, 0.945, title, face, fontsize=18, va="center")
-    about = messages.text("figures.subtitle", lang, situation=messages.text(f"maps.situation.{situation}", lang, year=year),
+    _write(sheet, 0.025, 0.945, title, face, fontsize=18 if larger == 1 else 13, va="center")
+    about = messages.text("figures.subtitle", lang, situation=messages.text(f"maps.situation.{situation}", lang, year=year), crs=plan.county.crs,
                           date=plan.county.base_date.isoformat(), base=plan.county.base_year)  # fmt: skip
-    _write(sheet, 0.025, 0.905, about, face, fontsize=10, color=_colours()["quiet"], va="center")
+    _write(sheet, 0.025, 0.905, about, face, fontsize=10 if larger == 1 else 8, color=_colours()["quiet"], va="center")
 
 
-def _stamp(sheet: Axes, lang: str, audience: str, review_no: str, face: Sequence[str]) -> None:
+def _stamp(sheet: Axes, lang: str, audience: str, review_no: str, face: Sequence[str], larger: float) -> None:
     text = messages.text("maps.stamp.review_no", lang, number=review_no) if review_no else messages.text(f"maps.stamp.{audience}", lang)
     red = _colours()["stamp"]
-    _write(sheet, 0.975, 0.945, text, face, fontsize=10, color=red, ha="right", va="center",
+    _write(sheet, 0.975, 0.945, text, face, fontsize=10 if larger == 1 else 8, color=red, ha="right", va="center",
            bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": red, "linewidth": 1.4})  # fmt: skip
 
 
@@ -679,6 +806,7 @@ class _Backdrop:
     corners: tuple[float, float, float, float]
     roads: Sequence[tuple[str, Sequence[np.ndarray]]]
     outline: Sequence[np.ndarray]
+    painted: np.ndarray | None = None
 
 
 def _backdrop(plan: Plan, audience: str) -> _Backdrop:
@@ -710,13 +838,18 @@ def _ground(axes: Axes, below: _Backdrop) -> None:
     from matplotlib.collections import LineCollection
 
     tints = _colours()
+    axes.set(xlim=below.frame[:2], ylim=below.frame[2:], xticks=[], yticks=[], aspect="equal")
+    if below.painted is not None:
+        axes.imshow(below.painted, extent=below.frame, zorder=0, interpolation="nearest")
+        return
     if below.relief is not None:
         axes.imshow(below.relief, extent=below.corners, alpha=0.55, zorder=0, interpolation="bilinear")
     for cls, lines in below.roads:
         style = (0, (3, 2)) if cls == "path" else "-"
         axes.add_collection(LineCollection(lines, colors=tints[f"road-{cls}"], linewidths=_ROADS[cls], linestyles=style, zorder=1))
     axes.add_collection(LineCollection(below.outline, colors=tints["boundary"], linewidths=1.3, linestyles=(0, (8, 3, 1.5, 3)), zorder=1.5))
-    axes.set(xlim=below.frame[:2], ylim=below.frame[2:], xticks=[], yticks=[], aspect="equal")
+    # a picture moves the limits
+    axes.set(xlim=below.frame[:2], ylim=below.frame[2:])
 
 
 def _lines(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
@@ -731,10 +864,10 @@ def _lines(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
     axes.add_collection(LineCollection(ends, colors=look.edge, linewidths=look.weight, linestyles=_DASHES[look.dash], zorder=2))
 
 
-def _marks(axes: Axes, rows: pd.DataFrame, look: Look, face: Sequence[str]) -> None:
+def _marks(axes: Axes, rows: pd.DataFrame, look: Look, face: Sequence[str], larger: float) -> None:
     left, right = axes.get_xlim()
     # a point of print in metres of the map
-    point = (right - left) / (_SHEET[0] * _MAP[2] * 72)
+    point = (right - left) / (_SHEET[0] / larger * _MAP[2] * 72)
     across = rows["x"] + rows["beside"] * (look.size + 1) * point
     axes.plot(across, rows["y"], linestyle="none", marker=look.marker, markersize=look.size, markerfacecolor=look.fill,
               markeredgecolor=look.edge, markeredgewidth=look.weight, zorder=3)  # fmt: skip
@@ -745,7 +878,7 @@ def _marks(axes: Axes, rows: pd.DataFrame, look: Look, face: Sequence[str]) -> N
             )
 
 
-def _names(axes: Axes, plan: Plan, layer: str, drawing: Drawing, face: Sequence[str]) -> None:
+def _names(axes: Axes, plan: Plan, layer: str, drawing: Drawing, face: Sequence[str], larger: float) -> None:
     """Name the seats of townships, and what a layer is about, as far as names keep clear of each other."""
     from matplotlib.patheffects import withStroke
 
@@ -766,9 +899,9 @@ def _names(axes: Axes, plan: Plan, layer: str, drawing: Drawing, face: Sequence[
     taken: list[tuple[float, float, float, float]] = []
     for x, y, name, size in wanted:
         text = str(name) if len(str(name)) <= 16 else str(name)[:15] + "…"
-        wide = sum(1.0 if ord(c) > 0x2E80 else 0.55 for c in text) * _NAME_WIDE * size / 8
+        wide = sum(1.0 if ord(c) > 0x2E80 else 0.55 for c in text) * _NAME_WIDE * larger * size / 8
         u, v = (x - left) / (right - left), (y - bottom) / (top - bottom) + 0.012
-        box = (u - wide / 2, v, u + wide / 2, v + _NAME_HIGH * size / 8)
+        box = (u - wide / 2, v, u + wide / 2, v + _NAME_HIGH * larger * size / 8)
         if box[0] < 0 or box[2] > 1 or box[3] > 1 or any(box[0] < t[2] and t[0] < box[2] and box[1] < t[3] and t[1] < box[3] for t in taken):
             continue
         taken.append(box)
@@ -797,12 +930,13 @@ def _credit(plan: Plan) -> str:
     return "" if plan.county.roads is None else str(plan.county.roads.source.get("attribution", ""))
 
 
-def _legend(axes: Axes, legend: Sequence[tuple[Look | None, str, str]], face: Sequence[str], credit: str) -> None:
+def _legend(axes: Axes, legend: Sequence[tuple[Look | None, str, str]], face: Sequence[str], credit: str, larger: float) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.axis("off")
-    y, step = 0.975, 0.034
+    y, step = 0.975, 0.034 * larger
     for look, words, count in legend:
-        lines = _folded(words, 23 if look is None else 13.5)
+        # words leave the room that the count needs
+        lines = _folded(words, (23 if look is None else min(13.5, max(_LINE - _breadth(count) * larger, 6.0 * larger))) / larger)
         if look is not None and look.marker == "-":
             style = "-" if look.dash == "move" else _DASHES[look.dash]
             axes.plot([0.01, 0.11], [y, y], color=look.edge, linewidth=look.weight * 1.3, linestyle=style)
@@ -822,11 +956,15 @@ def _legend(axes: Axes, legend: Sequence[tuple[Look | None, str, str]], face: Se
         _write(axes, 1.0, 0.0, credit, face, fontsize=7, ha="right", va="bottom", color=_colours()["quiet"])
 
 
+def _breadth(text: str) -> float:
+    return sum(1.0 if ord(c) > 0x2E80 else 0.52 for c in text)
+
+
 def _folded(text: str, wide: float) -> list[str]:
-    """Break a sentence into lines of at most so many Chinese characters; a Latin one counts half."""
+    """Break a sentence into lines of at most so many Chinese characters; a Latin one counts half, and no line begins with a closing mark."""
     lines, width = [""], 0.0
-    for part in re.findall(r"[A-Za-z0-9.,%–-]+ ?|.", text):
-        own = sum(1.0 if ord(c) > 0x2E80 else 0.52 for c in part)
+    for part in re.findall(r"(?:[A-Za-z0-9.,%–-]+ ?|.)[，。；：、）]*", text):
+        own = _breadth(part)
         if width + own > wide and lines[-1]:
             lines.append("")
             width = 0.0

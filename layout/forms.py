@@ -30,6 +30,8 @@ NAMES = {
     "from_id": ("迁出村寨", "迁出村", "迁出地"),
     "to_id": ("安置点名称", "安置点"),
 }  # fmt: skip
+#: Columns that official forms of a table lack because they follow from others.
+DERIVED = {"schools": ("status", "first_grade", "last_grade")}
 # sheets of places and schools themselves
 _OWN = ("settlements", "townships", "schools")
 # what relocation offices call the columns of their list
@@ -217,7 +219,7 @@ def _recognised(heads: Sequence[str], tables: Sequence[str]) -> Table | None:
         table, wanted = schemas()[name], headings_of(schemas()[name])
         columns = [wanted[fold(h)] for h in heads if fold(h) in wanted]
         there = {c.rstrip("@") for c in columns}
-        needed = {c.name for c in table.columns.values() if c.required and c.dtype != "point"}
+        needed = {c.name for c in table.columns.values() if c.required and c.dtype != "point"} - set(DERIVED.get(name, ()))
         needed |= {"lon", "lat"} if any(c.dtype == "point" for c in table.columns.values()) else set()
         if needed <= there and len(columns) > 1:
             found.append((len(there), name))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import importlib
+from typing import Any
 
 import pandas as pd
 
@@ -67,6 +69,31 @@ def in_a_table(record: object, facts: str) -> str:
         f"<p><b>{type(record).__name__} {html.escape(facts)}</b></p><table><thead><tr><th>table</th><th>表</th><th>rows 行</th></tr></thead>"
         f"<tbody>{lines}</tbody></table><p>0: {empty or '-'}</p>"
     )
+
+
+def on_a_map(record: object, module: str, function: str, **options: object) -> Any:
+    """Draw a record on a map; what draws it is looked up when it is asked for, because records know nothing of maps.
+
+    Parameters
+    ----------
+    record
+        A county or a plan.
+    module, function
+        What draws it.
+    **options
+        Of that function.
+
+    Returns
+    -------
+    folium.Map
+        Its page fetches nothing.
+
+    Examples
+    --------
+    >>> type(on_a_map(paper, "county_map", "draw_county", lang="en")).__name__
+    'Map'
+    """
+    return getattr(importlib.import_module(f"layout.{module}"), function)(record, **options)
 
 
 def _rows(record: object) -> dict[str, int]:

@@ -6,18 +6,23 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from layout import messages
 from layout.maps import save_map
 from layout.plan import Plan
-from layout.privacy import AUDIENCES
+from layout.privacy import AUDIENCES, Edition
 from layout.report import write_report
 from layout.workbook import write_workbook
 
 # the manifest goes last: a folder without it holds no finished plan
 FILES = ("map.html", "plan.xlsx", "report.docx", "plan.gpkg", "manifest.json")
+#: Folders that are made from a plan and lie in its folder, with the command that makes each.
+MADE_FROM = {"gis": "layout export", "figures": "layout figures", "public": "layout plan --audience public"}
+#: The file that says in such a folder that it is of an older plan than the one beside it.
+OLD_NOTE = "OLD-PLAN-旧规划.txt"
+_MADE_KINDS = frozenset([".gpkg", ".parquet", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".kml", ".csv", ".png", ".pdf"])
 # names that Windows keeps for devices, and the longest name that every file system takes with room for a suffix
 _DEVICES = frozenset(["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")])
 _LONGEST_BYTES = 180
@@ -27,13 +32,15 @@ class FileHeldError(OSError):
     """A file of the old plan is open in another program; the message names it and says what to do."""
 
 
-def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal") -> dict[str, Path]:
+def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: str = "internal", edition: Edition | None = None) -> dict[str, Path]:
     """Write map, workbook, report, tables and manifest of a plan into a folder.
 
-    The report has marked places for its maps; :func:`layout.write_report` draws them.
+    The report has its maps where matplotlib (extra ``print``) and a Chinese font are installed, else it says how to get them.
 
     The plan is made in a folder of its own beside the old one, its manifest last; the old one is kept as ``<folder>.previous`` until
-    the new one is in its place, and other files in it move along. Stopped at any moment, :func:`layout.read_plan` finds the old plan or
+    the new one is in its place, and other files in it move along. What was made from the old plan (``gis``, ``figures``, ``public``) may
+    hold somebody's own work, so it is neither deleted nor made anew: a file in it says that it is of the older plan, see
+    :func:`of_an_older_plan`. Stopped at any moment, :func:`layout.read_plan` finds the old plan or
     the new one, never a mixture. Where a file of the old plan is held open, the new plan stays in ``<folder>.new``.
 
     Parameters
@@ -47,6 +54,8 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
     audience
         ``internal`` for every file; ``public`` for map and workbook alone, in which small counts are hidden: the tables
         of ``plan.gpkg`` hold every count and stay inside.
+    edition
+        As in :func:`layout.write_workbook`.
 
     Returns
     -------
@@ -73,9 +82,9 @@ def write_plan(plan: Plan, folder: str | Path, *, lang: str = "zh", audience: st
 
     def make(made: Path) -> None:
         save_map(plan, made / "map.html", lang=lang, audience=audience)
-        write_workbook(plan, made / "plan.xlsx", lang=lang, audience=audience)
+        write_workbook(plan, made / "plan.xlsx", lang=lang, audience=audience, edition=edition)
         if audience == "internal":
-            write_report(plan, made / "report.docx", lang=lang, maps=False)
+            write_report(plan, made / "report.docx", lang=lang)
             plan.save(made)
 
     return _exchange(make, folder, lang)
@@ -138,6 +147,57 @@ def finish(folder: str | Path) -> None:
             previous.rename(folder)
     if folder.is_dir() and previous.is_dir():
         _clear(previous, folder)
+
+
+def of_an_older_plan(folder: str | Path) -> list[str]:
+    """Return which of the folders made from a plan are of an older one than that beside them.
+
+    Parameters
+    ----------
+    folder
+        Folder of a plan.
+
+    Returns
+    -------
+    list of str
+        Of :data:`MADE_FROM`, in its order.
+
+    Examples
+    --------
+    >>> of_an_older_plan("maps/no such county")
+    []
+    """
+    return [name for name in MADE_FROM if (Path(folder) / name / OLD_NOTE).is_file()]
+
+
+def made_anew(folder: str | Path, written: Sequence[Path]) -> bool:
+    """Take the mark of an older plan off a folder that was made anew; it stays where a file of the older plan is left.
+
+    Parameters
+    ----------
+    folder
+        ``gis`` or ``figures`` of a plan's folder, or any other.
+    written
+        The files that were written into it.
+
+    Returns
+    -------
+    bool
+        Whether files of an older plan are left: of the kinds that are made from plans, and not among those written.
+
+    Examples
+    --------
+    >>> made_anew("maps/no such county/gis", [])
+    False
+    """
+    note = Path(folder) / OLD_NOTE
+    if not note.is_file():
+        return False
+    new = {p.resolve() for p in written}
+    if any(p.is_file() and p.suffix.lower() in _MADE_KINDS and p.resolve() not in new for p in Path(folder).rglob("*")):
+        return True
+    note.unlink()
+    return False
 
 
 def safe_name(name: str, *, fallback: str = "county") -> str:
@@ -256,10 +316,27 @@ def _swap(new: Path, folder: Path, lang: str) -> None:
 
 def _clear(previous: Path, folder: Path) -> None:
     """Move what is no file of the old plan over to the new one, and delete the rest of the old one."""
+    if _differ(previous, folder):
+        _mark_old(previous)
     for path in sorted(previous.iterdir()):
-        if path.name not in FILES and not (folder / path.name).exists():
+        # the mark of a folder that is made anew here goes with what it was about
+        if path.name not in (*FILES, OLD_NOTE) and not (folder / path.name).exists():
             path.rename(folder / path.name)
     shutil.rmtree(previous)
+
+
+def _differ(one: Path, other: Path) -> bool:
+    """Say whether two folders hold different plans; the same plan written again makes nothing old."""
+    found = [(path / "manifest.json").read_bytes() if (path / "manifest.json").is_file() else b"" for path in (one, other)]
+    return found[0] != found[1]
+
+
+def _mark_old(folder: Path) -> None:
+    """Write into what was made from a plan that the plan beside it is another one now."""
+    for name, command in MADE_FROM.items():
+        if (folder / name).is_dir() and any((folder / name).iterdir()):
+            lines = [messages.text("outputs.old_note", lang, name=name, command=command) for lang in messages.LANGUAGES]
+            (folder / name / OLD_NOTE).write_text("\r\n".join(lines) + "\r\n", encoding="utf-8-sig", newline="")
 
 
 def _beside(folder: Path, ending: str) -> Path:
@@ -285,6 +362,7 @@ def _within(make: Callable[[Path], None], folder: Path) -> dict[str, Path]:
         before.mkdir()
         make(made)
         names = [name for name in FILES if (made / name).is_file()]
+        other = _differ(folder, made)
         moved: list[tuple[Path, Path]] = []
         steps = [(folder / name, before / name) for name in reversed(names) if (folder / name).exists()]
         steps += [(made / name, folder / name) for name in names]
@@ -297,4 +375,7 @@ def _within(make: Callable[[Path], None], folder: Path) -> dict[str, Path]:
             if len(moved) < len(steps):
                 for source, target in reversed(moved):
                     target.rename(source)
+        (folder / OLD_NOTE).unlink(missing_ok=True)
+        if other:
+            _mark_old(folder)
     return {name: folder / name for name in names}

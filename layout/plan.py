@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -30,7 +30,7 @@ from layout.equity import time_distribution
 from layout.findings import TABLES as FINDINGS
 from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
-from layout.glance import in_a_line, in_a_table
+from layout.glance import in_a_line, in_a_table, on_a_map
 from layout.hindrances import Cause, NoPlanError, limits_below_any_way, unserved_causes
 from layout.in_reach import mid_stage_moves
 from layout.network import Network, prepare_network
@@ -50,6 +50,9 @@ from layout.standards import Rule, Standards, read_standards, steps_of
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
 from layout.terrain import Terrain
 from layout.travel import travel_times, unjoined
+
+if TYPE_CHECKING:
+    import folium
 
 FORMAT = 1
 # end of the near term (近期) of a layout plan
@@ -175,6 +178,27 @@ class Plan:
     def _repr_html_(self) -> str:
         """Show its tables with their rows."""
         return in_a_table(self, self._facts()) + in_a_table(self.findings, "")
+
+    def explore(self, *, lang: str = "zh", audience: str = "internal") -> folium.Map:
+        """Show its meeting map in a notebook.
+
+        Parameters
+        ----------
+        lang, audience
+            As in :func:`layout.draw_map`.
+
+        Returns
+        -------
+        folium.Map
+            Needs no network: the page holds what it shows and has no tiles. Tiles of 天地图 below it, which do need one and a key, are an
+            option of :func:`layout.draw_map`.
+
+        Examples
+        --------
+        >>> type(make_plan(paper, to=2026).explore(lang="en")).__name__
+        'Map'
+        """
+        return on_a_map(self, "maps", "draw_map", lang=lang, audience=audience)
 
     def _facts(self) -> str:
         return f"{self.county.name} {', '.join(map(str, self.years))}"

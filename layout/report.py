@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import io
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from layout import messages
-from layout.chapters import chapters, near_year
+from layout.chapters import chapters
 from layout.document import write_document
+from layout.figures import chinese_font, report_pictures
+from layout.narrative import near_year
 from layout.plan import Plan
 from layout.privacy import AUDIENCES, edition_of
 from layout.workbook import workbook_pages
 
-# the module that draws the maps of a report, where it is there
-_FIGURES = "layout.figures"
-# 146 mm of text at 260 dots an inch
-_WIDE_PX = 1_500
-# what it draws for each map: layer, which year, which schools; the others are for the county to put in
+# what it draws for each map: layer, which year, which schools
 _DRAWN = {
-    "schools": ("classes", "base", "today"), "minutes": ("minutes", "base", "today"), "catchments": ("links", "base", "today"),
-    "pupils_base": ("pupils", "base", "today"), "pupils_plan": ("pupils", "last", "planned"), "proposals": ("proposals", "last", "planned"),
-    "planned_catchments": ("links", "last", "planned"), "relocation": ("sites", "last", "planned"), "near_term": ("proposals", "near", "planned"),
+    "place": ("place", "base", "today"), "schools": ("classes", "base", "today"), "minutes": ("minutes", "base", "today"),
+    "catchments": ("links", "base", "today"), "pupils_base": ("pupils", "base", "today"), "pupils_plan": ("pupils", "last", "planned"),
+    "proposals": ("proposals", "last", "planned"), "planned_catchments": ("links", "last", "planned"), "relocation": ("sites", "last", "planned"),
+    "limits": ("limits", "last", "planned"), "near_term": ("proposals", "near", "planned"),
 }  # fmt: skip
 
 
@@ -52,7 +48,8 @@ def write_report(
         An office's own ``.docx`` or ``.dotx``; its styles, margins, headers and footers are kept. The report stands in place of a
         paragraph ``{{report}}`` or ``{{正文}}``, or at the end; ``{{county}}``, ``{{base_year}}`` and ``{{last_year}}`` are filled.
     maps
-        Whether maps are drawn, which takes some seconds each; without, their places are marked.
+        Whether maps are drawn, half a second each; without, or where matplotlib (extra ``print``) or a Chinese font is missing, their
+        places are marked and the report says how to get them.
 
     Raises
     ------
@@ -69,8 +66,9 @@ def write_report(
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
     messages.catalogue(lang)
     edition = edition_of(plan, audience)
-    figure = _drawer(plan, lang, audience) if maps else lambda layer: b""
-    blocks = chapters(plan, lang=lang, audience=audience, edition=edition, pages=workbook_pages(plan, lang, edition), figure=figure)
+    why = messages.text("report.maps_left_out", lang) if not maps else why_no_maps(lang)
+    figure = None if why else _drawer(plan, lang, audience)
+    blocks = chapters(plan, lang=lang, edition=edition, pages=workbook_pages(plan, lang, edition), figure=figure, no_maps=why)
     fields = {"county": plan.county.name, "base_year": str(plan.county.base_year), "last_year": str(max(plan.years))}
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -82,36 +80,41 @@ def write_report(
         scratch.unlink(missing_ok=True)
 
 
+def why_no_maps(lang: str) -> str:
+    """Say why the maps of a report cannot be drawn on this machine.
+
+    Parameters
+    ----------
+    lang
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        What to install, matplotlib (extra ``print``) or a Chinese font; empty where they can be drawn.
+
+    Examples
+    --------
+    >>> isinstance(why_no_maps("zh"), str)
+    True
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        return messages.text("figures.no_matplotlib", lang)
+    # names are Chinese in both languages, and boxes are worse than no map
+    return "" if chinese_font() else messages.text("figures.no_font", lang)
+
+
 def _drawer(plan: Plan, lang: str, audience: str) -> Callable[[str], bytes]:
-    """Return what draws a map as PNG; without the drawing module, or where it cannot draw one, its place stays marked."""
-    if importlib.util.find_spec(_FIGURES) is None or importlib.util.find_spec("matplotlib") is None:
-        return lambda layer: b""
-    figures = importlib.import_module(_FIGURES)
+    """Return what draws a map as PNG; where it cannot draw one, its place stays marked."""
     years = {"base": plan.county.base_year, "last": max(plan.years), "near": near_year(plan)}
+    draw = report_pictures(plan, lang=lang, audience=audience)
 
-    def draw(layer: str) -> bytes:
-        if layer not in _DRAWN:
-            return b""
+    def picture(layer: str) -> bytes:
         kind, year, view = _DRAWN[layer]
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / "figure.png"
-            try:
-                figures.save_figure(figures.draw_figure(plan, kind, lang=lang, year=years[year], view=view, audience=audience), path)
-            except ValueError:
-                # nothing of this kind in the plan, or not for this audience
-                return b""
-            return _on_paper(path)
+        try:
+            return draw(kind, years[year], view)
+        except ValueError:
+            # nothing of this kind in the plan, or not for this audience
+            return b""
 
-    return draw
-
-
-def _on_paper(path: Path) -> bytes:
-    """Return a picture as large as the width of the text needs, in few colours: a report goes by e-mail."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    with Image.open(path) as picture:
-        share = min(1.0, _WIDE_PX / picture.width)
-        small = picture.convert("RGB").resize((round(picture.width * share), max(1, round(picture.height * share))), Image.Resampling.LANCZOS)
-        small.quantize(256, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
+    return picture

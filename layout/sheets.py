@@ -18,7 +18,7 @@ import pandas as pd
 
 from layout import messages
 from layout.cells import clean, fold, is_id_number
-from layout.forms import HEAD_ROWS, Form, headings_of, read_form
+from layout.forms import DERIVED, HEAD_ROWS, Form, headings_of, read_form
 from layout.tables import GRADES, Column, Problem, Table, age_span, schemas
 
 #: Tables that a county folder may hold as sheets, and those without which there is no plan.
@@ -27,6 +27,19 @@ SHEETS = (
     "controls", "births", "grade_ages", "rates", "moves", "move_ages", "attendance", "incoming", "residence", "zones", "history", "assumptions",
 )  # fmt: skip
 NEEDED = ("settlements", "townships", "schools", "population")
+#: What stands before the first cell of the template's example rows: a row that begins so is never read as data.
+EXAMPLE = "【示例】"
+# what the example rows hold, by column; codes and dictionary words stand for themselves
+_EXAMPLES: Mapping[str, str | float] = {
+    "settlement_id": "522701101201", "township_id": "522701101", "school_id": "2152000001", "from_id": "522701101202", "to_id": "522701101203",
+    "residence_id": "522701101201", "area_id": "522701101", "settlements.name": "示例村", "townships.name": "示例镇", "schools.name": "示例小学",
+    "lon": 107.5123, "lat": 26.2345, "persons": 326, "registered": 402, "pupils": 38, "boarders": 12, "girls": 6, "beds": 60, "rooms": 12,
+    "expandable_rooms": 2, "kindergarten_rooms": 1, "teachers": 15, "site_area_m2": 5200, "first_grade": 1, "last_grade": 6, "grade": 1,
+    "class_no": 1, "classes": 2, "low": 26, "high": 30, "year": 2024, "earliest_year": 2027, "age": 6, "age_group": "0-4", "births": 96,
+    "households": 80,
+    "value": 0.9995, "share": 0.85, "table": "schools", "column": "rooms", "rows": 1, "basis": "按班数", "note": "没有教室数，按班数填",
+    "population.persons": 5, "population.registered": 6, "move_ages.persons": 3, "pyramid.persons": 2600, "controls.persons": 12800,
+}  # fmt: skip
 # today's classes, in any of the forms in which a county has them
 _BY_GRADE = ("rosters", "class_totals", "class_bins")
 #: Tables that together stand in for the ages by settlement.
@@ -85,8 +98,9 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
     notes: list[tuple[str, dict[str, object]]] = []
     found: dict[str, list[Sheet]] = {}
     titled: dict[str, Sheet] = {}
-    for file, title, cells in raw_sheets(_files(folder, workbook), problems):
+    for file, title, read in raw_sheets(_files(folder, workbook), problems):
         table = table_named(title)
+        cells = _without_examples(read, table, file, title, notes)
         if table is None:
             if fold(title) in _ASIDE or _refuse_register(file, title, cells, problems):
                 continue
@@ -117,7 +131,7 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
     sheets = {name: _put_together(parts, problems, notes) for name, parts in found.items()}
     sheets = _with_classes(_named_ids(sheets, problems, notes), problems)
     if "schools" in sheets:
-        sheets["schools"] = _one_row_a_school(sheets["schools"], notes)
+        sheets["schools"] = _one_row_a_school(_with_grades(sheets, notes), notes)
     if all(name in sheets and len(sheets[name].frame) for name in INSTEAD_OF_AGES) and not (
         "population" in sheets and len(sheets["population"].frame)
     ):
@@ -128,6 +142,9 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
         needed = tuple(name for name in NEEDED if name != "population")
     else:
         needed = NEEDED
+    # an empty sheet of the template is no fault where another sheet has the table
+    had = {title for name in needed if name in sheets and len(sheets[name].frame) for title in (schemas()[name].zh, name)}
+    problems = [p for p in problems if not (p.key == "empty_sheet" and p.sheet in had)]
     seen = {p.sheet for p in problems if p.key in ("personal", "empty_sheet", "no_headings", "sheet_twice")}
     for name in needed:
         zh = schemas()[name].zh
@@ -135,6 +152,32 @@ def read_sheets(folder: Path, workbook: Path | None) -> tuple[dict[str, Sheet], 
             where = workbook.name if workbook is not None else "county.xlsx"
             problems.append(Problem("missing_sheet", where, fields={"table": f"{zh} ({name})"}))
     return sheets, problems, notes
+
+
+def _without_examples(
+    cells: Sequence[Sequence[object]], table: Table | None, file: str, title: str, notes: list[tuple[str, dict[str, object]]]
+) -> Sequence[Sequence[object]]:
+    """Leave the example rows of the template unread; one that somebody wrote into is told."""
+    marked = [i for i, row in enumerate(cells) if clean(next((c for c in row if clean(c)), "")).startswith(EXAMPLE)]
+    if not marked:
+        return cells
+    written = set() if table is None else {clean(v) for v in _example(table).values()}
+    changed = [i + 1 for i in marked if not {clean(c) for c in cells[i] if clean(c)} <= written]
+    if changed:
+        notes.append(("note.example_unread", {"file": file, "sheet": title, "rows": "、".join(map(str, changed)), "mark": EXAMPLE}))
+    # the other rows keep their numbers
+    return [() if i in set(marked) else row for i, row in enumerate(cells)]
+
+
+def _example(table: Table) -> dict[str, str | float]:
+    """Return the example row of a table by the headings of the template."""
+    out: dict[str, str | float] = {}
+    for heading, column, _ in _as_written(table, pd.DataFrame(columns=list(table.columns))):
+        name = {"经度": "lon", "纬度": "lat"}.get(heading, column.name) if column.dtype == "point" else column.name
+        words = "否" if column.dtype == "bool" else next(iter(column.values.values()), "")
+        value = words or _EXAMPLES.get(f"{table.name}.{name}", _EXAMPLES.get(name, ""))
+        out[heading] = value if out else f"{EXAMPLE}{value}"
+    return out
 
 
 _MEETS = (
@@ -291,7 +334,7 @@ def table_named(title: str) -> Table | None:
     return names.get(fold(title))
 
 
-def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
+def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path, *, examples: bool = False) -> None:
     """Write tables as the county workbook: one sheet a table, Chinese headings, texts as texts.
 
     Parameters
@@ -300,6 +343,12 @@ def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         Table by name; one without rows becomes a sheet of headings.
     path
         File to write.
+    examples
+        Whether sheets without rows get an example row, marked by :data:`EXAMPLE`, which is never read as data.
+
+    Examples
+    --------
+    >>> write_workbook_of({"births": pd.DataFrame()}, Path("county.xlsx"))  # doctest: +SKIP
     """
     import xlsxwriter
 
@@ -314,6 +363,8 @@ def write_workbook_of(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
             continue
         sheet = book.add_worksheet(schemas()[name].zh)
         sheet.freeze_panes(1, 0)
+        if examples and not len(tables[name]):
+            _write_example(sheet, schemas()[name], book.add_format({"italic": True, "font_color": "#7F7F7F", "bg_color": "#F2F2F2"}))
         for j, (heading, column, values) in enumerate(_as_written(schemas()[name], tables[name])):
             sheet.write_string(0, j, heading, need if column.required else head)
             sheet.set_column(j, j, max(10, 2 * len(heading)))
@@ -336,11 +387,23 @@ def _help_to_fill(sheet, place: int, column: Column) -> None:  # type: ignore[no
         sheet.data_validation(1, place, _LISTED_ROWS, place, {"validate": "list", "source": choices, "error_type": "warning"})
 
 
+def _write_example(sheet, table: Table, grey) -> None:  # type: ignore[no-untyped-def]
+    for j, value in enumerate(_example(table).values()):
+        if isinstance(value, str):
+            sheet.write_string(1, j, value, grey)
+        else:
+            sheet.write_number(1, j, value, grey)
+    said = "\n".join(messages.text("template.example", lang, mark=EXAMPLE) for lang in messages.LANGUAGES)
+    sheet.write_comment(1, 0, said, {"author": "layout"})
+
+
 def _write_guide(sheet, head) -> None:  # type: ignore[no-untyped-def]
     for j, heading in enumerate(("工作表 sheet", "列 column", "单位 unit", "必填 required", "可填的值 values", "含义", "meaning")):
         sheet.write_string(0, j, heading, head)
         sheet.set_column(j, j, (16, 18, 14, 8, 40, 40, 50)[j])
-    i = 1
+    for i, lang in enumerate(messages.LANGUAGES, start=1):
+        sheet.write_string(i, 0, messages.text("template.example", lang, mark=EXAMPLE))
+    i = 1 + len(messages.LANGUAGES)
     for name in SHEETS:
         for column in schemas()[name].columns.values():
             cells = (schemas()[name].zh, column.zh, column.unit, "是 yes" if column.required else "", "、".join(column.values.values()),
@@ -555,6 +618,8 @@ def _called(table: str) -> str:
 
 def _put_together(parts: Sequence[Sheet], problems: list[Problem], notes: list[tuple[str, dict[str, object]]]) -> Sheet:
     """Put the sheets of one table together; one that repeats rows of those before it is left unread, and said."""
+    # a sheet of the template that nobody filled in says nothing beside one that has rows
+    parts = [part for part in parts if len(part.frame)] or parts[:1]
     kept = [parts[0]]
     for part in parts[1:]:
         wanted = _schema(part.table).key if part.table != "_pupils" else ("school_id", "grade")
@@ -570,6 +635,10 @@ def _put_together(parts: Sequence[Sheet], problems: list[Problem], notes: list[t
         return kept[0]
     origins = tuple((s.file, s.sheet, row) for s in kept for row in s.rows)
     frame = pd.concat([s.frame for s in kept], ignore_index=True)
+    # where one has codes and another names, what a row lacks is an empty text
+    columns = _schema(parts[0].table).columns
+    texts = [c for c in map(str, frame.columns) if c.endswith("@") or (c in columns and columns[c].dtype == "str")]
+    frame = frame.assign(**{c: frame[c].fillna("").astype("str") for c in texts})
     file, title = (" + ".join(dict.fromkeys(values)) for values in ((s.file for s in kept), (s.sheet for s in kept)))
     return Sheet(parts[0].table, file, title, frame, tuple(range(1, len(frame) + 1)), origins)
 
@@ -652,7 +721,9 @@ def _joined_by_name(
     towns = target.frame["township_id"].tolist() if "township_id" in target.frame else [""] * len(ids)
     known: dict[str, list[tuple[str, str]]] = {}
     for i, text, town in zip(ids, called, towns, strict=True):
-        known.setdefault(fold(text), []).append((str(i), str(town)))
+        # a campus with a row for each stage is one place
+        if (str(i), str(town)) not in known.setdefault(fold(text), []):
+            known[fold(text)].append((str(i), str(town)))
     inside = frame["township_id"].tolist() if "township_id" in frame and column != "township_id" else [""] * len(frame)
     asked: dict[str, list[int]] = {}
     taken, lost = 0, np.zeros(len(frame), bool)
@@ -690,6 +761,36 @@ def _joined_by_name(
     # rows that are asked about are not accused a second time
     rows_kept = tuple(r for r, gone in zip(sheet.rows, lost, strict=True) if not gone)
     return replace(sheet, frame=frame[~lost].reset_index(drop=True), rows=rows_kept)
+
+
+# grades that a kind of school has where nothing else is known
+_OF_KIND = {"primary": (1, 6), "junior": (7, 9), "nine_year": (1, 9)}
+
+
+def _with_grades(sheets: Mapping[str, Sheet], notes: list[tuple[str, dict[str, object]]]) -> Sheet:
+    """Fill in what an official form of schools lacks: that they are open, and their grades."""
+    sheet, columns = sheets["schools"], schemas()["schools"].columns
+    lacking = [c for c in DERIVED["schools"] if c not in sheet.frame]
+    if not lacking or not {"school_id", "kind"} <= set(sheet.frame):
+        return sheet
+    taught: dict[str, list[float]] = {}
+    for name in _BY_GRADE:
+        if name in sheets and {"school_id", "grade"} <= set(sheets[name].frame):
+            frame = sheets[name].frame
+            count = next((c for c in ("classes", "pupils") if c in frame), "grade")
+            there = pd.to_numeric(frame[count], errors="coerce") > 0
+            for school, grade in zip(frame["school_id"], pd.to_numeric(frame["grade"], errors="coerce").where(there), strict=True):
+                taught.setdefault(str(school), []).extend([float(grade)] if grade in GRADES else [])
+    # of a campus with a row for each stage the kind of the row tells which
+    taught = {school: grades for school, grades in taught.items() if (sheet.frame["school_id"] == school).sum() == 1}
+    spans = [
+        (min(taught[s]), max(taught[s])) if taught.get(s) else _OF_KIND.get(str(kind), (np.nan, np.nan))
+        for s, kind in zip(sheet.frame["school_id"].astype("str"), sheet.frame["kind"], strict=True)
+    ]
+    filled = pd.DataFrame({"status": "open", "first_grade": [float(a) for a, _ in spans], "last_grade": [float(b) for _, b in spans]})
+    said = "、".join(columns[c].zh for c in lacking)
+    notes.append(("note.schools_derived", {"file": sheet.file, "sheet": sheet.sheet, "columns": said}))
+    return replace(sheet, frame=sheet.frame.assign(**{c: filled[c].to_numpy() for c in lacking}))
 
 
 _ADDED, _CAMPUS = ("rooms", "expandable_rooms", "kindergarten_rooms", "teachers", "boarders"), ("beds", "site_area_m2")

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ _WIDTHS = {"text": 16, "long": 48, "int": 11, "year": 8, "minutes": 11, "money":
 _FORMATS = {"int": "#,##0", "year": "0", "minutes": "0.0", "money": "#,##0", "number": "General", "share": "0.00", "percent": "0.0%"}
 
 
-def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal") -> None:
+def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: str = "internal", edition: Edition | None = None) -> None:
     """Write the planner's tables of a plan as an Excel workbook.
 
     The first sheet says of every other what it answers; tables of the findings without rows have no sheet. Texts are written as
@@ -71,6 +72,8 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
         ``<10``; where such a count could be worked out from the totals around it, the next smallest count is hidden
         too (``*``), and the numbers of people in the reasons are rounded to tens. Findings about single villages and schools
         are left out, and the guide names the sheets that only the internal edition has.
+    edition
+        From :func:`layout.privacy.edition_of` for this audience where it is known already: to find what must be hidden takes a while.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def write_workbook(plan: Plan, path: str | Path, *, lang: str = "zh", audience: 
     """
     if audience not in AUDIENCES:
         raise ValueError(f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}")
-    edition = edition_of(plan, audience)
+    edition = edition or edition_of(plan, audience)
     pages = list(workbook_pages(plan, lang, edition).values())
     pages = [_guide(plan, lang, audience, edition, pages), *pages]
     write_pages(pages, path, stamp=messages.text(f"workbook.stamp.{audience}", lang), county=plan.county.name, lang=lang)
@@ -148,7 +151,7 @@ def workbook_pages(plan: Plan, lang: str, edition: Edition) -> dict[str, Page]:
     return {key: found[key] if key in found else own[key](plan, lang, edition) for key in _ORDER if key in found or key in own}
 
 
-def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal") -> str:
+def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal", edition: Edition | None = None) -> str:
     """Say a plan in one sentence: pupils, pupils beyond the limit, oversized classes, proposals.
 
     Parameters
@@ -157,7 +160,7 @@ def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal"
         What to say.
     lang
         ``zh`` or ``en``.
-    audience
+    audience, edition
         As in :func:`write_workbook`.
 
     Returns
@@ -169,7 +172,7 @@ def summary_sentence(plan: Plan, *, lang: str = "zh", audience: str = "internal"
     --------
     >>> summary_sentence(plan, lang="en")  # doctest: +SKIP
     """
-    return _summary(plan, lang, edition_of(plan, audience))
+    return _summary(plan, lang, edition or edition_of(plan, audience))
 
 
 def _summary(plan: Plan, lang: str, edition: Edition) -> str:
@@ -333,17 +336,20 @@ def _schools(plan: Plan, lang: str, edition: Edition) -> Page:
 def _school_totals(plan: Plan, view: str, classes: pd.DataFrame, year: int, lang: str, edition: Edition) -> dict[str, dict[str, object]]:
     least = plan.standards["privacy.small_count"] if edition.public else 0
     out: dict[str, dict[str, object]] = {}
-    for school, rows in classes[classes["year"] == year].groupby("school_id", observed=True):
-        largest = max(records(rows), key=lambda r: r["largest_class"])
+    of_school: dict[str, list[dict[str, Any]]] = {}
+    for row in records(classes[classes["year"] == year]):
+        of_school.setdefault(str(row["school_id"]), []).append(row)
+    for school, rows in sorted(of_school.items()):
+        largest = max(rows, key=lambda r: r["largest_class"])
         total = ("S", view, year, school)
         # the largest class is named only where the class it is may be named
         closed = edition.marks.get(("C", view, year, school, largest["class_group"])) or edition.marks.get(total)
         if not closed and 0 < largest["largest_class"] < least:
             closed = messages.text("privacy.small", lang, least=int(least))
-        out[str(school)] = {
-            "pupils": edition.shown(total, int(rows["pupils"].sum())), "classes": int(rows["classes"].sum()),
+        out[school] = {
+            "pupils": edition.shown(total, int(sum(r["pupils"] for r in rows))), "classes": int(sum(r["classes"] for r in rows)),
             "largest_class": closed or int(largest["largest_class"]), "tier": label("classes", "tier", largest["tier"], lang),
-            "oversized_classes": int(rows["oversized_classes"].sum()), "rooms_missing": int(rows["rooms_missing"].max()),
+            "oversized_classes": int(sum(r["oversized_classes"] for r in rows)), "rooms_missing": int(max(r["rooms_missing"] for r in rows)),
         }  # fmt: skip
     return out
 
@@ -427,7 +433,8 @@ def _proposals(plan: Plan, lang: str, edition: Edition) -> Page:
             found | {
                 "name": names.get(school, school), "township": townships.get(home.get(school, ""), home.get(school, "")),
                 "action": label("proposals", "action", found["action"], lang), "role": label("proposals", "role", found["role"], lang),
-                "pupils": edition.shown(proposal_cell(plan, school, found["year"]), found["pupils"]),
+                # to name the cell takes a search of the classes
+                "pupils": edition.shown(proposal_cell(plan, school, found["year"]), found["pupils"]) if edition.public else found["pupils"],
                 "reason": round_people(reason) if edition.public else reason,
                 "clauses": "\n".join(rules[c].cite(lang) if c in rules else c for c in clauses), "gates": "\n".join(_gate(g, lang) for g in gates),
             }

@@ -71,12 +71,15 @@ ROOMS = [
     ["privacy", "ground", "what_if", "map_cards", "compare"],
     ["walking_lines", "comparisons"],
     ["maps"],
-    ["compare_page", "figures"],
+    ["compare_page", "county_map", "figures"],
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
     ["workbook", "document", "gis_layers"],
-    ["chapters", "gis_styles"],
+    ["narrative", "gis_styles"],
+    ["variants"],
+    ["situation", "scheme", "delivery"],
+    ["chapters"],
     ["report", "exports"],
     ["outputs", "compare_sheets"],
     ["cli"],
@@ -90,7 +93,7 @@ STRANGERS = {
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
-    "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
+    "folium": {"maps", "compare_page", "county_map", "county", "plan"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
     "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these

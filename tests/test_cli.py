@@ -289,6 +289,15 @@ def test_plan_then_map_on_the_paper_county(folder, here):
     assert run("map", home).exit_code == 0, "the folder of the plan itself will do"
 
 
+def test_folders_of_an_older_plan_are_told_and_made_anew(folder, here):
+    home = here / "maps" / "纸上县"
+    assert run("plan", folder, "--to", "2026", "--draws", "0").exit_code == 0
+    assert run("export", folder, "--format", "csv").exit_code == 0 and not list(home.rglob("OLD-PLAN*"))
+    later = run("plan", folder, "--to", "2027", "--draws", "0")
+    assert later.exit_code == 0 and "文件夹 gis 仍是上一版规划的" in later.output and len(list(home.rglob("OLD-PLAN*"))) == 1
+    assert run("export", folder, "--format", "csv").exit_code == 0 and not list(home.rglob("OLD-PLAN*"))
+
+
 def test_public_edition_lies_apart_and_leaves_the_plan(folder, here):
     assert run("plan", folder, "--to", 2026).exit_code == 0
     before = contents(here / "maps" / "纸上县")

@@ -5,15 +5,17 @@ import re
 import warnings
 import zlib
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from shapely.geometry import box
 from test_maps import HOSTILE, hostile_plan, island, paper_plan, render, thin
 from typer.testing import CliRunner
 
 from layout import figures, messages
 from layout.cli import app
-from layout.figures import INTERNAL, LAYERS, chinese_font, draw_figure, layer_drawing, save_figure, save_figures
+from layout.figures import INTERNAL, LAYERS, chinese_font, draw_figure, layer_drawing, report_pictures, save_figure, save_figures
 from layout.tables import BANDS
 
 mpl = pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra print)")
@@ -54,6 +56,53 @@ def test_pupils_and_who_is_served_by_hand(plan):
         "已安排": "416 人 / 5 村", "超过时限": "18 人 / 1 村", "无床位": "70 人 / 3 村", "无学位": "0 人 / 0 村"}  # fmt: skip
     assert drawn_as(layer_drawing(plan, "reach", year=2025), "^") == ["A", "B", "C"]
     assert drawn_as(layer_drawing(plan, "reach"), "o") == list("ABCDE")
+
+
+def test_place_and_limits_by_hand(plan):
+    said = legend(plan, "place", year=2025)
+    kinds = (
+        plan.county.settlements["kind"]
+        .astype("str")
+        .map({"village": "行政村", "county_seat": "县城", "town": "集镇", "relocation": "安置点", "hamlet": "自然寨"})
+    )
+    assert {w: said[w] for w in set(kinds)} == {w: str(n) for w, n in kinds.value_counts().items()} and "乡道" in said
+    assert sorted(layer_drawing(plan, "place", year=2025).marks["id"]) == sorted(plan.county.settlements["settlement_id"])
+    drawing = layer_drawing(plan, "limits")
+    assert drawn_as(drawing, "D") == sorted(plan.candidates["school_id"]) and drawn_as(drawing, "X") == sorted(set(plan.rejected["school_id"]))
+    square = box(*plan.county.settlements.total_bounds[:2], *(plan.county.settlements.total_bounds[:2] + 500))
+    areas = gpd.GeoDataFrame({"exclusion_id": ["X1", "X2"], "layer": "采空区", "hard": [True, False], "source": ""}, geometry=[square, square.buffer(9)],
+                             crs=plan.county.crs)  # fmt: skip
+    closed = dataclasses.replace(plan, county=dataclasses.replace(plan.county, exclusions=areas))
+    drawing = layer_drawing(closed, "limits")
+    first = drawing.lines["look"].map(lambda look: look.dash)
+    assert (first == "walk").sum() == 4 and (first == "bus").sum() > 4, "a line for every side, hard and soft apart"
+    assert [legend(closed, "limits")[w] for w in ("禁止建校的区域", "须评估的区域")] == ["1", "1"]
+
+
+def test_pictures_of_a_report_share_their_ground_and_are_the_same_twice(plan, monkeypatch):
+    from io import BytesIO
+
+    from PIL import Image
+
+    drawn = []
+    monkeypatch.setattr(figures, "_TEXT_PX", 400)
+    below = figures._backdrop
+    monkeypatch.setattr(figures, "_backdrop", lambda *rest: drawn.append(1) or below(*rest))
+    draw = report_pictures(plan)
+    pictures = [draw("classes", 2025, "today"), draw("proposals", 2035, "planned"), draw("classes", 2025, "today")]
+    assert len(drawn) == 1 and pictures[0] == pictures[2] == report_pictures(plan)("classes", 2025, "today") and pictures[0] != pictures[1]
+    with Image.open(BytesIO(pictures[0])) as picture:
+        assert picture.format == "PNG" and abs(picture.width - 400) <= 1 and picture.mode == "P" and len(picture.convert("RGB").getcolors(9999)) > 8
+    with pytest.raises(ValueError, match="no year 2031"):
+        draw("classes", 2031, "planned")
+    with pytest.raises(ValueError, match="按村列出人数"):
+        report_pictures(plan, audience="public")("pupils", 2025, "today")
+
+
+def test_words_of_a_legend_leave_room_for_the_count_and_no_line_begins_with_a_closing_mark():
+    lines = figures._folded("20—30 分钟（时限）的学生；其余见表。", 5.0)
+    assert "".join(lines) == "20—30 分钟（时限）的学生；其余见表。" and len(lines) > 3
+    assert all(line[0] not in "，。；：、）" for line in lines)
 
 
 def test_schools_by_hand(plan):
@@ -262,7 +311,7 @@ def test_the_plan_is_left_as_it_was(plan):
 def test_wrong_options_are_refused(plan, option, words):
     with pytest.raises(ValueError, match=words):
         draw_figure(plan, "classes", **option)
-    with pytest.raises(ValueError, match="layer must be one of pupils"):
+    with pytest.raises(ValueError, match="layer must be one of place"):
         draw_figure(plan, "tiles")
 
 

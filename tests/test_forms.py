@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import openpyxl
 import pandas as pd
 import pytest
 import xlsxwriter
@@ -9,9 +10,10 @@ import xlwt
 
 from conftest import make_paper
 from layout.cells import fold
-from layout.county import read_county, write_county
+from layout.county import inspect_county, read_county, write_county, write_template
 from layout.forms import grade_number, read_form
 from layout.plan import make_plan
+from layout.roads import write_roads
 from layout.sheets import SHEETS
 from layout.tables import CountyDataError, empty, schemas
 
@@ -79,6 +81,149 @@ def test_three_sheets_from_different_sources_plan_without_configuration(folder):
     assert {"公安户籍年龄.xls", "基础基2.csv", "在校生.xlsx"} <= set(county.inputs)
     plan = make_plan(county, to=2026)
     assert plan.summary["pupils"].tolist() == make_plan(paper, to=2026).summary["pupils"].tolist()
+
+
+def typed_by_hand(folder, change=None):
+    """Fill the template as a clerk does, in openpyxl: two sheets of it, and three sheets that other offices sent, with their own headings."""
+    paper = make_paper()
+    write_template(folder)
+    (folder / "county.toml").write_text('format = 1\nname = "纸上县"\ncode = "520000"\nbase_year = 2025\nbase_date = 2025-08-31\n', encoding="utf-8")
+    write_roads(paper.roads, folder / "roads.gpkg")
+    book = openpyxl.load_workbook(folder / "county.xlsx")
+    towns, in_town = {"T1": "522701101", "T2": "522701102"}, {"T1": "甲乡", "T2": "乙镇"}
+    homes, at = paper.settlements, paper.settlements.to_crs(4326).geometry
+    kinds = ["行政村", "行政村", "行政村", "县城", "行政村"]
+    for i, (name, town, kind, point) in enumerate(zip(homes["name"], homes["township_id"], kinds, at, strict=True)):
+        for j, cell in enumerate([f"52270110120{i + 1}", name, towns[town], kind, None, point.x, point.y], start=1):
+            # the example row of the template stays where it is
+            book["村寨"].cell(i + 3, j, cell)
+    for i, row in enumerate([["522701101", "甲乡", "否"], ["522701102", "乙镇", "是"]]):
+        for j, cell in enumerate(row, start=1):
+            book["乡镇"].cell(i + 3, j, cell)
+    s1, s2 = paper.schools.to_crs(4326).geometry
+    page = book.create_sheet("学校（机构）基本情况")
+    for row in (
+        ["2025—2026学年初学校（机构）基本情况"], ["单位：人、间、张"],
+        ["学校（机构）标识码", "学校（机构）名称", "所属乡镇", "学校（机构）办学类型", "学校（机构）驻地城乡类型", "办别", "教室数（间）",
+         "床位数（张）", "寄宿生数", "可增教室数", "经度", "纬度"],
+        ["2152000001", "S1小学", "甲乡", "小学", "乡村", "教育部门和集体办", 6, 0, 0, 4, s1.x, s1.y],
+        ["2152000002", "S2九年制学校", "乙镇", "九年一贯制学校", "镇区", "教育部门和集体办", 9, 20, 10, 9, s2.x, s2.y],
+        ["合计", "", "", "", "", "", 15, 20, 10, 13],
+    ):  # fmt: skip
+        page.append(row)
+    # no codes here, and names as another office writes them
+    page = book.create_sheet("班额情况（基层表）")
+    page.append(["学校名称", "年级", "在校生数", "班级总数", *BINS])
+    for grade in range(1, 7):
+        page.append([" S1 小学 ", f"{'一二三四五六'[grade - 1]}年级", 30, 1, 0, 1, 0, 0, 0])
+    for grade in range(1, 10):
+        page.append(["Ｓ２九年制学校", f"{'一二三四五六七八九'[grade - 1]}年级", 26 if grade < 7 else 56, 1, 0, int(grade < 7), 0, 0, int(grade > 6)])
+    page = book.create_sheet("2025年学龄人口")
+    page.append(["乡镇", "村（社区）", *[f"{age}岁" for age in range(15)]])
+    counts = paper.population.drop_duplicates("settlement_id").set_index("settlement_id")["persons"]
+    for village, name, town in zip(homes["settlement_id"], homes["name"], homes["township_id"], strict=True):
+        page.append([in_town[town], name, *[int(counts[village])] * 15])
+    if change is not None:
+        change(book)
+    book.save(folder / "county.xlsx")
+    return folder
+
+
+def test_a_workbook_typed_by_hand_from_three_sources_plans_without_configuration(tmp_path):
+    county, paper = read_county(typed_by_hand(tmp_path / "县")), make_paper()
+    assert county.schools["school_id"].tolist() == ["2152000001", "2152000002"] and len(county.settlements) == 5 and len(county.townships) == 2
+    columns = ["name", "kind", "urban_rural", "owner", "status", "first_grade", "last_grade", "rooms", "beds", "boarders", "expandable_rooms"]
+    assert county.schools[columns].values.tolist() == paper.schools[columns].values.tolist()
+    ids = dict(zip(paper.schools["school_id"], county.schools["school_id"], strict=True))
+    assert county.rosters.values.tolist() == paper.rosters.assign(school_id=paper.rosters["school_id"].map(ids)).values.tolist()
+    said = dict(county.notes)
+    assert (
+        "状态、起始年级、终止年级" in said["note.schools_derived"]["columns"] and "note.joined_by_name" in said and "note.example_unread" not in said
+    )
+    one, other = make_plan(county, to=2026), make_plan(paper, to=2026)
+    assert one.summary.equals(other.summary) and one.proposals["action"].tolist() == other.proposals["action"].tolist()
+
+
+def test_grades_that_a_form_does_not_give_are_those_of_the_classes_else_of_the_kind(tmp_path):
+    def change(book):
+        page = book["学校（机构）基本情况"]
+        page["D4"] = "教学点"
+        for row in list(book["班额情况（基层表）"].iter_rows(min_row=2, max_row=7))[4:]:
+            for cell in row:
+                cell.value = None
+
+    county = read_county(typed_by_hand(tmp_path / "县", change))
+    assert county.schools[["kind", "first_grade", "last_grade"]].values.tolist() == [["teaching_point", 1, 4], ["nine_year", 1, 9]]
+
+    def without_classes(book):
+        change(book)
+        del book["班额情况（基层表）"]
+
+    # nobody knows which grades a teaching point without classes has: asked, not guessed
+    with pytest.raises(CountyDataError) as error:
+        read_county(typed_by_hand(tmp_path / "另一县", without_classes))
+    assert {(p.column, p.sheet) for p in error.value.problems} == {("起始年级", "学校（机构）基本情况"), ("终止年级", "学校（机构）基本情况")}
+
+
+def test_a_campus_with_a_row_for_each_stage_is_one_school_without_grades_too(tmp_path):
+    def change(book):
+        page = book["学校（机构）基本情况"]
+        for cell, value in {"D5": "小学", "G5": 5, "J5": 5, "I5": 0}.items():
+            page[cell] = value
+        page.insert_rows(6)
+        for j, cell in enumerate([c.value for c in page[5]], start=1):
+            page.cell(6, j, cell)
+        for cell, value in {"D6": "初级中学", "G6": 4, "J6": 4, "I6": 10}.items():
+            page[cell] = value
+        # the sums are of the rows above
+        page["H7"] = 40
+
+    county = read_county(typed_by_hand(tmp_path / "县", change))
+    columns = ["kind", "first_grade", "last_grade", "rooms", "beds", "boarders", "expandable_rooms"]
+    assert county.schools[columns].values.tolist()[1] == ["nine_year", 1, 9, 9, 20, 10, 9] and "note.two_rows" in dict(county.notes)
+
+
+def test_example_rows_of_the_template_are_never_data(tmp_path):
+    kept = read_county(typed_by_hand(tmp_path / "留"))
+
+    def delete(book):
+        for title in ("村寨", "乡镇"):
+            book[title].delete_rows(2)
+
+    gone = read_county(typed_by_hand(tmp_path / "删", delete))
+    for name in SHEETS:
+        one, other = getattr(kept, name), getattr(gone, name)
+        assert one.equals(other) and not one.astype("str").apply(lambda c: c.str.contains("示例")).to_numpy().any(), name
+
+    def overwrite(book):
+        book["村寨"]["B2"] = "真寨"
+
+    # somebody wrote over the example and left its mark: unread, but told
+    county = read_county(typed_by_hand(tmp_path / "改", overwrite))
+    notes = [fields for key, fields in county.notes if key == "note.example_unread"]
+    assert [(n["sheet"], n["rows"]) for n in notes] == [("村寨", "2")] and "真寨" not in set(county.settlements["name"])
+
+    def unmark(book):
+        book["村寨"]["A2"] = "522701101209"
+        book["村寨"]["F2"], book["村寨"]["G2"] = 108.02, 26.66
+
+    assert "示例村" in set(read_county(typed_by_hand(tmp_path / "真", unmark)).settlements["name"]), "without its mark it is a row like others"
+
+
+def test_every_example_row_would_be_sound_data(tmp_path):
+    """Without their marks, the example rows of all sheets together have no fault but codes that no other sheet has."""
+    write_template(tmp_path / "县")
+    book = openpyxl.load_workbook(tmp_path / "县" / "county.xlsx")
+    for name in SHEETS:
+        page = book[schemas()[name].zh]
+        assert str(page["A2"].value).startswith("【示例】") and page["A2"].comment is not None and page["A2"].font.italic, name
+        value = str(page["A2"].value).removeprefix("【示例】")
+        page["A2"] = int(value) if schemas()[name].columns[next(iter(schemas()[name].columns))].dtype == "int" else value
+    book.save(tmp_path / "县" / "county.xlsx")
+    (tmp_path / "县" / "county.toml").write_text('format = 1\nname = "县"\nbase_year = 2025\n', encoding="utf-8")
+    _, problems, sheets = inspect_county(tmp_path / "县")
+    assert {n: len(sheets[n].frame) for n in SHEETS} == dict.fromkeys(SHEETS, 1)
+    assert {p.key for p in problems} <= {"unknown_id", "shares_not_one", "rosters_differ"}, [(p.key, p.sheet, p.column, p.value) for p in problems]
 
 
 def test_bins_of_any_form():

@@ -801,6 +801,7 @@ def test_vendored_files_are_what_the_manifest_says():
         "what_if.js",
         "compare_map.js",
         "compare_map.css",
+        "county_map.js",
         *SCRIPTS,
         *STYLES,
     }
@@ -832,7 +833,7 @@ def test_line_separators_and_odd_characters_survive():
     assert [v[1] for v in island(render(paper_plan(county)))["villages"]] == odd
 
 
-@pytest.mark.parametrize("name", ["guard.js", "unpack.js", "what_if.js", *SCRIPTS])
+@pytest.mark.parametrize("name", ["guard.js", "unpack.js", "what_if.js", "county_map.js", *SCRIPTS])
 def test_the_script_writes_text_only(name):
     script = files("layout").joinpath("assets", name).read_text(encoding="utf-8")
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setHTML|createContextualFragment|fetch\(|XMLHttpRequest|https?://"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from test_workbook import hand_plan
 
 from layout import outputs
-from layout.outputs import FILES, plan_folder, safe_name, write_map, write_plan
+from layout.outputs import FILES, OLD_NOTE, made_anew, of_an_older_plan, plan_folder, safe_name, write_map, write_plan
 from layout.plan import Plan, read_plan
 from layout.tables import CountyDataError
 
@@ -231,6 +231,35 @@ def test_files_of_others_move_along(tmp_path, plan, stubbed):
     write_plan(plan, folder)
     assert (folder / "批复.pdf").read_bytes() == b"p" and (folder / "附件" / "a.txt").read_bytes() == b"a"
     assert [p.name for p in tmp_path.iterdir()] == ["县"]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_was_made_from_an_older_plan_says_so(tmp_path, plan, stubbed, monkeypatch, inside):
+    folder = tmp_path / "县"
+    write_plan(plan, folder)
+    for name in ("gis", "figures", "public", "别的"):
+        (folder / name).mkdir()
+    for file in ("gis/规划.gpkg", "gis/我的.qgz", "figures/classes_2035.png", "public/map.html", "别的/a.txt"):
+        (folder / file).write_bytes(b"old")
+    if inside:
+        # who stands in the folder has its files exchanged one by one
+        monkeypatch.chdir(folder)
+    write_plan(plan, folder)
+    assert of_an_older_plan(folder) == [] and not list(folder.rglob(OLD_NOTE)), "the same plan again makes nothing old"
+    write_plan(later(plan), folder)
+    assert of_an_older_plan(folder) == ["gis", "figures", "public"] and not (folder / "别的" / OLD_NOTE).exists()
+    said = (folder / "gis" / OLD_NOTE).read_text(encoding="utf-8-sig")
+    assert "上一版规划" in said and "older plan" in said and "layout export" in said
+    assert (folder / "gis" / "我的.qgz").read_bytes() == b"old" and (folder / "figures" / "classes_2035.png").read_bytes() == b"old"
+    # a part made anew leaves the mark, the whole takes it off; a project of somebody's own is no part of it
+    (folder / "gis" / "村寨.gpkg").write_bytes(b"old too")
+    assert made_anew(folder / "gis", [folder / "gis" / "规划.gpkg"]) and "gis" in of_an_older_plan(folder)
+    assert not made_anew(folder / "gis", [folder / "gis" / "规划.gpkg", folder / "gis" / "村寨.gpkg"])
+    assert of_an_older_plan(folder) == ["figures", "public"]
+    assert not made_anew(tmp_path / "elsewhere", []), "no mark, nothing to say"
+    if not inside:
+        write_plan(later(plan), folder / "public", audience="public")
+        assert of_an_older_plan(folder) == ["figures"], "the public edition is made by the plan itself"
 
 
 def test_the_folder_in_which_somebody_stands_stays_theirs(tmp_path, plan, monkeypatch, stubbed):

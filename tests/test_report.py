@@ -1,6 +1,7 @@
 """The report: chapters, tables whose townships add up, blanks for people, no closure, the same bytes twice, an office's own template."""
 
 import dataclasses
+import importlib.util
 import re
 import zipfile
 
@@ -10,12 +11,13 @@ import pytest
 from test_workbook import BASE, LAST, hand_plan
 
 from layout import messages
-from layout.chapters import FIGURES, chapters
+from layout.chapters import chapters
 from layout.document import Block, heading_number, shown, write_document
 from layout.gates import GATES
+from layout.narrative import FIGURES
 from layout.pages import Field, Page
 from layout.privacy import WITHOUT, edition_of
-from layout.report import write_report
+from layout.report import why_no_maps, write_report
 from layout.tables import CountyDataError, check
 from layout.workbook import workbook_pages
 
@@ -346,7 +348,7 @@ def test_every_map_has_its_place_and_its_picture(plan):
         asked.append(layer)
         return stream.getvalue() if layer == "proposals" else b""
 
-    blocks = chapters(plan, lang="zh", audience="internal", edition=edition, pages=workbook_pages(plan, "zh", edition), figure=figure)
+    blocks = chapters(plan, lang="zh", edition=edition, pages=workbook_pages(plan, "zh", edition), figure=figure)
     figures = [b for b in blocks if b.kind == "figure"]
     assert sorted(asked) == sorted(FIGURES) and len(figures) == len(FIGURES)
     assert [b.text for b in figures if b.image] == [messages.text("report.map.proposals", "zh")]
@@ -399,31 +401,192 @@ def test_headings_are_numbered_to_twenty():
     assert [heading_number(1, [n], "zh") for n in (1, 10, 11, 20, 21)] == ["一、", "十、", "十一、", "二十、", "二十一、"]
 
 
-def test_maps_are_drawn_where_the_drawing_module_is(tmp_path, plan, monkeypatch):
-    """The module is another's: a stand-in with the same two functions shows what it is asked for, and that a refusal leaves the place marked."""
-    import sys
-    import types
+def test_maps_are_drawn_and_a_refusal_leaves_the_place_marked(tmp_path, plan, monkeypatch):
+    from io import BytesIO
 
     from PIL import Image
 
     asked = []
 
-    def draw_figure(_plan, layer, *, lang, year, view, audience):
-        asked.append((layer, year, view))
-        if layer == "sites":
-            raise ValueError("no relocation site")
-        return layer
+    def pictures(_plan, *, lang, audience):
+        def draw(layer, year, view):
+            asked.append((layer, year, view))
+            if layer == "sites":
+                raise ValueError("no relocation site")
+            stream = BytesIO()
+            Image.new("RGB", (8, 6), "white").save(stream, "PNG")
+            return stream.getvalue()
 
-    stand_in = types.ModuleType("layout.figures")
-    stand_in.__spec__ = __import__("importlib").machinery.ModuleSpec("layout.figures", None)
-    stand_in.draw_figure, stand_in.save_figure = draw_figure, lambda drawn, path: Image.new("RGB", (8, 6), "white").save(path)
-    monkeypatch.setitem(sys.modules, "layout.figures", stand_in)
+        return draw
+
+    monkeypatch.setattr("layout.report.report_pictures", pictures)
+    monkeypatch.setattr("layout.report.why_no_maps", lambda lang: "")
     path = tmp_path / "r.docx"
     write_report(plan, path)
-    assert ("minutes", BASE, "today") in asked and ("links", LAST, "planned") in asked and len(asked) == 9
-    assert len(docx.Document(path).inline_shapes) == 8
+    assert {("place", BASE, "today"), ("minutes", BASE, "today"), ("links", LAST, "planned"), ("limits", LAST, "planned")} <= set(asked)
+    assert len(asked) == len(FIGURES) and len(docx.Document(path).inline_shapes) == len(FIGURES) - 1
     text = words(path)
-    assert (
-        all(f"【此处插图：{messages.text(f'report.map.{m}', 'zh')}】" in text for m in ("place", "limits", "relocation"))
-        and "【此处插图：规划布局】" not in text
-    )
+    assert "【此处插图：安置点与学校】" in text and text.count("【此处插图") == 1 and "插图处只留位置" not in text
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_without_the_means_to_draw_the_report_says_how_to_get_maps(tmp_path, plan, monkeypatch, lang):
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == "matplotlib" else find(name, *rest))
+    path = tmp_path / "r.docx"
+    write_report(plan, path, lang=lang)
+    text = words(path)
+    assert 'pip install "layout[print]"' in text and "layout report" in text
+    assert text.count("【此处插图" if lang == "zh" else "【figure goes here") == len(FIGURES)
+    monkeypatch.undo()
+    monkeypatch.setattr("layout.report.chinese_font", lambda: "")
+    write_report(plan, path, lang=lang)
+    assert messages.text("figures.no_font", lang) in words(path) and not docx.Document(path).inline_shapes
+
+
+def test_real_maps_are_in_the_report_and_the_same_twice(tmp_path, plan):
+    pytest.importorskip("matplotlib")
+    if why_no_maps("zh"):
+        pytest.skip("no Chinese font")
+    write_report(plan, tmp_path / "a.docx")
+    write_report(plan, tmp_path / "b.docx")
+    assert (tmp_path / "a.docx").read_bytes() == (tmp_path / "b.docx").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.docx") as parts:
+        pictures = [parts.read(n) for n in parts.namelist() if n.startswith("word/media/")]
+    assert len(pictures) >= 8 and all(p.startswith(b"\x89PNG") and len(p) > 3_000 for p in pictures)
+
+
+# --- other plans
+
+
+def test_without_alternatives_the_plan_stands_beside_doing_nothing(written, plan):
+    rows = {row[0]: row[1:] for row in tables(written["zh"])[f"本规划与维持现状（{LAST}学年）"]}
+    summary = plan.summary.set_index(["view", "year"])
+    assert rows["项目"] == ["维持现状", "本规划", "差额"]
+    for said, column in (("学龄学生", "pupils"), ("有学校但超时限", "beyond_limit"), ("大班额（个班）", "oversized_classes")):
+        values = [int(summary.loc[(view, LAST), column]) for view in ("today", "planned")]
+        assert [int(v) for v in rows[said]] == [*values, values[1] - values[0]], said
+    minutes = plan.time_distribution.set_index(["view", "year", "band"])
+    assert (len(minutes) == 0) == (rows["走读学生平均单程（分钟）"] == ["", "", ""])
+    built = plan.proposals
+    seats = sum(r * {True: 50, False: 45}[first >= 7] for r, first, last in zip(built["rooms"], built["first_grade"], built["last_grade"], strict=True)
+                if (first >= 7) == (last >= 7))  # fmt: skip
+    seats += sum(r * (45 * (7 - first) + 50 * (last - 6)) / (last - first + 1)
+                 for r, first, last in zip(built["rooms"], built["first_grade"], built["last_grade"], strict=True) if first < 7 <= last)  # fmt: skip
+    assert rows["新增学位（个）"] == ["0", str(round(seats)), str(round(seats))]
+    assert rows["估算投资（万元）"][1] == f"{built['cost_yuan'].sum() / 10_000:.0f}" and rows["新增床位（张）"][1] == str(built["beds"].sum())
+    text = words(written["zh"])
+    assert "layout plan 县文件夹 --alternatives" in text and "方案比选表" not in tables(written["zh"])
+    assert "--alternatives" in words(written["en"])
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_alternative_has_children_minutes_money_and_seats(tmp_path, plan, lang):
+    made = dict.fromkeys(["openings", "rooms", "beds", "shared", "too_small"], 0) | {"stopped_by": "optimal", "near_tie": False, "dominated": False}
+    child_years = {"without_place": 10.0, "beyond_limit": 20.0, "excess_minutes": 5.0, "above_standard": 0.0}
+    rows = [
+        {"alternative_id": "plan", **made, **child_years, "investment_yuan": 3e6, "cost_yuan": 1e6, "pupil_minutes": 1000.0, "money_gap": 0.1},
+        {"alternative_id": "nothing", **made, **child_years, "investment_yuan": 0.0, "cost_yuan": 0.0, "pupil_minutes": 3000.0, "money_gap": None},
+        {"alternative_id": "nearer", **made, **child_years, "beyond_limit": 8.0, "investment_yuan": 5e6, "cost_yuan": 2e6, "pupil_minutes": 900.0,
+         "money_gap": 0.2},
+        {"alternative_id": "expand_only", **made, **child_years, "investment_yuan": 2e6, "cost_yuan": 9e5, "pupil_minutes": 1500.0, "money_gap": 0.2,
+         "dominated": True},
+    ]  # fmt: skip
+    others = plan.proposals.drop(columns="geometry").head(1).assign(alternative_id="nearer", first_grade=1, last_grade=6, rooms=4)
+    path = tmp_path / "r.docx"
+    compared = dataclasses.replace(plan, alternatives=check("alternatives", pd.DataFrame(rows)),
+                                   alternative_proposals=check("alternative_proposals", pd.DataFrame(others)))  # fmt: skip
+    write_report(compared, path, lang=lang, maps=False)
+    title = messages.text("report.title.alternatives", lang)
+    head, *body = tables(path)[title]
+    names = [messages.text(f"alternative.{name}", lang) for name in ("plan", "nearer", "expand_only", "nothing")]
+    assert [row[0] for row in body] == names
+    nearer = dict(zip(head, body[1], strict=True))
+    assert nearer[messages.text("report.col.seats_added", lang)] == "180" and nearer[messages.text("report.col.investment", lang)] == "500"
+    weights = {2026: 0}
+    from layout.horizon import horizon_of
+
+    horizon = horizon_of(plan.years[1:], BASE, plan.standards)
+    weights = dict(zip(horizon.years, horizon.weights, strict=True))
+    children = sum(n * weights.get(y, 0) for y, n in zip(plan.pupils["year"], plan.pupils["pupils"], strict=True))
+    assert nearer[messages.text("report.col.minutes_a_child", lang)] == f"{900 / children:.1f}"
+    text = words(path)
+    less = messages.text("report.alternatives.less", lang, what=messages.text("report.alternatives.beyond_limit", lang), amount="12")
+    more = messages.text("report.alternatives.more", lang, what=messages.text("report.alternatives.investment", lang), amount="200")
+    assert less in text and more in text and messages.text("report.alternatives.dominated", lang) in text and "--alternatives" not in text
+
+
+def test_every_school_under_review_has_its_gate_table(tmp_path, reviewed):
+    """Of the plan's own proposal, and of the list of schools that may be looked at together."""
+    other = {"pupils": 12, "lower_pupils": 12, "upper_beyond": 0, "next_school_id": "S1", "next_minutes": 18.6, "reason": "others_in_reach"}
+    listed = pd.DataFrame([{"school_id": school, "year": year, **other} for school in ("S2", "S1") for year in (BASE, LAST)])
+    findings = dataclasses.replace(reviewed.findings, review_list=check("review_list", listed))
+    path = tmp_path / "r.docx"
+    write_report(dataclasses.replace(reviewed, findings=findings), path, maps=False)
+    found = {title: rows for title, rows in tables(path).items() if title.endswith("论证事项表")}
+    assert sorted(found) == ["S1小学论证事项表", "S2九年制学校论证事项表"], "one a school, the proposal's before the list's"
+    rows = {row[0]: row[1:] for row in found["S2九年制学校论证事项表"][1:]}
+    assert len(rows) == len(GATES) + 1
+    assert rows["生源极少且持续"][1] == f"{BASE}年12人，{LAST}年12人" and rows["1—3年级走读时间"][:2] == ["数据支持", "最长19分钟，时限30分钟"]
+    assert rows["接收学校班额规模"][1] == f"S1小学{LAST}年增加12人"
+    assert all(rows[gate][1] == "【待填】" for gate in ("听取家长意见", "听证", "公示、过渡期与恢复程序") if gate in rows)
+    # a way that nobody can go is never called good
+    far = dataclasses.replace(reviewed.findings, review_list=check("review_list", listed.assign(next_minutes=None, school_id="S2").head(1)))
+    write_report(dataclasses.replace(reviewed, findings=far), path, maps=False)
+    row = next(r for r in tables(path)["S2九年制学校论证事项表"] if r[0] == "1—3年级走读时间")
+    assert row[1:3] == ["须人工核定", "最长—分钟，时限30分钟"]
+
+
+def test_what_is_built_is_said_without_what_is_not(tmp_path, plan):
+    first = plan.proposals.head(1)
+    rows = first.assign(year=2028, action="expand", rooms=3, beds=0)
+    path = tmp_path / "r.docx"
+    write_report(dataclasses.replace(plan, proposals=rows), path, maps=False)
+    assert [row[4] for row in tables(path)["近期建设项目表"][1:]] == ["扩建：教室3间"]
+
+
+def test_no_number_is_broken_and_short_names_stay_in_one_line(plan, tmp_path):
+    """A table of many columns: each is at least as wide as its numbers, its Latin words and its short names."""
+    heads = {f"c{i}": f"规划期增加的经费合计（万元）{i}" for i in range(9)} | {"word": "investment in thousands"}
+    fields = (Field("name", "方案"), *(Field(c, head, "int") for c, head in heads.items()), Field("why", "理由", "long"))
+    frame = pd.DataFrame({"name": ["就近优先"], **{c: [123456] for c in heads}, "why": ["很长的理由" * 20]})
+    path = tmp_path / "t.docx"
+    write_document([Block("table", "宽表", page=Page("x", fields, frame))], path, lang="zh", title="t")
+    table = docx.Document(path).tables[0]
+    widths = [int(cell.get(docx.oxml.ns.qn("w:w"))) for cell in table._tbl.iter("{*}gridCol")]
+    # half of nine points a Latin letter, in twentieths of a point, and the margins of the cell
+    assert all(width >= 6 * 9 * 10 + 80 for width in widths[1:10]) and widths[0] >= 8 * 9 * 10 + 80 and widths[10] >= len("investment") * 9 * 10
+    section = docx.Document(path).sections[0]
+    assert sum(widths) * 635 <= section.page_width - section.left_margin - section.right_margin + 1000
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_units_of_unverified_figures_are_words_of_the_reader(written, plan, lang):
+    doubtful = {rule.unit for rule in plan.standards.rules.values() if rule.verified == "U" and not isinstance(rule.value, str)}
+    known = messages.catalogue(lang)
+    assert all(f"report.measured.{re.sub('[^a-z0-9]+', '_', unit.lower()).strip('_')}" in known for unit in doubtful)
+    text = words(written[lang])
+    assert not re.search(r"\de\+\d", text)
+    if lang == "zh":
+        assert "元/平方米" in text and "1000000元/所" in text and "yuan/m2" not in text
+    else:
+        assert "1,000,000 yuan a school" in text
+
+
+def test_a_public_report_asks_once_what_it_must_hide(tmp_path, reviewed, monkeypatch):
+    """To find what must be hidden takes a while; its small counts are nowhere in the file, text or properties."""
+    calls = []
+    monkeypatch.setattr("layout.report.edition_of", lambda plan, audience: calls.append(audience) or edition_of(plan, audience))
+    monkeypatch.setattr("layout.workbook.edition_of", lambda plan, audience: pytest.fail("asked again"))
+    path = tmp_path / "p.docx"
+    write_report(reviewed, path, audience="public", maps=False)
+    assert calls == ["public"]
+    found = tables(path)
+    rows = {row[0]: row[1:] for row in found[f"本规划与维持现状（{LAST}学年）"][1:]}
+    assert set(rows) == {"学龄学生", "学位、床位缺口及无可达学校", "有学校但超时限", "大班额（个班）", "走读学生平均单程（分钟）"}
+    edition = edition_of(reviewed, "public")
+    for said, measure in (("有学校但超时限", "beyond_limit"), ("学位、床位缺口及无可达学校", "without")):
+        for i, view in enumerate(("today", "planned")):
+            mark = edition.marks.get(("H", view, LAST, measure))
+            assert mark is None or rows[said][i] == mark
+            assert mark is None or rows[said][2] == "", "no difference gives a hidden count away"
