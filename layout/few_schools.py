@@ -16,6 +16,8 @@ from layout.programs import NoSolutionError, Program, Solution, least_value, pri
 
 # schools at a time, and neighbourhoods of that size at most, small ones first; branch-and-bound nodes of each: counted work
 _SITES, _NODES = ((4, 40), (7, 15)), 1
+# with more flows than this the bound is the linear relaxation, without cuts
+_CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
 _ABOVE = 1000.0
 # ten thousand yuan that a neighbourhood must save
@@ -131,7 +133,7 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float
 
     References
     ----------
-    The root of branch and bound with cuts for whole numbers; levels before are rows.
+    The root of branch and bound with cuts for whole numbers, in very large counties without them; levels before are rows.
     """
     program = whole.program
     for name in (*_FIRST, "above_standard"):
@@ -144,7 +146,8 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float
             program, matrix=sparse.vstack([program.matrix, sparse.csr_matrix(cost * scale)], format="csr"),
             row_lower=np.append(program.row_lower, -np.inf), row_upper=np.append(program.row_upper, most * scale),
         )  # fmt: skip
-    return least_value(program, whole.programme.objectives["money"], known=reached["money"], time_limit=time_limit)
+    cuts = whole.programme.columns.flows <= _CUTS
+    return least_value(program, whole.programme.objectives["money"], known=reached["money"], cuts=cuts, time_limit=time_limit)
 
 
 def plan_values(model: Model, programme: Programme, built: Built) -> np.ndarray:

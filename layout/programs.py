@@ -640,7 +640,7 @@ def price(
     return Prices(level.objective, duals[:rows], reduced, current.lower, current.upper, levels)
 
 
-def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, time_limit: float = 300.0, seed: int = 0) -> float:
+def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, cuts: bool = True, time_limit: float = 300.0, seed: int = 0) -> float:
     """Bound an objective over whole values: the root of branch and bound with its cuts, nothing searched beyond.
 
     Parameters
@@ -651,6 +651,8 @@ def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, t
         Cost of each column.
     known
         What values that meet all rows come to.
+    cuts
+        Whether to add cuts; else the linear relaxation counts.
     time_limit, seed
         As in :func:`solve`.
 
@@ -675,6 +677,9 @@ def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, t
     2.0
     """
     limits = _Limits(0.0, {}, 1, time.monotonic() + time_limit, seed)
+    linear = replace(limits, nodes=None)
+    if not cuts:
+        return _linear_level(_highs(_as_linear(program), linear), "bound", np.asarray(costs, float))[1].bound
     model = _highs(program, limits)
     # only the bound is asked for; values a little above those at hand are left in, so that they tell a wrong answer
     cutoff = known + max(_ROOM * abs(known), _slip(known))
@@ -686,7 +691,7 @@ def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, t
     bound = float(model.getInfo().mip_dual_bound)
     if np.isfinite(bound) and not _contradicted(model, known) and bound <= known + _slip(known):
         return bound
-    return _linear_level(_highs(_as_linear(program), replace(limits, nodes=None)), "bound", np.asarray(costs, float))[1].bound
+    return _linear_level(_highs(_as_linear(program), linear), "bound", np.asarray(costs, float))[1].bound
 
 
 def corners(program: Program, *, time_limit: float = 300.0, seed: int = 0) -> Callable[[np.ndarray], np.ndarray | None]:

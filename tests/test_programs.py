@@ -1,12 +1,15 @@
 """Levels of a program against a naive second solver, hand-worked faces, and every way a search can end."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy.optimize import LinearConstraint, milp
 
 from layout import programs
-from layout.programs import NoSolutionError, Program, choose_way, solve, sparse_rows
+from layout.programs import InfeasibleError, NoSolutionError, Program, choose_way, solve, sparse_rows
 
 
 def program(matrix, low, high, *, lower=0.0, upper=np.inf, integer=False):
@@ -169,3 +172,29 @@ def test_rows_add_up_equal_places():
     one = np.array([0])
     assert sparse_rows(1, 2, (one, one, 2.0), (one, one, 3.0)).toarray().tolist() == [[5.0, 0.0]]
     assert sparse_rows(2, 3).shape == (2, 3)
+
+
+def test_a_bound_with_cuts_lies_between_the_relaxation_and_the_optimum():
+    rng = np.random.default_rng(5)
+    raised = 0
+    for _ in range(20):
+        weights, worth = rng.integers(2, 9, 7).astype(float), rng.integers(1, 9, 7).astype(float)
+        case = replace(program([weights.tolist()], [weights.sum() / 2 + 0.5], [np.inf], integer=True), upper=np.ones(7))
+        best = min(worth @ np.array(x) for x in itertools.product((0, 1), repeat=7) if weights @ np.array(x) >= weights.sum() / 2 + 0.5)
+        relaxed = programs.least_value(case, worth, cuts=False)
+        found = programs.least_value(case, worth, known=best)
+        assert relaxed - 1e-6 <= found <= best + 1e-6
+        raised += found > relaxed + 1e-6
+    assert raised >= 15
+
+
+def test_a_bound_that_contradicts_what_is_known_is_not_used(monkeypatch):
+    case = program([[2.0]], [3.0], [np.inf], integer=True)
+    assert programs.least_value(case, np.ones(1), known=2.0) == 2.0
+    # known values that are better than the optimum cannot be; the linear relaxation is what is left
+    assert programs.least_value(case, np.ones(1), known=1.5) == 1.5
+
+
+def test_there_is_no_bound_where_rows_contradict_each_other():
+    with pytest.raises(InfeasibleError, match="no values meet all rows"):
+        programs.least_value(program([[2.0]], [99.0], [np.inf], upper=9.0, integer=True), np.ones(1))
