@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_flow
+from scipy.sparse.csgraph import connected_components, maximum_flow
 
 from layout.children import spread, ways_of, whole_children
 from layout.programs import Level, Solution, beside
@@ -28,8 +28,10 @@ _NODES = 50
 _WEIGHTS = {"without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "boarders": 200.0, "minutes": 1.0, "change": 1e-3}
 # a year with so many columns at most is solved to proof where whole classes cost anything
 _PROOF = 1500
-# so many columns of demands at most are searched for better classes; more of them state their gap
-_SEARCH = 3000
+# so many columns of demands at most are searched for better classes at a time, and so many times; more of them state their gap
+_SEARCH, _PIECES = 3000, 6
+# share of the minutes by which that search may end above its bound
+_NEAR = 0.005
 # years worked on at a time
 _THREADS = 2
 # how much of a child counts as one when a sum of shares is compared with whole children
@@ -108,6 +110,7 @@ def assign(
     adjacency: pd.DataFrame | None = None,
     whole_villages: bool = False,
     seat_schools: Sequence[str] = (),
+    expected: pd.DataFrame | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Give every child a school and a way to it, or say why there is none.
@@ -143,6 +146,9 @@ def assign(
     seat_schools
         Ids of the schools of the county seat; teaching points and small primary schools among them take no children from
         elsewhere.
+    expected
+        Children by school_id, year and grade (pupils) in another placing at the same schools, such as that of the search for proposals
+        or another table ``assignment``. In the planned view classes are formed for them too, and of the placings the better one stands.
     seed
         Of the solver.
 
@@ -170,7 +176,8 @@ def assign(
     grades puts neighbouring grades together, each run of grades <= one class of ``class_size.mixed.max_pupils``; another school
     with fewer rooms than grades has classes for as many of its grades as it has rooms. The relaxed optimum has parts of
     classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it, can reach:
-    ``attrs["gap"]`` is the difference that whole classes and whole children make.
+    ``attrs["gap"]`` is the difference that whole classes and whole children make. Where it costs a child its place or its limit, classes are
+    searched anew at the schools where such children could sit, at those to which others would then be sent, and so on.
 
     Examples
     --------
@@ -188,7 +195,8 @@ def assign(
     stood = [_schools_of(schools, school_years, year, standards) for year in years]
 
     def of(year: int, there: tuple[School, ...]) -> tuple[pd.DataFrame, tuple[Level, ...]]:
-        return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, seed)
+        load = None if expected is None else _load_of(expected[expected["year"] == year], there)
+        return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, load, seed)
 
     # years do not depend on each other, and the solver lets others run meanwhile
     with ThreadPoolExecutor(max_workers=max(min(len(years), _THREADS), 1)) as pool:
@@ -300,8 +308,17 @@ def _schools_of(schools: pd.DataFrame, school_years: pd.DataFrame | None, year: 
     return tuple(sorted(found, key=lambda s: s.school_id))
 
 
+def _load_of(rows: pd.DataFrame, schools: Sequence[School]) -> np.ndarray:
+    """Return children by school and grade."""
+    numbers = {s.school_id: k for k, s in enumerate(schools)}
+    at = np.array([numbers.get(str(i), -1) for i in rows["school_id"]], int)
+    out = np.zeros((len(schools), len(GRADES)))
+    np.add.at(out, (at[at >= 0], rows["grade"].to_numpy(int)[at >= 0] - 1), rows["pupils"].to_numpy(float)[at >= 0])
+    return out
+
+
 def _assign_year(
-    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, seed: int
+    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, expected: np.ndarray | None, seed: int
 ) -> tuple[pd.DataFrame, tuple[Level, ...]]:
     home = children[children["attends"] == "home"].reset_index(drop=True)
     seat = children[children["attends"] == "county_seat"].reset_index(drop=True)
@@ -315,7 +332,7 @@ def _assign_year(
     if not len(demand):
         return pd.concat([r for r in rows if len(r)], ignore_index=True), ()
     flows = _flows(demand, ways, schools, standards, rules)
-    values, levels = _solve(flows, standards, rules.seats_bind, seed)
+    values, levels = _solve(flows, standards, rules.seats_bind, expected, seed)
     if rules.whole_villages:
         values, levels = _whole_villages(flows, values, levels, rules, seed)
     placed = _placed(flows, values)
@@ -515,7 +532,7 @@ def _levels(flows: _Flows) -> dict[str, np.ndarray]:
     return levels if flows.change is None else {**levels, "change": flows.change}
 
 
-def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
+def _solve(flows: _Flows, standards: Standards, seats_bind: bool, expected: np.ndarray | None, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
     """Solve with parts of classes, which bounds what whole ones can reach, then with whole ones."""
     levels = _levels(flows)
     weights = [_WEIGHTS[name] for name in levels]
@@ -523,33 +540,68 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
         found = send(_transport(flows, ()), levels, weights=weights, in_order=flows.change is None, seed=seed)
         return found.values, found.levels
     relaxed = send(_transport(flows, pooled(flows.schools)), levels, whole=False, weights=weights, in_order=flows.change is None, seed=seed)
-    school, grade = flows.school, flows.grade
-    load = np.zeros((len(flows.schools), len(GRADES)))
-    np.add.at(load, (school[school >= 0], grade[school >= 0] - 1), relaxed.values[school >= 0])
-    seats = whole_classes(flows.schools, load, standards)
-    found = send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed)
-    worse = [a.objective - b.objective for a, b in zip(found.levels, relaxed.levels, strict=True)]
-    beds = _transport(flows, ())
-    if max(worse) > _SAME and len(flows.demand) <= _PROOF:
+
+    def placed(seats: Sequence[Seats]) -> _Seated:
+        return _Seated(tuple(seats), send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed))
+
+    best = placed(whole_classes(flows.schools, _loads(flows, relaxed.values), standards))
+    if _lost(best, relaxed) > _SAME and expected is not None:
+        # the classes of another placing carry its children
+        other = placed(whole_classes(flows.schools, expected, standards))
+        best = other if _order(other.sent) < _order(best.sent) else best
+    found = best.sent
+    if max(a.objective - b.objective for a, b in zip(found.levels, relaxed.levels, strict=True)) > _SAME and len(flows.demand) <= _PROOF:
         # a small county is searched to proof, classes and children together
         every, none = np.ones(len(flows.children), bool), dict.fromkeys(levels, _SAME)
-        found, _ = search_classes(flows.schools, beds, grade, school, found.values, every, levels, gaps=none, seed=seed)
+        found, _ = search_classes(flows.schools, _transport(flows, ()), flows.grade, flows.school, found.values, every, levels, gaps=none, seed=seed)
         return found.values, found.levels
-    if max(worse[:2]) > 1 - _SAME:
-        # whole classes cost a child its place or its limit: search for better ones at the schools it could go to
-        free = _at_short_schools(flows, relaxed.values, found.values)
-        if free[flows.demand].sum() > _SEARCH:
-            return found.values, _stated(found, relaxed)
-        first = dict(list(levels.items())[:2])
+    best = _searched(flows, levels, relaxed, best, placed, seed)
+    return best.sent.values, _stated(best.sent, relaxed)
+
+
+@dataclass(frozen=True)
+class _Seated:
+    """Seats of whole classes, and where children go with them."""
+
+    seats: tuple[Seats, ...]
+    sent: Solution
+
+
+def _lost(seated: _Seated, relaxed: Solution) -> float:
+    """Return the children who have lost their place or their limit to whole classes."""
+    return max(a.objective - b.objective for a, b in zip(seated.sent.levels[:2], relaxed.levels[:2], strict=True))
+
+
+def _loads(flows: _Flows, values: np.ndarray) -> np.ndarray:
+    out = np.zeros((len(flows.schools), len(GRADES)))
+    np.add.at(out, (flows.school[flows.school >= 0], flows.grade[flows.school >= 0] - 1), values[flows.school >= 0])
+    return out
+
+
+def _searched(
+    flows: _Flows, levels: Mapping[str, np.ndarray], relaxed: Solution, best: _Seated, placed: Callable[[Sequence[Seats]], _Seated], seed: int
+) -> _Seated:
+    """Search for better classes where whole ones cost a child its place or its limit, one piece of the county after another."""
+    later = ("minutes", "change")
+    first = {name: cost for name, cost in levels.items() if name not in later}
+    # what only orders equals is searched as one sum
+    first["later"] = np.asarray(sum(_WEIGHTS[name] * levels[name] for name in later if name in levels))
+    aims = {name: abs(float(cost @ relaxed.values)) * _NEAR for name, cost in first.items()}
+    gaps = {name: max(aims[name], 1.0) if name in ("excess_minutes", "later") else 1 - _SAME for name in first}
+    for short in _short_pieces(flows, relaxed.values, best.sent.values):
+        if _lost(best, relaxed) <= 1 - _SAME:
+            break
+        free = _around(flows, short, best.sent.values)
+        if free is None:
+            continue
         _, anew = search_classes(
-            flows.schools, beds, grade, school, found.values, free, first, gaps=dict.fromkeys(first, 1 - _SAME), whole=False, work_limit=_NODES,
-            seed=seed,
+            flows.schools, _transport(flows, ()), flows.grade, flows.school, best.sent.values, free, first, gaps=gaps, whole=False,
+            work_limit=_NODES, seed=seed,
         )  # fmt: skip
         changed = {group.school for group in anew}
-        seats = [*(s for s in seats if s.school not in changed), *anew]
-        better = send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed)
-        found = better if _order(better) < _order(found) else found
-    return found.values, _stated(found, relaxed)
+        better = placed([*(s for s in best.seats if s.school not in changed), *anew])
+        best = better if _order(better.sent) < _order(best.sent) else best
+    return best
 
 
 def _stated(found: Solution, relaxed: Solution) -> tuple[Level, ...]:
@@ -575,14 +627,36 @@ def _transport(flows: _Flows, seats: Sequence[Seats]) -> Transport:
     return Transport(flows.children["pupils"].to_numpy(float), flows.demand, uses, shares, capacity)
 
 
-def _at_short_schools(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Say which demands want for a place, and which go to schools where those could have one."""
-    bad = ((flows.school < 0) | flows.beyond).astype(float)
-    short = np.bincount(flows.demand, bad * (found - wanted), minlength=len(flows.children)) > _SAME
-    there = np.unique(flows.school[short[flows.demand] & (bad == 0)])
-    out = short.copy()
-    out[flows.demand[np.isin(flows.school, there) & (found > _SAME)]] = True
-    return out
+def _bad(flows: _Flows) -> np.ndarray:
+    return (flows.school < 0) | flows.beyond
+
+
+def _short_pieces(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> list[np.ndarray]:
+    """Say which demands want for a place or a school within the limit: piece by piece of those that could go to the same schools, most first."""
+    bad, demands = _bad(flows), len(flows.children)
+    lost = np.bincount(flows.demand, bad * (found - wanted), minlength=demands)
+    short = lost > _SAME
+    near = np.flatnonzero(short[flows.demand] & ~bad)
+    size = demands + len(flows.schools)
+    links = csr_array((np.ones(len(near)), (flows.demand[near], demands + flows.school[near])), shape=(size, size))
+    label = connected_components(links, directed=False)[1][:demands]
+    many = np.bincount(label[short], lost[short], minlength=1)
+    pieces = sorted(np.unique(label[short]), key=lambda piece: (-round(many[piece], 6), piece))
+    return [short & (label == piece) for piece in pieces[:_PIECES]]
+
+
+def _around(flows: _Flows, short: np.ndarray, found: np.ndarray) -> np.ndarray | None:
+    """Add to demands those that sit where they could have a place, then those that sit where these could go, while they can be searched."""
+    near, width = ~_bad(flows), np.bincount(flows.demand, minlength=len(short))
+    if width[short].sum() > _SEARCH:
+        return None
+    while True:
+        there = np.unique(flows.school[short[flows.demand] & near])
+        more = short.copy()
+        more[flows.demand[np.isin(flows.school, there) & (found > _SAME)]] = True
+        if (more == short).all() or width[more].sum() > _SEARCH:
+            return short
+        short = more
 
 
 def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:

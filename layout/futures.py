@@ -126,11 +126,11 @@ def propose_for(
     county = replace(future.county, aims=asked)
     return propose(
         county, future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
-        work_limit=work_limit, time_limit=time_limit, assign=lambda built: place(judged, built),
+        work_limit=work_limit, time_limit=time_limit, assign=lambda built, expected: place(judged, built, expected=expected),
     )  # fmt: skip
 
 
-def place(future: Future, proposals: pd.DataFrame) -> pd.DataFrame:
+def place(future: Future, proposals: pd.DataFrame, *, expected: pd.DataFrame | None = None) -> pd.DataFrame:
     """Send the children of a future to the schools that stand with some proposals.
 
     Parameters
@@ -139,6 +139,8 @@ def place(future: Future, proposals: pd.DataFrame) -> pd.DataFrame:
         From :func:`future_of`.
     proposals
         Table ``proposals``.
+    expected
+        As in :func:`layout.assign`: children by school, year and grade whom another placing has there.
 
     Returns
     -------
@@ -158,7 +160,9 @@ def place(future: Future, proposals: pd.DataFrame) -> pd.DataFrame:
     there = schools[schools["school_id"].isin(standing["school_id"])]
     seats = seat_schools(replace(county, schools=there.assign(status="open")))
     serving = future.times[future.times["to_id"].isin(standing["school_id"])].reset_index(drop=True)
-    return assign(future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats)
+    return assign(
+        future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats, expected=expected
+    )
 
 
 def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
