@@ -25,7 +25,9 @@ _DAYS_A_WEEK = 5
 # branch-and-bound nodes of the search for whole classes: counted work, so the answer does not depend on the machine
 _NODES = 50
 # a sum of the levels from which their search sets out: no result depends on it
-_WEIGHTS = {"without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "boarders": 200.0, "minutes": 1.0, "change": 1e-3}
+_WEIGHTS = {
+    "without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "above_standard": 5e3, "boarders": 200.0, "minutes": 1.0, "change": 1e-3,
+}  # fmt: skip
 # a year with so many columns at most is solved to proof where whole classes cost anything
 _PROOF = 1500
 # so many columns of demands at most are searched for better classes at a time, and so many times; more of them state their gap
@@ -73,7 +75,7 @@ class _Ways:
 class _Flows:
     """Columns of one year: a demand (its number), a school (its number, -1: no place), a way and the place its choice changes.
 
-    ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of
+    ``bed`` is the school whose bed a column takes (-1: none), ``seatless`` says that a child has a way, but no seat in a class. ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of
     their grade, ``bed_demand`` and ``bed_school`` pair those joined by a weekly way, beds or not.
     """
 
@@ -81,6 +83,9 @@ class _Flows:
     schools: tuple[School, ...]
     demand: np.ndarray
     school: np.ndarray
+    bed: np.ndarray
+    seatless: np.ndarray
+    seats_bind: bool
     mode: np.ndarray
     minutes: np.ndarray
     beyond: np.ndarray
@@ -169,9 +174,10 @@ def assign(
 
     References
     ----------
-    Objective, in this order: (1) children without a place, (2) children beyond the limit, (3) their excess minutes, (4)
-    boarders, since a day place within the limit goes first, (5) minutes, of a boarder a fifth of the weekly way. Subject to (a)
-    every child placed or counted as without; (b) boarders <= beds; planned view also (c) pupils of a grade <= classes x
+    Objective, in the order of :func:`layout.propose`: (1) children without a place, for want of a way or a bed, (2) children beyond the
+    limit, (3) their excess minutes, planned view also (4) children without a seat (``above_standard``), (5) boarders, since a day place
+    within the limit goes first, (6) minutes, of a boarder a fifth of the weekly way. A child without a seat counts in (2) and (3) as on
+    its best way by day, or takes a bed. Subject to (a) every child placed or counted as without; (b) boarders <= beds; planned view also (c) pupils of a grade <= classes x
     class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small primary school with fewer rooms than
     grades puts neighbouring grades together, each run of grades <= one class of ``class_size.mixed.max_pupils``; another school
     with fewer rooms than grades has classes for as many of its grades as it has rooms. The relaxed optimum has parts of
@@ -412,13 +418,35 @@ def _flows(children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], sta
     demand, to = joined(demand, extra[:, 0], np.arange(none)), joined(to, extra[:, 1], -1)
     mode = joined(mode, MODES.index("seat"), MODES.index("none"))
     minutes, beyond, excess = joined(minutes, 0.0, 0.0), joined(beyond, False, False), joined(excess, 0.0, 0.0)
-    # columns of a demand stay in the order of the ways, no place comes last
-    order = np.argsort(demand, kind="stable")
-    demand, to, mode, minutes, beyond, excess = (v[order] for v in (demand, to, mode, minutes, beyond, excess))
+    taken, seatless = np.where(mode == board, to, -1), np.zeros(len(demand), bool)
+    if rules.seats_bind:
+        some = _without_seat(demand, to, mode, beyond, none)
+        demand, mode = np.append(demand, demand[some]), np.append(mode, np.full(len(some), MODES.index("none")))
+        to, taken = np.append(to, np.full(len(some), -1)), np.append(taken, taken[some])
+        minutes, beyond, excess = np.append(minutes, np.zeros(len(some))), np.append(beyond, beyond[some]), np.append(excess, excess[some])
+        seatless = np.append(seatless, np.ones(len(some), bool))
+    # columns of a demand stay in the order of the levels, no place comes last
+    boards = mode == board
+    lengths = np.where(boards, minutes / _DAYS_A_WEEK, minutes)
+    order = np.lexsort((lengths, boards, seatless, excess, beyond, (to < 0) & ~seatless, demand))
+    demand, to, taken, seatless, mode, minutes, beyond, excess = (v[order] for v in (demand, to, taken, seatless, mode, minutes, beyond, excess))
     # a child that goes elsewhere than its zone says
     change = ((zoned[demand] >= 0) & (to >= 0) & (to != zoned[demand])).astype(float) if rules.seats_bind and rules.zones is not None else None
     bed_demand, bed_school = (np.concatenate([b[i] for b in bed]) if bed else np.zeros(0, int) for i in range(2))
-    return _Flows(children, schools, demand, to, mode, minutes, beyond, excess, change, by_day, bed_demand, bed_school)
+    return _Flows(
+        children, schools, demand, to, taken, seatless, rules.seats_bind, mode, minutes, beyond, excess, change, by_day, bed_demand, bed_school
+    )
+
+
+def _without_seat(demand: np.ndarray, to: np.ndarray, mode: np.ndarray, beyond: np.ndarray, demands: int) -> np.ndarray:
+    """Return the columns on which a child may be without a seat: its best day way, and those by boarding where that breaks the limit or is missing."""
+    board = mode == MODES.index("board")
+    day = np.flatnonzero((to >= 0) & ~board)
+    # the ways of a demand come the better first
+    day = day[np.unique(demand[day], return_index=True)[1]]
+    near = np.zeros(demands, bool)
+    near[demand[day[~beyond[day]]]] = True
+    return np.concatenate([day, np.flatnonzero(board & ~near[demand])])
 
 
 def _zone_of(children: pd.DataFrame, zones: pd.DataFrame | None, numbers: Mapping[str, int]) -> np.ndarray:
@@ -453,13 +481,6 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
     # children of the county seat are placed as before: what they cost is no part of what villages can reach
     seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in _levels(flows).items()}
     least = {level.name: level.bound - seat_part[level.name] for level in levels}
-    if rules.seats_bind:
-        # levels before the seats are bounded by what is possible without any
-        free = send(
-            _transport(flows, ()), _levels(flows), whole=False, weights=[_WEIGHTS[n] for n in least], in_order=flows.change is None, seed=seed
-        )
-        before = VILLAGE_LEVELS[: VILLAGE_LEVELS.index("above_standard")]
-        least |= {name: float(cost[home] @ free.values[home]) for name, cost in _levels(flows).items() if name in before}
     bound = [least.get(name, 0.0) for name in VILLAGE_LEVELS]
     answer = send_villages(villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed)
     out = np.where(home, 0.0, values)
@@ -470,7 +491,7 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
             board, day = here[there & boards[here]], here[there & ~boards[here]]
             beds = boarders.get(int(grades[d]), 0)
             out[board] = beds
-            out[day if len(day) else here[flows.school[here] < 0]] = int(counts[d]) - beds
+            out[day if len(day) else here[(flows.school[here] < 0) & ~flows.seatless[here]]] = int(counts[d]) - beds
     more = [seat_part.get(name, 0.0) for name in VILLAGE_LEVELS]
     return out, tuple(
         replace(level, objective=level.objective + n, bound=level.bound + n) for level, n in zip(as_levels(answer, bound), more, strict=True)
@@ -526,9 +547,12 @@ def _undominated(
 def _levels(flows: _Flows) -> dict[str, np.ndarray]:
     board = flows.boards
     levels = {
-        "without_place": (flows.school < 0).astype(float), "beyond_limit": flows.beyond.astype(float), "excess_minutes": flows.excess,
-        "boarders": board.astype(float), "minutes": np.where(board, flows.minutes / _DAYS_A_WEEK, flows.minutes),
+        "without_place": ((flows.school < 0) & ~flows.seatless).astype(float), "beyond_limit": flows.beyond.astype(float),
+        "excess_minutes": flows.excess, "above_standard": flows.seatless.astype(float), "boarders": board.astype(float),
+        "minutes": np.where(board, flows.minutes / _DAYS_A_WEEK, flows.minutes),
     }  # fmt: skip
+    if not flows.seats_bind:
+        del levels["above_standard"]
     return levels if flows.change is None else {**levels, "change": flows.change}
 
 
@@ -568,8 +592,9 @@ class _Seated:
 
 
 def _lost(seated: _Seated, relaxed: Solution) -> float:
-    """Return the children who have lost their place or their limit to whole classes."""
-    return max(a.objective - b.objective for a, b in zip(seated.sent.levels[:2], relaxed.levels[:2], strict=True))
+    """Return the children who have lost their place, their limit or their seat to whole classes."""
+    pairs = zip(seated.sent.levels, relaxed.levels, strict=True)
+    return max(a.objective - b.objective for a, b in pairs if a.name in ("without_place", "beyond_limit", "above_standard"))
 
 
 def _loads(flows: _Flows, values: np.ndarray) -> np.ndarray:
@@ -621,7 +646,7 @@ def _transport(flows: _Flows, seats: Sequence[Seats]) -> Transport:
         for g, size in group.size.items():
             part[group.school, g] = 1 / size
     seat = np.where(flows.school >= 0, row[flows.school, flows.grade], -1)
-    uses = np.column_stack([np.where(flows.boards, flows.school, -1), seat])
+    uses = np.column_stack([flows.bed, seat])
     shares = np.column_stack([np.ones(len(seat)), part[flows.school, flows.grade]])
     capacity = np.concatenate([np.array([s.beds for s in flows.schools], float), [group.seats for group in seats]])
     return Transport(flows.children["pupils"].to_numpy(float), flows.demand, uses, shares, capacity)
@@ -671,20 +696,23 @@ def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
     out["minutes"] = np.where(timed, flows.minutes[used], np.nan)
     lost = flows.school[used] < 0
     by_bed = np.isin(demand, flows.bed_demand)
-    out.loc[lost, "status"] = np.select([flows.by_day[demand[lost]], by_bed[lost]], ["no_seat", "no_bed"], "no_route")
+    out.loc[lost, "status"] = np.select([flows.seatless[used][lost] | flows.by_day[demand[lost]], by_bed[lost]], ["no_seat", "no_bed"], "no_route")
     # for some of those who need a bed one is free, and only a seat is missing
     wants = np.flatnonzero((out["status"] == "no_bed").to_numpy())
     seatless = pd.Series(_beds_free(flows, values, demand[wants], out["pupils"].to_numpy()[wants]), index=wants)
     both = seatless.index[seatless > 0]
     split = out.loc[both].assign(status="no_seat", pupils=seatless[both])
     out.loc[both, "pupils"] -= seatless[both]
-    return pd.concat([out[out["pupils"] > 0], split], ignore_index=True)
+    out = pd.concat([out[out["pupils"] > 0], split], ignore_index=True)
+    # children of a village may lack a seat by day and at several beds
+    keys = [name for name in out.columns if name != "pupils"]
+    return out.groupby(keys, as_index=False, sort=False, dropna=False)["pupils"].sum()[list(out.columns)]
 
 
 def _beds_free(flows: _Flows, values: np.ndarray, demand: np.ndarray, children: np.ndarray) -> np.ndarray:
     """Count for each demand the children for whom a bed is free: as many in all as free beds within reach can take."""
-    boards = flows.boards
-    used = np.bincount(flows.school[boards], values[boards], minlength=len(flows.schools))
+    sleeps = flows.bed >= 0
+    used = np.bincount(flows.bed[sleeps], values[sleeps], minlength=len(flows.schools))
     free = np.round(np.array([s.beds for s in flows.schools], float) - used).astype("int64")
     place = {int(d): i for i, d in enumerate(demand)}
     reach = sorted({(place[int(d)], int(k)) for d, k in zip(flows.bed_demand, flows.bed_school, strict=True) if int(d) in place and free[k] > 0})

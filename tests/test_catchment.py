@@ -142,7 +142,7 @@ def test_rooms_follow_the_fullest_grade():
     fewer = schools.assign(rooms=3)
     short = assign(children, times, fewer, STANDARDS, school_years=years_of(fewer))
     assert found(short[short["status"] == "no_seat"], "grade", "pupils") == [[2, 5]]
-    level = short.attrs["gap"][2030][0]
+    level = next(level for level in short.attrs["gap"][2030] if level["name"] == "above_standard")
     assert (level["objective"], level["bound"], level["gap"]) == pytest.approx((5, 5, 0))
 
 
@@ -282,13 +282,17 @@ def random_county(seed):
     return pupils_of([c for c in children if c[-1]]), times_of(rows), schools
 
 
-def naive_columns(children, times, schools):
-    """One column per demand, school and way, from the written rules and nothing else."""
+# without a place, beyond the limit, minutes over it, without a seat, boarders, minutes: where a column has them, in the order of the levels
+TODAY, PLANNED = (2, 3, 4, 5, 6), (2, 3, 4, 7, 5, 6)
+
+
+def naive_columns(children, times, schools, *, seats=False):
+    """One column per demand, school and way, from the written rules and nothing else; where seats bind one more, on which a child has none."""
     minutes = {(r.from_id, r.to_id, r.mode, r.band): r.minutes for r in times.itertuples()}
     columns = []
     for d, row in enumerate(children.itertuples()):
         band = band_of(row.grade)
-        columns.append((d, None, 1, 0, 0.0, 0, 0.0))
+        columns.append((d, None, 1, 0, 0.0, 0, 0.0, 0))
         for k, school in enumerate(schools.itertuples()):
             if not school.first_grade <= row.grade <= school.last_grade:
                 continue
@@ -302,15 +306,18 @@ def naive_columns(children, times, schools):
             else:
                 day, limit = bus, LIMIT["bus", band]
             if day is not None:
-                columns.append((d, (k, row.grade, False), 0, int(day > limit), max(day - limit, 0.0), 0, day))
+                columns.append((d, (k, row.grade, False), 0, int(day > limit), max(day - limit, 0.0), 0, day, 0))
+                columns += [(d, None, 0, int(day > limit), max(day - limit, 0.0), 0, 0.0, 1)] * seats
             if week is not None and week <= 120 and row.grade >= 4 and school.beds > 0:
-                columns.append((d, (k, row.grade, True), 0, 0, 0.0, 1, week / 5))
+                columns.append((d, (k, row.grade, True), 0, 0, 0.0, 1, week / 5, 0))
+                # a bed all the same, in the class of no grade
+                columns += [(d, (k, 0, True), 0, 0, 0.0, 0, 0.0, 1)] * seats
     return columns
 
 
 def naive_levels(children, times, schools, *, seats):
     """Place whole children column by column, level after level, with a dense row for each level before; classes are whole columns too."""
-    columns = naive_columns(children, times, schools)
+    columns = naive_columns(children, times, schools, seats=seats)
     pairs = [(k, g) for k, s in enumerate(schools.itertuples()) for g in range(s.first_grade, s.last_grade + 1)] if seats else []
     n, rows, low, high = len(columns) + len(pairs), [], [], []
 
@@ -332,7 +339,7 @@ def naive_levels(children, times, schools, *, seats):
         size = 30 if schools["kind"].iloc[k] in ("teaching_point", "small_primary") else 50 if g > 6 else 45
         row([*((j, 1) for j, c in enumerate(columns) if c[1] and c[1][:2] == (k, g)), (len(columns) + i, -size)], -np.inf, 0)
     values = []
-    for level in range(2, 7):
+    for level in PLANNED if seats else TODAY:
         costs = np.array([c[level] for c in columns] + [0] * len(pairs), float)
         answer = milp(
             costs, constraints=LinearConstraint(np.array(rows), low, high), bounds=(0, np.inf), integrality=np.ones(n), options={"mip_rel_gap": 0}
@@ -359,8 +366,7 @@ def test_planned_is_never_better_than_the_naive_solver_and_states_the_gap(seed):
     levels = out.attrs["gap"][2030]
     assert levels[0]["bound"] <= exact[0] + 1e-6 <= levels[0]["objective"] + 1e-3
     # no child loses its place or its limit to rounding
-    assert levels[0]["objective"] <= exact[0] + 1e-6
-    assert levels[1]["objective"] <= exact[1] + 1e-6
+    assert [level["objective"] for level in levels[:4]] == pytest.approx(exact[:4], abs=1e-3)
 
 
 # ---- what always holds
