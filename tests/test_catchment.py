@@ -12,6 +12,7 @@ from pandas.testing import assert_frame_equal
 from scipy.optimize import LinearConstraint, milp
 
 from conftest import make_paper
+from layout import catchment
 from layout.catchment import assign, headline, nearest_school
 from layout.children import best_runs, ways_of, whole_children
 from layout.standards import read_standards
@@ -172,6 +173,75 @@ def test_a_full_school_with_fewer_rooms_than_grades_has_whole_classes_for_some()
     out = assign(pupils_of([("A", g, "home", 40) for g in (4, 5, 6)]), times, schools, STANDARDS, school_years=years_of(schools))
     assert out.groupby("status")["pupils"].sum().to_dict() == {"no_seat": 40, "served": 80}
     assert out["pupils"].tolist() == [40, 40, 40], "a grade is here whole or not at all"
+
+
+def chain_of_classes():
+    """P has two rooms, Q, R and T one each, 45 seats a class; each village reaches its own school in 10 minutes and the next in 20.
+
+    A (20 of grade 1, 20 of grade 2) reaches P alone, B (30 of grade 1) P and Q, C (40 of grade 2) Q and R, D (40 of grade 1) R and T. Parts of
+    classes hold all at the nearest school, P with 70 / 45 of its two rooms. Whole ones hold 45 of the 50 of grade 1 there: five of B must go
+    to Q, whose only room is then a class of grade 1, so C goes to R, and D to T. T is beyond the limit for B.
+    """
+    ways = [("A", "P", 10.0), ("B", "P", 10.0), ("B", "Q", 20.0), ("B", "T", 45.0), ("C", "Q", 10.0), ("C", "R", 20.0), ("D", "R", 10.0), ("D", "T", 20.0)]
+    schools = schools_of([("P", "primary", 1, 2, 2, 0), *((s, "primary", 1, 2, 1, 0) for s in "QRT")])
+    children = pupils_of([("A", 1, "home", 20), ("A", 2, "home", 20), ("B", 1, "home", 30), ("C", 2, "home", 40), ("D", 1, "home", 40)])
+    return children, times_of([(v, s, "walk", "lower", m) for v, s, m in ways]), schools
+
+
+CHAINED = [["A", "P", 20], ["A", "P", 20], ["B", "P", 25], ["B", "Q", 5], ["C", "R", 40], ["D", "T", 40]]
+
+
+def test_classes_are_searched_along_the_chain_of_who_makes_room_for_whom(monkeypatch):
+    children, times, schools = chain_of_classes()
+    for proof in (catchment._PROOF, -1):
+        monkeypatch.setattr(catchment, "_PROOF", proof)
+        out = assign(children, times, schools, STANDARDS, school_years=years_of(schools))
+        assert set(out["status"]) == {"served"} and found(out, "settlement_id", "school_id", "pupils") == CHAINED
+
+
+def test_classes_that_another_placing_needs_are_formed_too(monkeypatch):
+    """Nothing is searched here: alone five find no seat, with the children of the better placing at hand all do."""
+    children, times, schools = chain_of_classes()
+    monkeypatch.setattr(catchment, "_PROOF", -1)
+    monkeypatch.setattr(catchment, "_SEARCH", -1)
+    alone = assign(children, times, schools, STANDARDS, school_years=years_of(schools))
+    assert alone.loc[alone["status"] != "served", ["status", "pupils"]].values.tolist() == [["no_seat", 5]]
+    expected = pd.DataFrame(
+        [("P", 1, 45.0), ("P", 2, 20.0), ("Q", 1, 5.0), ("R", 2, 40.0), ("T", 1, 40.0), ("elsewhere", 1, 9.0)], columns=["school_id", "grade", "pupils"]
+    ).assign(year=2030)
+    out = assign(children, times, schools, STANDARDS, school_years=years_of(schools), expected=expected)
+    assert found(out, "settlement_id", "school_id", "pupils") == CHAINED
+    # a worse placing does no harm
+    worse = assign(children, times, schools, STANDARDS, school_years=years_of(schools), expected=expected.iloc[:1])
+    assert_frame_equal(worse, alone)
+
+
+def test_nobody_goes_beyond_the_limit_for_a_seat():
+    """S is near and has a class of 45, T is 50 minutes away: of A's 50 five have no seat near by, and are not sent to T.
+
+    B has U alone: of its 50 five have no seat, and all are beyond the limit, with 20 minutes each.
+    """
+    times = times_of([("A", "S", "walk", "lower", 10.0), ("A", "T", "walk", "lower", 50.0), ("B", "U", "walk", "lower", 50.0)])
+    schools = schools_of([(s, "primary", 1, 1, 1, 0) for s in "STU"])
+    out = assign(pupils_of([(v, 1, "home", 50) for v in "AB"]), times, schools, STANDARDS, school_years=years_of(schools))
+    assert found(out, "settlement_id", "school_id", "status", "pupils") == [
+        ["A", "", "no_seat", 5], ["A", "S", "served", 45], ["B", "", "no_seat", 5], ["B", "U", "beyond_limit", 45]
+    ]  # fmt: skip
+    levels = {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}
+    assert list(levels.values())[:5] == pytest.approx([0, 50, 1000, 10, 0]) and list(levels)[3] == "above_standard"
+
+
+def test_a_child_without_a_seat_takes_the_bed_that_keeps_it_within_the_limit():
+    """A's 12 of grade 7 are too far from S by day; it has a room of 50, taken up to 45 by B, and 8 beds.
+
+    Eight board and four go by day beyond the limit, whoever of all of them has a seat: seven have none.
+    """
+    times = times_of([("A", "S", "walk", "junior", 100.0), ("A", "S", "week", "junior", 50.0), ("B", "S", "walk", "junior", 10.0)])
+    schools = schools_of([("S", "junior", 7, 7, 1, 8)])
+    out = assign(pupils_of([("A", 7, "home", 12), ("B", 7, "home", 45)]), times, schools, STANDARDS, school_years=years_of(schools))
+    levels = {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}
+    assert [levels[name] for name in ("without_place", "beyond_limit", "excess_minutes", "above_standard")] == pytest.approx([0, 4, 240, 7])
+    assert out.loc[out["status"] == "no_seat", "pupils"].sum() == 7 and not out.duplicated(["settlement_id", "grade", "school_id", "mode", "status"]).any()
 
 
 def test_children_of_the_county_seat():
