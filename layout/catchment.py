@@ -75,8 +75,9 @@ class _Ways:
 class _Flows:
     """Columns of one year: a demand (its number), a school (its number, -1: no place), a way and the place its choice changes.
 
-    ``bed`` is the school whose bed a column takes (-1: none), ``seatless`` says that a child has a way, but no seat in a class. ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of
-    their grade, ``bed_demand`` and ``bed_school`` pair those joined by a weekly way, beds or not.
+    ``bed`` is the school whose bed a column takes (-1: none), ``seatless`` says that a child has a way, but no seat in a class.
+    ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of their
+    grade, ``bed_demand`` and ``bed_school`` pair those joined by a weekly way, beds or not.
     """
 
     children: pd.DataFrame
@@ -177,13 +178,14 @@ def assign(
     Objective, in the order of :func:`layout.propose`: (1) children without a place, for want of a way or a bed, (2) children beyond the
     limit, (3) their excess minutes, planned view also (4) children without a seat (``above_standard``), (5) boarders, since a day place
     within the limit goes first, (6) minutes, of a boarder a fifth of the weekly way. A child without a seat counts in (2) and (3) as on
-    its best way by day, or takes a bed. Subject to (a) every child placed or counted as without; (b) boarders <= beds; planned view also (c) pupils of a grade <= classes x
-    class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small primary school with fewer rooms than
-    grades puts neighbouring grades together, each run of grades <= one class of ``class_size.mixed.max_pupils``; another school
-    with fewer rooms than grades has classes for as many of its grades as it has rooms. The relaxed optimum has parts of
-    classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it, can reach:
-    ``attrs["gap"]`` is the difference that whole classes and whole children make. Where it costs a child its place or its limit, classes are
-    searched anew at the schools where such children could sit, at those to which others would then be sent, and so on.
+    its best way by day, or takes a bed. Subject to (a) every child placed or counted as without; (b) boarders <= beds; planned view
+    also (c) pupils of a grade <= classes x class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small
+    primary school with fewer rooms than grades puts neighbouring grades together, each run of grades <= one class of
+    ``class_size.mixed.max_pupils``; another school with fewer rooms than grades has classes for as many of its grades as it has rooms.
+    The relaxed optimum has parts of classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it,
+    can reach:
+    ``attrs["gap"]`` is the difference that whole classes and whole children make. Where it costs a child its place, its limit or its seat, classes
+    are searched anew at the schools where such children could sit, at those to which others would then be sent, and so on.
 
     Examples
     --------
@@ -439,7 +441,7 @@ def _flows(children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], sta
 
 
 def _without_seat(demand: np.ndarray, to: np.ndarray, mode: np.ndarray, beyond: np.ndarray, demands: int) -> np.ndarray:
-    """Return the columns on which a child may be without a seat: its best day way, and those by boarding where that breaks the limit or is missing."""
+    """Return the columns on which a child may be without a seat: its best day way, and by boarding where that is beyond the limit or missing."""
     board = mode == MODES.index("board")
     day = np.flatnonzero((to >= 0) & ~board)
     # the ways of a demand come the better first
@@ -666,7 +668,7 @@ def _short_pieces(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> list[
     links = csr_array((np.ones(len(near)), (flows.demand[near], demands + flows.school[near])), shape=(size, size))
     label = connected_components(links, directed=False)[1][:demands]
     many = np.bincount(label[short], lost[short], minlength=1)
-    pieces = sorted(np.unique(label[short]), key=lambda piece: (-round(many[piece], 6), piece))
+    pieces = sorted(np.unique(label[short]), key=lambda piece: (-round(float(many[piece]), 6), int(piece)))
     return [short & (label == piece) for piece in pieces[:_PIECES]]
 
 
@@ -706,7 +708,7 @@ def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
     out = pd.concat([out[out["pupils"] > 0], split], ignore_index=True)
     # children of a village may lack a seat by day and at several beds
     keys = [name for name in out.columns if name != "pupils"]
-    return out.groupby(keys, as_index=False, sort=False, dropna=False)["pupils"].sum()[list(out.columns)]
+    return out.groupby(keys, sort=False, dropna=False)["pupils"].sum().reset_index()[list(out.columns)]
 
 
 def _beds_free(flows: _Flows, values: np.ndarray, demand: np.ndarray, children: np.ndarray) -> np.ndarray:

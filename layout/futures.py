@@ -163,9 +163,7 @@ def place(future: Future, proposals: pd.DataFrame, *, expected: pd.DataFrame | N
     there = schools[schools["school_id"].isin(standing["school_id"])]
     seats = seat_schools(replace(county, schools=there.assign(status="open")))
     serving = future.times[future.times["to_id"].isin(standing["school_id"])].reset_index(drop=True)
-    return assign(
-        future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats, expected=expected
-    )
+    return assign(future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats, expected=expected)
 
 
 def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from layout.buildings import Search, record, search
-from layout.built import without_idle_beds
+from layout.built import Built, without_idle_beds
 from layout.candidates import Candidates, candidate_sites
 from layout.children import ways_of, whole_children
 from layout.county import County

@@ -182,7 +182,16 @@ def chain_of_classes():
     classes hold all at the nearest school, P with 70 / 45 of its two rooms. Whole ones hold 45 of the 50 of grade 1 there: five of B must go
     to Q, whose only room is then a class of grade 1, so C goes to R, and D to T. T is beyond the limit for B.
     """
-    ways = [("A", "P", 10.0), ("B", "P", 10.0), ("B", "Q", 20.0), ("B", "T", 45.0), ("C", "Q", 10.0), ("C", "R", 20.0), ("D", "R", 10.0), ("D", "T", 20.0)]
+    ways = [
+        ("A", "P", 10.0),
+        ("B", "P", 10.0),
+        ("B", "Q", 20.0),
+        ("B", "T", 45.0),
+        ("C", "Q", 10.0),
+        ("C", "R", 20.0),
+        ("D", "R", 10.0),
+        ("D", "T", 20.0),
+    ]
     schools = schools_of([("P", "primary", 1, 2, 2, 0), *((s, "primary", 1, 2, 1, 0) for s in "QRT")])
     children = pupils_of([("A", 1, "home", 20), ("A", 2, "home", 20), ("B", 1, "home", 30), ("C", 2, "home", 40), ("D", 1, "home", 40)])
     return children, times_of([(v, s, "walk", "lower", m) for v, s, m in ways]), schools
@@ -207,7 +216,8 @@ def test_classes_that_another_placing_needs_are_formed_too(monkeypatch):
     alone = assign(children, times, schools, STANDARDS, school_years=years_of(schools))
     assert alone.loc[alone["status"] != "served", ["status", "pupils"]].values.tolist() == [["no_seat", 5]]
     expected = pd.DataFrame(
-        [("P", 1, 45.0), ("P", 2, 20.0), ("Q", 1, 5.0), ("R", 2, 40.0), ("T", 1, 40.0), ("elsewhere", 1, 9.0)], columns=["school_id", "grade", "pupils"]
+        [("P", 1, 45.0), ("P", 2, 20.0), ("Q", 1, 5.0), ("R", 2, 40.0), ("T", 1, 40.0), ("elsewhere", 1, 9.0)],
+        columns=["school_id", "grade", "pupils"],
     ).assign(year=2030)
     out = assign(children, times, schools, STANDARDS, school_years=years_of(schools), expected=expected)
     assert found(out, "settlement_id", "school_id", "pupils") == CHAINED
@@ -241,7 +251,10 @@ def test_a_child_without_a_seat_takes_the_bed_that_keeps_it_within_the_limit():
     out = assign(pupils_of([("A", 7, "home", 12), ("B", 7, "home", 45)]), times, schools, STANDARDS, school_years=years_of(schools))
     levels = {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}
     assert [levels[name] for name in ("without_place", "beyond_limit", "excess_minutes", "above_standard")] == pytest.approx([0, 4, 240, 7])
-    assert out.loc[out["status"] == "no_seat", "pupils"].sum() == 7 and not out.duplicated(["settlement_id", "grade", "school_id", "mode", "status"]).any()
+    assert (
+        out.loc[out["status"] == "no_seat", "pupils"].sum() == 7
+        and not out.duplicated(["settlement_id", "grade", "school_id", "mode", "status"]).any()
+    )
 
 
 def test_children_of_the_county_seat():
