@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def with_alternatives(
-    plan: Plan, *, kinds: Sequence[str] = KINDS, near_ties: int = 1, gap: float = 0.01, work_limit: int | None = None, time_limit: float = 300,
+    plan: Plan, *, kinds: Sequence[str] = KINDS, near_ties: int = 1, gap: float = 0.03, work_limit: int | None = None, time_limit: float = 300,
     progress: Progress | None = None,
 ) -> Plan:  # fmt: skip
     """Add other plans to a plan, each judged by the same rule, and the frontier of money against children beyond the limit.
@@ -46,7 +46,7 @@ def with_alternatives(
         How many further plans are searched that do without one of the openings (those dearest a child are tried first); kept where they
         are as good on every level of children and within 1 % of the plan's money, else told as dearer or worse.
     gap, work_limit, time_limit
-        Of each search, as in :func:`layout.propose`.
+        Of each search, as in :func:`layout.make_plan`.
     progress
         Called with the name of the alternative, the steps done and their number.
 
@@ -95,7 +95,7 @@ def with_alternatives(
 
 
 def with_futures(
-    plan: Plan, scenarios: Sequence[Scenario], *, gap: float = 0.01, work_limit: int | None = None, time_limit: float = 300,
+    plan: Plan, scenarios: Sequence[Scenario], *, gap: float = 0.03, work_limit: int | None = None, time_limit: float = 300,
     progress: Progress | None = None,
 ) -> Plan:  # fmt: skip
     """Add what becomes of a plan in other futures, the plans one would make for these, and which plan regrets least.
@@ -107,7 +107,7 @@ def with_futures(
     scenarios
         The other ones; their names tell them apart.
     gap, work_limit, time_limit
-        Of each search, as in :func:`layout.propose`.
+        Of each search, as in :func:`layout.make_plan`.
     progress
         Called with the name of the scenario, the steps done and their number.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_flow
+from scipy.sparse.csgraph import connected_components, maximum_flow
 
 from layout.children import spread, ways_of, whole_children
 from layout.programs import Level, Solution, beside
@@ -25,11 +25,15 @@ _DAYS_A_WEEK = 5
 # branch-and-bound nodes of the search for whole classes: counted work, so the answer does not depend on the machine
 _NODES = 50
 # a sum of the levels from which their search sets out: no result depends on it
-_WEIGHTS = {"without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "boarders": 200.0, "minutes": 1.0, "change": 1e-3}
+_WEIGHTS = {
+    "without_place": 1e5, "beyond_limit": 1e4, "excess_minutes": 50.0, "above_standard": 5e3, "boarders": 200.0, "minutes": 1.0, "change": 1e-3,
+}  # fmt: skip
 # a year with so many columns at most is solved to proof where whole classes cost anything
 _PROOF = 1500
-# so many columns of demands at most are searched for better classes; more of them state their gap
-_SEARCH = 3000
+# so many columns of demands at most are searched for better classes at a time, and so many times; more of them state their gap
+_SEARCH, _PIECES = 3000, 6
+# share of the minutes by which that search may end above its bound
+_NEAR = 0.005
 # years worked on at a time
 _THREADS = 2
 # how much of a child counts as one when a sum of shares is compared with whole children
@@ -71,14 +75,18 @@ class _Ways:
 class _Flows:
     """Columns of one year: a demand (its number), a school (its number, -1: no place), a way and the place its choice changes.
 
-    ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of
-    their grade, ``bed_demand`` and ``bed_school`` pair those joined by a weekly way, beds or not.
+    ``bed`` is the school whose bed a column takes (-1: none), ``seatless`` says that a child has a way, but no seat in a class.
+    ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of their
+    grade, ``bed_demand`` and ``bed_school`` pair those joined by a weekly way, beds or not.
     """
 
     children: pd.DataFrame
     schools: tuple[School, ...]
     demand: np.ndarray
     school: np.ndarray
+    bed: np.ndarray
+    seatless: np.ndarray
+    seats_bind: bool
     mode: np.ndarray
     minutes: np.ndarray
     beyond: np.ndarray
@@ -108,6 +116,7 @@ def assign(
     adjacency: pd.DataFrame | None = None,
     whole_villages: bool = False,
     seat_schools: Sequence[str] = (),
+    expected: pd.DataFrame | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Give every child a school and a way to it, or say why there is none.
@@ -143,6 +152,9 @@ def assign(
     seat_schools
         Ids of the schools of the county seat; teaching points and small primary schools among them take no children from
         elsewhere.
+    expected
+        Children by school_id, year and grade (pupils) in another placing at the same schools, such as that of the search for proposals
+        or another table ``assignment``. In the planned view classes are formed for them too, and of the placings the better one stands.
     seed
         Of the solver.
 
@@ -163,14 +175,17 @@ def assign(
 
     References
     ----------
-    Objective, in this order: (1) children without a place, (2) children beyond the limit, (3) their excess minutes, (4)
-    boarders, since a day place within the limit goes first, (5) minutes, of a boarder a fifth of the weekly way. Subject to (a)
-    every child placed or counted as without; (b) boarders <= beds; planned view also (c) pupils of a grade <= classes x
-    class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small primary school with fewer rooms than
-    grades puts neighbouring grades together, each run of grades <= one class of ``class_size.mixed.max_pupils``; another school
-    with fewer rooms than grades has classes for as many of its grades as it has rooms. The relaxed optimum has parts of
-    classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it, can reach:
-    ``attrs["gap"]`` is the difference that whole classes and whole children make.
+    Objective, in the order of :func:`layout.propose`: (1) children without a place, for want of a way or a bed, (2) children beyond the
+    limit, (3) their excess minutes, planned view also (4) children without a seat (``above_standard``), (5) boarders, since a day place
+    within the limit goes first, (6) minutes, of a boarder a fifth of the weekly way. A child without a seat counts in (2) and (3) as on
+    its best way by day, or takes a bed. Subject to (a) every child placed or counted as without; (b) boarders <= beds; planned view
+    also (c) pupils of a grade <= classes x class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small
+    primary school with fewer rooms than grades puts neighbouring grades together, each run of grades <= one class of
+    ``class_size.mixed.max_pupils``; another school with fewer rooms than grades has classes for as many of its grades as it has rooms.
+    The relaxed optimum has parts of classes (sum over grades of pupils / standard <= rooms) and bounds what whole classes, rounded from it,
+    can reach:
+    ``attrs["gap"]`` is the difference that whole classes and whole children make. Where it costs a child its place, its limit or its seat, classes
+    are searched anew at the schools where such children could sit, at those to which others would then be sent, and so on.
 
     Examples
     --------
@@ -188,7 +203,8 @@ def assign(
     stood = [_schools_of(schools, school_years, year, standards) for year in years]
 
     def of(year: int, there: tuple[School, ...]) -> tuple[pd.DataFrame, tuple[Level, ...]]:
-        return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, seed)
+        load = None if expected is None else _load_of(expected[expected["year"] == year], there)
+        return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, load, seed)
 
     # years do not depend on each other, and the solver lets others run meanwhile
     with ThreadPoolExecutor(max_workers=max(min(len(years), _THREADS), 1)) as pool:
@@ -300,8 +316,17 @@ def _schools_of(schools: pd.DataFrame, school_years: pd.DataFrame | None, year: 
     return tuple(sorted(found, key=lambda s: s.school_id))
 
 
+def _load_of(rows: pd.DataFrame, schools: Sequence[School]) -> np.ndarray:
+    """Return children by school and grade."""
+    numbers = {s.school_id: k for k, s in enumerate(schools)}
+    at = np.array([numbers.get(str(i), -1) for i in rows["school_id"]], int)
+    out = np.zeros((len(schools), len(GRADES)))
+    np.add.at(out, (at[at >= 0], rows["grade"].to_numpy(int)[at >= 0] - 1), rows["pupils"].to_numpy(float)[at >= 0])
+    return out
+
+
 def _assign_year(
-    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, seed: int
+    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, expected: np.ndarray | None, seed: int
 ) -> tuple[pd.DataFrame, tuple[Level, ...]]:
     home = children[children["attends"] == "home"].reset_index(drop=True)
     seat = children[children["attends"] == "county_seat"].reset_index(drop=True)
@@ -315,7 +340,7 @@ def _assign_year(
     if not len(demand):
         return pd.concat([r for r in rows if len(r)], ignore_index=True), ()
     flows = _flows(demand, ways, schools, standards, rules)
-    values, levels = _solve(flows, standards, rules.seats_bind, seed)
+    values, levels = _solve(flows, standards, rules.seats_bind, expected, seed)
     if rules.whole_villages:
         values, levels = _whole_villages(flows, values, levels, rules, seed)
     placed = _placed(flows, values)
@@ -395,13 +420,35 @@ def _flows(children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], sta
     demand, to = joined(demand, extra[:, 0], np.arange(none)), joined(to, extra[:, 1], -1)
     mode = joined(mode, MODES.index("seat"), MODES.index("none"))
     minutes, beyond, excess = joined(minutes, 0.0, 0.0), joined(beyond, False, False), joined(excess, 0.0, 0.0)
-    # columns of a demand stay in the order of the ways, no place comes last
-    order = np.argsort(demand, kind="stable")
-    demand, to, mode, minutes, beyond, excess = (v[order] for v in (demand, to, mode, minutes, beyond, excess))
+    taken, seatless = np.where(mode == board, to, -1), np.zeros(len(demand), bool)
+    if rules.seats_bind:
+        some = _without_seat(demand, to, mode, beyond, none)
+        demand, mode = np.append(demand, demand[some]), np.append(mode, np.full(len(some), MODES.index("none")))
+        to, taken = np.append(to, np.full(len(some), -1)), np.append(taken, taken[some])
+        minutes, beyond, excess = np.append(minutes, np.zeros(len(some))), np.append(beyond, beyond[some]), np.append(excess, excess[some])
+        seatless = np.append(seatless, np.ones(len(some), bool))
+    # columns of a demand stay in the order of the levels, no place comes last
+    boards = mode == board
+    lengths = np.where(boards, minutes / _DAYS_A_WEEK, minutes)
+    order = np.lexsort((lengths, boards, seatless, excess, beyond, (to < 0) & ~seatless, demand))
+    demand, to, taken, seatless, mode, minutes, beyond, excess = (v[order] for v in (demand, to, taken, seatless, mode, minutes, beyond, excess))
     # a child that goes elsewhere than its zone says
     change = ((zoned[demand] >= 0) & (to >= 0) & (to != zoned[demand])).astype(float) if rules.seats_bind and rules.zones is not None else None
     bed_demand, bed_school = (np.concatenate([b[i] for b in bed]) if bed else np.zeros(0, int) for i in range(2))
-    return _Flows(children, schools, demand, to, mode, minutes, beyond, excess, change, by_day, bed_demand, bed_school)
+    return _Flows(
+        children, schools, demand, to, taken, seatless, rules.seats_bind, mode, minutes, beyond, excess, change, by_day, bed_demand, bed_school
+    )
+
+
+def _without_seat(demand: np.ndarray, to: np.ndarray, mode: np.ndarray, beyond: np.ndarray, demands: int) -> np.ndarray:
+    """Return the columns on which a child may be without a seat: its best day way, and by boarding where that is beyond the limit or missing."""
+    board = mode == MODES.index("board")
+    day = np.flatnonzero((to >= 0) & ~board)
+    # the ways of a demand come the better first
+    day = day[np.unique(demand[day], return_index=True)[1]]
+    near = np.zeros(demands, bool)
+    near[demand[day[~beyond[day]]]] = True
+    return np.concatenate([day, np.flatnonzero(board & ~near[demand])])
 
 
 def _zone_of(children: pd.DataFrame, zones: pd.DataFrame | None, numbers: Mapping[str, int]) -> np.ndarray:
@@ -436,13 +483,6 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
     # children of the county seat are placed as before: what they cost is no part of what villages can reach
     seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in _levels(flows).items()}
     least = {level.name: level.bound - seat_part[level.name] for level in levels}
-    if rules.seats_bind:
-        # levels before the seats are bounded by what is possible without any
-        free = send(
-            _transport(flows, ()), _levels(flows), whole=False, weights=[_WEIGHTS[n] for n in least], in_order=flows.change is None, seed=seed
-        )
-        before = VILLAGE_LEVELS[: VILLAGE_LEVELS.index("above_standard")]
-        least |= {name: float(cost[home] @ free.values[home]) for name, cost in _levels(flows).items() if name in before}
     bound = [least.get(name, 0.0) for name in VILLAGE_LEVELS]
     answer = send_villages(villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed)
     out = np.where(home, 0.0, values)
@@ -453,7 +493,7 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
             board, day = here[there & boards[here]], here[there & ~boards[here]]
             beds = boarders.get(int(grades[d]), 0)
             out[board] = beds
-            out[day if len(day) else here[flows.school[here] < 0]] = int(counts[d]) - beds
+            out[day if len(day) else here[(flows.school[here] < 0) & ~flows.seatless[here]]] = int(counts[d]) - beds
     more = [seat_part.get(name, 0.0) for name in VILLAGE_LEVELS]
     return out, tuple(
         replace(level, objective=level.objective + n, bound=level.bound + n) for level, n in zip(as_levels(answer, bound), more, strict=True)
@@ -509,13 +549,16 @@ def _undominated(
 def _levels(flows: _Flows) -> dict[str, np.ndarray]:
     board = flows.boards
     levels = {
-        "without_place": (flows.school < 0).astype(float), "beyond_limit": flows.beyond.astype(float), "excess_minutes": flows.excess,
-        "boarders": board.astype(float), "minutes": np.where(board, flows.minutes / _DAYS_A_WEEK, flows.minutes),
+        "without_place": ((flows.school < 0) & ~flows.seatless).astype(float), "beyond_limit": flows.beyond.astype(float),
+        "excess_minutes": flows.excess, "above_standard": flows.seatless.astype(float), "boarders": board.astype(float),
+        "minutes": np.where(board, flows.minutes / _DAYS_A_WEEK, flows.minutes),
     }  # fmt: skip
+    if not flows.seats_bind:
+        del levels["above_standard"]
     return levels if flows.change is None else {**levels, "change": flows.change}
 
 
-def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
+def _solve(flows: _Flows, standards: Standards, seats_bind: bool, expected: np.ndarray | None, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
     """Solve with parts of classes, which bounds what whole ones can reach, then with whole ones."""
     levels = _levels(flows)
     weights = [_WEIGHTS[name] for name in levels]
@@ -523,33 +566,69 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, seed: int) -> 
         found = send(_transport(flows, ()), levels, weights=weights, in_order=flows.change is None, seed=seed)
         return found.values, found.levels
     relaxed = send(_transport(flows, pooled(flows.schools)), levels, whole=False, weights=weights, in_order=flows.change is None, seed=seed)
-    school, grade = flows.school, flows.grade
-    load = np.zeros((len(flows.schools), len(GRADES)))
-    np.add.at(load, (school[school >= 0], grade[school >= 0] - 1), relaxed.values[school >= 0])
-    seats = whole_classes(flows.schools, load, standards)
-    found = send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed)
-    worse = [a.objective - b.objective for a, b in zip(found.levels, relaxed.levels, strict=True)]
-    beds = _transport(flows, ())
-    if max(worse) > _SAME and len(flows.demand) <= _PROOF:
+
+    def placed(seats: Sequence[Seats]) -> _Seated:
+        return _Seated(tuple(seats), send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed))
+
+    best = placed(whole_classes(flows.schools, _loads(flows, relaxed.values), standards))
+    if _lost(best, relaxed) > _SAME and expected is not None:
+        # the classes of another placing carry its children
+        other = placed(whole_classes(flows.schools, expected, standards))
+        best = other if _order(other.sent) < _order(best.sent) else best
+    found = best.sent
+    if max(a.objective - b.objective for a, b in zip(found.levels, relaxed.levels, strict=True)) > _SAME and len(flows.demand) <= _PROOF:
         # a small county is searched to proof, classes and children together
         every, none = np.ones(len(flows.children), bool), dict.fromkeys(levels, _SAME)
-        found, _ = search_classes(flows.schools, beds, grade, school, found.values, every, levels, gaps=none, seed=seed)
+        found, _ = search_classes(flows.schools, _transport(flows, ()), flows.grade, flows.school, found.values, every, levels, gaps=none, seed=seed)
         return found.values, found.levels
-    if max(worse[:2]) > 1 - _SAME:
-        # whole classes cost a child its place or its limit: search for better ones at the schools it could go to
-        free = _at_short_schools(flows, relaxed.values, found.values)
-        if free[flows.demand].sum() > _SEARCH:
-            return found.values, _stated(found, relaxed)
-        first = dict(list(levels.items())[:2])
+    best = _searched(flows, levels, relaxed, best, placed, seed)
+    return best.sent.values, _stated(best.sent, relaxed)
+
+
+@dataclass(frozen=True)
+class _Seated:
+    """Seats of whole classes, and where children go with them."""
+
+    seats: tuple[Seats, ...]
+    sent: Solution
+
+
+def _lost(seated: _Seated, relaxed: Solution) -> float:
+    """Return the children who have lost their place, their limit or their seat to whole classes."""
+    pairs = zip(seated.sent.levels, relaxed.levels, strict=True)
+    return max(a.objective - b.objective for a, b in pairs if a.name in ("without_place", "beyond_limit", "above_standard"))
+
+
+def _loads(flows: _Flows, values: np.ndarray) -> np.ndarray:
+    out = np.zeros((len(flows.schools), len(GRADES)))
+    np.add.at(out, (flows.school[flows.school >= 0], flows.grade[flows.school >= 0] - 1), values[flows.school >= 0])
+    return out
+
+
+def _searched(
+    flows: _Flows, levels: Mapping[str, np.ndarray], relaxed: Solution, best: _Seated, placed: Callable[[Sequence[Seats]], _Seated], seed: int
+) -> _Seated:
+    """Search for better classes where whole ones cost a child its place or its limit, one piece of the county after another."""
+    later = ("minutes", "change")
+    first = {name: cost for name, cost in levels.items() if name not in later}
+    # what only orders equals is searched as one sum
+    first["later"] = np.asarray(sum(_WEIGHTS[name] * levels[name] for name in later if name in levels))
+    aims = {name: abs(float(cost @ relaxed.values)) * _NEAR for name, cost in first.items()}
+    gaps = {name: max(aims[name], 1.0) if name in ("excess_minutes", "later") else 1 - _SAME for name in first}
+    for short in _short_pieces(flows, relaxed.values, best.sent.values):
+        if _lost(best, relaxed) <= 1 - _SAME:
+            break
+        free = _around(flows, short, best.sent.values)
+        if free is None:
+            continue
         _, anew = search_classes(
-            flows.schools, beds, grade, school, found.values, free, first, gaps=dict.fromkeys(first, 1 - _SAME), whole=False, work_limit=_NODES,
-            seed=seed,
+            flows.schools, _transport(flows, ()), flows.grade, flows.school, best.sent.values, free, first, gaps=gaps, whole=False,
+            work_limit=_NODES, seed=seed,
         )  # fmt: skip
         changed = {group.school for group in anew}
-        seats = [*(s for s in seats if s.school not in changed), *anew]
-        better = send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed)
-        found = better if _order(better) < _order(found) else found
-    return found.values, _stated(found, relaxed)
+        better = placed([*(s for s in best.seats if s.school not in changed), *anew])
+        best = better if _order(better.sent) < _order(best.sent) else best
+    return best
 
 
 def _stated(found: Solution, relaxed: Solution) -> tuple[Level, ...]:
@@ -569,20 +648,42 @@ def _transport(flows: _Flows, seats: Sequence[Seats]) -> Transport:
         for g, size in group.size.items():
             part[group.school, g] = 1 / size
     seat = np.where(flows.school >= 0, row[flows.school, flows.grade], -1)
-    uses = np.column_stack([np.where(flows.boards, flows.school, -1), seat])
+    uses = np.column_stack([flows.bed, seat])
     shares = np.column_stack([np.ones(len(seat)), part[flows.school, flows.grade]])
     capacity = np.concatenate([np.array([s.beds for s in flows.schools], float), [group.seats for group in seats]])
     return Transport(flows.children["pupils"].to_numpy(float), flows.demand, uses, shares, capacity)
 
 
-def _at_short_schools(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Say which demands want for a place, and which go to schools where those could have one."""
-    bad = ((flows.school < 0) | flows.beyond).astype(float)
-    short = np.bincount(flows.demand, bad * (found - wanted), minlength=len(flows.children)) > _SAME
-    there = np.unique(flows.school[short[flows.demand] & (bad == 0)])
-    out = short.copy()
-    out[flows.demand[np.isin(flows.school, there) & (found > _SAME)]] = True
-    return out
+def _bad(flows: _Flows) -> np.ndarray:
+    return (flows.school < 0) | flows.beyond
+
+
+def _short_pieces(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> list[np.ndarray]:
+    """Say which demands want for a place or a school within the limit: piece by piece of those that could go to the same schools, most first."""
+    bad, demands = _bad(flows), len(flows.children)
+    lost = np.bincount(flows.demand, bad * (found - wanted), minlength=demands)
+    short = lost > _SAME
+    near = np.flatnonzero(short[flows.demand] & ~bad)
+    size = demands + len(flows.schools)
+    links = csr_array((np.ones(len(near)), (flows.demand[near], demands + flows.school[near])), shape=(size, size))
+    label = connected_components(links, directed=False)[1][:demands]
+    many = np.bincount(label[short], lost[short], minlength=1)
+    pieces = sorted(np.unique(label[short]), key=lambda piece: (-round(float(many[piece]), 6), int(piece)))
+    return [short & (label == piece) for piece in pieces[:_PIECES]]
+
+
+def _around(flows: _Flows, short: np.ndarray, found: np.ndarray) -> np.ndarray | None:
+    """Add to demands those that sit where they could have a place, then those that sit where these could go, while they can be searched."""
+    near, width = ~_bad(flows), np.bincount(flows.demand, minlength=len(short))
+    if width[short].sum() > _SEARCH:
+        return None
+    while True:
+        there = np.unique(flows.school[short[flows.demand] & near])
+        more = short.copy()
+        more[flows.demand[np.isin(flows.school, there) & (found > _SAME)]] = True
+        if (more == short).all() or width[more].sum() > _SEARCH:
+            return short
+        short = more
 
 
 def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
@@ -597,20 +698,23 @@ def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
     out["minutes"] = np.where(timed, flows.minutes[used], np.nan)
     lost = flows.school[used] < 0
     by_bed = np.isin(demand, flows.bed_demand)
-    out.loc[lost, "status"] = np.select([flows.by_day[demand[lost]], by_bed[lost]], ["no_seat", "no_bed"], "no_route")
+    out.loc[lost, "status"] = np.select([flows.seatless[used][lost] | flows.by_day[demand[lost]], by_bed[lost]], ["no_seat", "no_bed"], "no_route")
     # for some of those who need a bed one is free, and only a seat is missing
     wants = np.flatnonzero((out["status"] == "no_bed").to_numpy())
     seatless = pd.Series(_beds_free(flows, values, demand[wants], out["pupils"].to_numpy()[wants]), index=wants)
     both = seatless.index[seatless > 0]
     split = out.loc[both].assign(status="no_seat", pupils=seatless[both])
     out.loc[both, "pupils"] -= seatless[both]
-    return pd.concat([out[out["pupils"] > 0], split], ignore_index=True)
+    out = pd.concat([out[out["pupils"] > 0], split], ignore_index=True)
+    # children of a village may lack a seat by day and at several beds
+    keys = [name for name in out.columns if name != "pupils"]
+    return out.groupby(keys, sort=False, dropna=False)["pupils"].sum().reset_index()[list(out.columns)]
 
 
 def _beds_free(flows: _Flows, values: np.ndarray, demand: np.ndarray, children: np.ndarray) -> np.ndarray:
     """Count for each demand the children for whom a bed is free: as many in all as free beds within reach can take."""
-    boards = flows.boards
-    used = np.bincount(flows.school[boards], values[boards], minlength=len(flows.schools))
+    sleeps = flows.bed >= 0
+    used = np.bincount(flows.bed[sleeps], values[sleeps], minlength=len(flows.schools))
     free = np.round(np.array([s.beds for s in flows.schools], float) - used).astype("int64")
     place = {int(d): i for i, d in enumerate(demand)}
     reach = sorted({(place[int(d)], int(k)) for d, k in zip(flows.bed_demand, flows.bed_school, strict=True) if int(d) in place and free[k] > 0})

@@ -60,7 +60,8 @@ def future_of(
     Returns
     -------
     Future
-        Its candidates are those that the scenario itself gives reason for.
+        Its candidates are those that the scenario itself gives reason for, in the base year or a plan year; schools that must stay are of these
+        years too, as in :func:`layout.make_plan`.
 
     Examples
     --------
@@ -73,8 +74,9 @@ def future_of(
     # the plan years are the plan's own, whatever a scenario asks
     county = replace(county, aims=supposed_aims(county.aims, scenario, base_year=county.base_year))
     wanted = tuple(sorted({int(year) for year in years}))
-    pupils = project_pupils(county, standards, years=wanted, scenario=scenario)
-    own = candidate_sites(county, pupils, standards, cover=False)
+    # a village that is populous today counts in a plan too, and so do the schools that must stay today
+    every = project_pupils(county, standards, years=sorted({county.base_year, *wanted}), scenario=scenario)
+    own = candidate_sites(county, every, standards, cover=False)
     sites = own.sites
     if more_sites is not None and len(more_sites):
         joined = pd.concat([own.sites, more_sites], ignore_index=True).drop_duplicates("school_id").sort_values("school_id", ignore_index=True)
@@ -82,13 +84,14 @@ def future_of(
     times = county_times(county, standards, candidates=sites, scenario=scenario)
     open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
     now = times[times["to_id"].isin(open_ids)].reset_index(drop=True)
+    pupils = every[every["year"].isin(wanted)].reset_index(drop=True)
     return Future(
-        county, standards, scenario, wanted, pupils, Candidates(sites, own.rejected), times, must_stay(pupils, now, county.schools, standards)
+        county, standards, scenario, wanted, pupils, Candidates(sites, own.rejected), times, must_stay(every, now, county.schools, standards)
     )
 
 
 def propose_for(
-    future: Future, *, standards: Standards | None = None, sites: gpd.GeoDataFrame | None = None, gap: float = 0.01, work_limit: int | None = None,
+    future: Future, *, standards: Standards | None = None, sites: gpd.GeoDataFrame | None = None, gap: float = 0.03, work_limit: int | None = None,
     time_limit: float = 300,
 ) -> gpd.GeoDataFrame:  # fmt: skip
     """Propose for one future, children placed as :func:`layout.make_plan` places them.
@@ -102,7 +105,7 @@ def propose_for(
     sites
         Table ``candidates``: the only sites that may be opened; None: all of the future.
     gap, work_limit, time_limit
-        As in :func:`layout.propose`.
+        As in :func:`layout.make_plan`, whose plan it is for the same county, scenario and years.
 
     Returns
     -------
@@ -126,11 +129,11 @@ def propose_for(
     county = replace(future.county, aims=asked)
     return propose(
         county, future.pupils, times, figures, years=future.years, candidates=candidates, must_stay=future.must_stay, gap=gap,
-        work_limit=work_limit, time_limit=time_limit, assign=lambda built: place(judged, built),
+        work_limit=work_limit, time_limit=time_limit, assign=lambda built, expected: place(judged, built, expected=expected),
     )  # fmt: skip
 
 
-def place(future: Future, proposals: pd.DataFrame) -> pd.DataFrame:
+def place(future: Future, proposals: pd.DataFrame, *, expected: pd.DataFrame | None = None) -> pd.DataFrame:
     """Send the children of a future to the schools that stand with some proposals.
 
     Parameters
@@ -139,6 +142,8 @@ def place(future: Future, proposals: pd.DataFrame) -> pd.DataFrame:
         From :func:`future_of`.
     proposals
         Table ``proposals``.
+    expected
+        As in :func:`layout.assign`: children by school, year and grade whom another placing has there.
 
     Returns
     -------
@@ -158,7 +163,7 @@ def place(future: Future, proposals: pd.DataFrame) -> pd.DataFrame:
     there = schools[schools["school_id"].isin(standing["school_id"])]
     seats = seat_schools(replace(county, schools=there.assign(status="open")))
     serving = future.times[future.times["to_id"].isin(standing["school_id"])].reset_index(drop=True)
-    return assign(future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats)
+    return assign(future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats, expected=expected)
 
 
 def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:

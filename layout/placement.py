@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from layout.buildings import Search, record, search
-from layout.built import without_idle_beds
+from layout.built import Built, without_idle_beds
 from layout.candidates import Candidates, candidate_sites
 from layout.children import ways_of, whole_children
 from layout.county import County
@@ -16,13 +17,13 @@ from layout.gates import Fading, fading_schools, merger_gates, nearest_homes
 from layout.hindrances import NoPlanError, asked_too_much, left_out
 from layout.horizon import horizon_of
 from layout.marginal import last_child
-from layout.programme import Model
+from layout.programme import Model, grade_sums
 from layout.programs import InfeasibleError
 from layout.reasons import Served, reason_rows
 from layout.siting import journeys_of, sites_of
 from layout.standards import Standards
 from layout.staying import day_ways, dependents, must_stay, needed_alone
-from layout.tables import check, empty
+from layout.tables import GRADES, check, empty
 from layout.whereabouts import whereabouts
 
 __all__ = ["Candidates", "apply_proposals", "candidate_sites", "day_ways", "dependents", "must_stay", "needed_alone", "propose"]
@@ -44,7 +45,7 @@ def propose(
     gap: float = 0.01,
     work_limit: int | None = None,
     time_limit: float = 300,
-    assign: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    assign: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
 ) -> gpd.GeoDataFrame:
     """Propose what to open, expand, equip with beds, keep and look at, and when, so that children have places within the limit at least cost.
 
@@ -75,8 +76,9 @@ def propose(
     time_limit
         Seconds for each search, a guard only.
     assign
-        Gives the table ``assignment`` once proposals stand; reasons then quote its children and not the shares of the search, and
-        new beds that none of them sleeps in are taken back, so that the cost may be below the level of money.
+        Gives the table ``assignment`` once proposals stand, from these and from the children (school_id, year, grade, pupils) whom the
+        search has at each school, as :func:`layout.assign` takes them (``expected``). Reasons then quote its children and not the shares of
+        the search, and new beds that none of them sleeps in are taken back, so that the cost may be below the level of money.
 
     Returns
     -------
@@ -157,7 +159,7 @@ def propose(
     served = Served(model, answer.built, whereabouts(model, answer.built))
     proposals, fading = _written(county, found, served, needed, homes, open_ways, stays, standards)
     if assign is not None and len(proposals):
-        assignment = assign(check("proposals", proposals))
+        assignment = assign(check("proposals", proposals), _expected(model, answer.built))
         # the same children fit the beds that are left, so who goes where stands
         built = without_idle_beds(model, answer.built, _boarders(assignment))
         served = Served(model, built, whereabouts(model, built, assignment))
@@ -236,6 +238,16 @@ def _recorded(model: Model, answer: Search) -> dict[str, object]:
         **record(model, answer), "last_child": last_child(model, answer.built, opened),
         "first_year": {"schools": horizon.schools, "rooms": horizon.rooms, "beds": horizon.beds},
     }  # fmt: skip
+
+
+def _expected(model: Model, built: Built) -> pd.DataFrame:
+    """Return the children of each school, plan year and grade in the shares of the search."""
+    loads = grade_sums(model, built.shares)
+    site, at, grade = np.nonzero(loads > 0)
+    return pd.DataFrame({
+        "school_id": [model.sites[k].school_id for k in site], "year": np.array(model.horizon.years, int)[at],
+        "grade": np.array(GRADES, int)[grade], "pupils": loads[site, at, grade],
+    })  # fmt: skip
 
 
 def _boarders(assignment: pd.DataFrame) -> dict[tuple[str, int], int]:

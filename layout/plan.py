@@ -334,8 +334,8 @@ def make_plan(
 
     stood: list[_Standing] = []
 
-    def settle(built: pd.DataFrame) -> pd.DataFrame:
-        stood.append(_standing(before, sites.sites, built, times, in_plan, standards, planned_years))
+    def settle(built: pd.DataFrame, expected: pd.DataFrame | None = None) -> pd.DataFrame:
+        stood.append(_standing(before, sites.sites, built, times, in_plan, standards, planned_years, expected))
         return stood[-1].assignment
 
     if changes is None:
@@ -772,13 +772,16 @@ class _Standing:
 
 def _standing(
     county: County, sites: gpd.GeoDataFrame, proposals: pd.DataFrame, times: pd.DataFrame, pupils: pd.DataFrame, standards: Standards,
-    years: Sequence[int],
+    years: Sequence[int], expected: pd.DataFrame | None,
 ) -> _Standing:  # fmt: skip
     schools = opened_schools(county.schools, sites, proposals)
     school_years = apply_proposals(county.schools, proposals, years=years)
     there = schools[schools["school_id"].isin(school_years["school_id"]) & schools["township_id"].isin(_seats_of(county))]
     serving = times[times["to_id"].isin(school_years["school_id"])].reset_index(drop=True)
-    assignment = assign(pupils, serving, schools, standards, school_years=school_years, zones=county.zones, seat_schools=sorted(there["school_id"]))
+    assignment = assign(
+        pupils, serving, schools, standards, school_years=school_years, zones=county.zones, seat_schools=sorted(there["school_id"]),
+        expected=expected,
+    )  # fmt: skip
     return _Standing(schools, school_years, serving, assignment)
 
 

@@ -1,16 +1,18 @@
 """Other plans and other futures, on the paper county and on tables written by hand."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pandas as pd
 import pytest
+from planted import planted_county
 
 import layout
 from layout import alternatives
 from layout.alternatives import MAIN, NOTHING, _share_of, with_alternatives, with_futures
 from layout.children import whole_children
-from layout.futures import future_of, measure, place
+from layout.futures import future_of, measure, place, propose_for
 from layout.meeting_sheets import MEETING_TABLES, meeting_pages, plan_title
 from layout.privacy import Edition
 from layout.regret import MEASURES
@@ -96,6 +98,25 @@ def test_domination_is_told_from_the_measures(monkeypatch):
     # within one per cent of the money and as good for the children
     assert table["near_tie"].to_dict() == {"dear": True, "plan": False, "worse": False}
     assert table.loc["dear", "shared"] == 1
+
+
+def test_the_plan_of_a_future_is_the_plan_made_for_it():
+    """M1 is moved away in the second year, so what is known of the base year counts for sites and schools that must stay too."""
+    county, scenario = planted_county(), layout.Scenario(walking="slow")
+    made = layout.make_plan(county, years=(2027, 2028, 2030), scenario=scenario)
+    future = future_of(county, layout.read_standards(), scenario, years=made.years[1:])
+    pd.testing.assert_frame_equal(pd.DataFrame(future.candidates.sites), pd.DataFrame(made.candidates))
+    pd.testing.assert_frame_equal(future.must_stay, made.must_stay)
+    assert set(made.must_stay["year"]) > {county.base_year}
+    found = propose_for(future)
+    assert found.equals(made.proposals) and len(found)
+    assert found.attrs["solve"] == made.proposals.attrs["solve"]
+    pd.testing.assert_frame_equal(place(future, made.proposals), made.planned.assignment)
+
+
+def test_plans_that_are_compared_are_searched_equally_far():
+    gaps = {inspect.signature(f).parameters["gap"].default for f in (layout.make_plan, propose_for, with_alternatives, with_futures)}
+    assert len(gaps) == 1
 
 
 def test_unknown_kinds_and_nameless_scenarios_are_refused(plan):

@@ -364,8 +364,10 @@ def test_beds_that_the_assignment_does_not_use_are_taken_back():
     paper, children, times, sites = paper_case()
     asked = []
 
-    def fifty(proposals):
+    def fifty(proposals, expected):
         asked.append(proposals)
+        # the search has the children of grades 7 to 9 there whom it boards
+        assert expected.query("school_id == 'S2' and grade > 6")["pupils"].sum() >= 90
         row = {"settlement_id": "A", "year": 2030, "grade": 7, "attends": "home", "school_id": "S2", "mode": "board", "status": "served"}
         return check("assignment", pd.DataFrame([{**row, "pupils": 50, "minutes": 21.0}]))
 

@@ -264,11 +264,11 @@ def test_a_village_stays_whole_and_nobody_is_lost():
     assert (boarders <= schools.set_index("school_id")["beds"].reindex(boarders.index)).all() and len(boarders)
 
 
-def test_bounds_before_the_seats_know_of_none_and_later_ones_are_marked(monkeypatch):
+def test_a_whole_village_is_bounded_by_the_divided_one_on_every_level(monkeypatch):
     """S is near and has one room of 45, T is too far; A has 50 children.
 
-    Divided, 45 go to S and five too far to T. As a whole A goes to S, nobody too far: that is possible without seats, and five are above
-    them. Divided villages would have none there, so the search states five; what comes after has the bound of an answer with five too far.
+    Divided or whole, nobody goes too far and five are without a seat near by: that is proven. The others walk 45 x 10 minutes where they are
+    counted without a school, 50 x 10 where the village sits there all the same.
     """
     monkeypatch.setattr(villages, "_PROOF", -1)
     times, schools = (
@@ -278,8 +278,8 @@ def test_bounds_before_the_seats_know_of_none_and_later_ones_are_marked(monkeypa
     out = assign(pupils_of([("A", 1, "home", 50)]), times, schools, STANDARDS, school_years=years_of(schools), whole_villages=True)
     rows = {level["name"]: (level["objective"], level["bound"], level["status"]) for level in out.attrs["gap"][2030]}
     assert rows["beyond_limit"] == rows["excess_minutes"] == (0, 0, "optimal")
-    assert rows["above_standard"] == (5, 0, "search")
-    assert rows["minutes"] == (500, 500, "relaxed"), "divided: 45 x 10 + 5 x 50 = 700, which bounds nothing here"
+    assert rows["above_standard"] == (5, 5, "optimal")
+    assert rows["minutes"][:2] == (500, 450)
 
 
 def test_levels_after_a_gap_of_whole_classes_are_marked(monkeypatch):
@@ -289,4 +289,5 @@ def test_levels_after_a_gap_of_whole_classes_are_marked(monkeypatch):
     times, schools = times_of([("A", "S", "walk", "lower", 10.0)]), schools_of([("S", "primary", 1, 3, 3, 0)])
     out = assign(pupils_of([("A", g, "home", n) for g, n in ((1, 20), (2, 50), (3, 30))]), times, schools, STANDARDS, school_years=years_of(schools))
     rows = [(level["objective"], round(level["bound"], 6), level["status"]) for level in out.attrs["gap"][2030]]
-    assert rows[0] == (5, 0, "search") and {status for _, _, status in rows[1:]} == {"relaxed"}
+    assert {status for _, _, status in rows[:3]} == {"optimal"}
+    assert rows[3] == (5, 0, "search") and {status for _, _, status in rows[4:]} == {"relaxed"}
