@@ -21,6 +21,7 @@ ROOMS = [
     ["road_graph", "bureau_roads"],
     ["roads"],
     ["obstacles"],
+    ["shared_ground"],
     ["county", "data_gaps"],
     ["programs", "location_kernels", "location_case", "site_bound_kernels"],
     ["lagrange", "location_rows"],
