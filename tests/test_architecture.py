@@ -65,20 +65,23 @@ ROOMS = [
     ["sample", "open_data"],
     ["findings"],
     ["plan"],
-    ["futures", "checkup"],
+    ["province_tables"],
+    ["futures", "checkup", "borders"],
     ["check_page"],
     ["alternatives"],
     ["privacy", "ground", "what_if", "map_cards", "compare"],
     ["walking_lines", "comparisons"],
     ["maps"],
-    ["compare_page", "figures"],
+    ["compare_page", "figures", "province_page"],
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
     ["workbook", "document", "gis_layers"],
     ["chapters", "gis_styles"],
     ["report", "exports"],
-    ["outputs", "compare_sheets"],
+    ["outputs", "compare_sheets", "province_sheets"],
+    ["runs"],
+    ["province"],
     ["cli"],
     ["__init__", "__main__"],
 ]  # fmt: skip
@@ -91,7 +94,7 @@ STRANGERS = {
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
     "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels", "site_bound_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
+    "highspy": {"programs"}, "dask": {"province"}, "distributed": {"province"}, "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels", "site_bound_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}
