@@ -58,12 +58,12 @@ def border_rows(tables: str | Path, done: Sequence[tuple[str, str]]) -> pd.DataF
             if not len(homes) or not len(pupils):
                 continue
             at_home = pupils[pupils["attends"] == "home"] if "attends" in pupils else pupils
-            count = at_home.assign(band=[band_of(g) for g in at_home["grade"]]).groupby(["settlement_id", "band", "year"], as_index=False)
-            count = count["pupils"].sum()
+            at_home = at_home[at_home["pupils"] > 0].assign(band=[band_of(g) for g in at_home.loc[at_home["pupils"] > 0, "grade"]])
+            count = at_home.groupby(["settlement_id", "band", "year"], as_index=False).agg(pupils=("pupils", "sum"))
             for band, grades in BANDS.items():
                 teaching = everywhere[(everywhere["first_grade"] <= min(grades)) & (everywhere["last_grade"] >= max(grades))]
                 near = _nearer_elsewhere(homes, teaching, county)
-                out.append(near.merge(count[(count["band"] == band) & (count["pupils"] > 0)], on="settlement_id").assign(county=county, scenario=scenario))
+                out.append(near.merge(count[count["band"] == band], on="settlement_id").assign(county=county, scenario=scenario))
     found = pd.concat(out, ignore_index=True) if out else pd.DataFrame()
     return check("border_pupils", found.assign(own_minutes=np.nan, other_minutes=np.nan)) if len(found) else empty("border_pupils")
 
@@ -96,7 +96,7 @@ def border_minutes(rows: pd.DataFrame, tables: str | Path, shared: SharedGround,
     if shared.roads is None or not len(rows):
         return rows
     county, scenario = str(rows["county"].iloc[0]), str(rows["scenario"].iloc[0])
-    degrees = read_part(tables, "settlements", county, scenario, columns=["geometry"]).to_crs(4326).geometry
+    degrees = read_part(tables, "settlements", county, scenario, columns=["geometry"]).to_crs(4326).geometry  # type: ignore[operator]
     crs = metric_crs(float(degrees.x.median()), float(degrees.y.median()))
     homes = _places(tables, "settlements", county, scenario, "settlement_id", crs)
     sides = {county: _places(tables, "schools", county, scenario, "school_id", crs)}
@@ -118,16 +118,16 @@ def border_minutes(rows: pd.DataFrame, tables: str | Path, shared: SharedGround,
         network = prepare_network(roads, mode="walk", band=band, terrain=terrain, standards=standards)  # type: ignore[arg-type]
         times = travel_times(network, homes, schools.reset_index(drop=True), mode="walk", band=band, standards=standards)
         found |= {(band, str(f), str(t)): m for f, t, m in zip(times["from_id"], times["to_id"], times["minutes"], strict=True)}
-    rounded = rows.assign(
-        own_minutes=[found.get((b, v, f"{county}/{s}"), np.nan) for b, v, s in zip(rows["band"], rows["settlement_id"], rows["own_school_id"], strict=True)],
-        other_minutes=[found.get((b, v, f"{c}/{s}"), np.nan) for b, v, c, s in
-                       zip(rows["band"], rows["settlement_id"], rows["other_county"], rows["other_school_id"], strict=True)],
-    )  # fmt: skip
-    return check("border_pupils", rounded)
+    legs = list(zip(rows["band"], rows["settlement_id"], rows["own_school_id"], rows["other_county"], rows["other_school_id"], strict=True))
+    timed = rows.assign(
+        own_minutes=[found.get((band, home, f"{county}/{own}"), np.nan) for band, home, own, _, _ in legs],
+        other_minutes=[found.get((band, home, f"{there}/{other}"), np.nan) for band, home, _, there, other in legs],
+    )
+    return check("border_pupils", timed)
 
 
 def _places(tables: str | Path, table: str, county: str, scenario: str, key: str, crs: str) -> gpd.GeoDataFrame:
-    found = read_part(tables, table, county, scenario, columns=[key, "geometry"]).to_crs(crs)
+    found = read_part(tables, table, county, scenario, columns=[key, "geometry"]).to_crs(crs)  # type: ignore[operator]
     return found.rename(columns={key: "id"})
 
 

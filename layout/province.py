@@ -241,7 +241,9 @@ def _work(client: Client, runs: Sequence[Run], ceiling: float, tell: Progress, t
             # asked only of workers that say how much memory they have
             says = [w["resources"]["memory"] for w in crew.values() if "memory" in w["resources"]]
             wants = {"memory": min(run.memory, max(says))} if len(says) == len(crew) else None
-            going[client.submit(_task, run, key=f"layout-{run.county}-{run.scenario}-{run.key[:8]}-{time.monotonic_ns()}", pure=False, resources=wants)] = run
+            # a name of its own for every attempt: nothing that an earlier run left with a scheduler is taken
+            name = f"layout-{run.county}-{run.scenario}-{run.key[:8]}-{time.monotonic_ns()}"
+            going[client.submit(_task, run, key=name, pure=False, resources=wants)] = run
         with client.as_current(), contextlib.suppress(TimeoutError):
             if going:
                 wait(list(going), timeout=_LOOK_S, return_when="FIRST_COMPLETED")

@@ -83,7 +83,9 @@ def _island(province: Province, lang: str) -> dict[str, Any]:
     scenarios = list(dict.fromkeys(sorted(set(province.counties["scenario"]), key=lambda s: (s != "base", s))))
     place, plot = {c: i for i, c in enumerate(counties)}, {s: i for i, s in enumerate(scenarios)}
     named = province.counties.sort_values(["state", "scenario"]).drop_duplicates("county").set_index("county")
-    shapes = dict(zip(province.outlines["county"], province.outlines.geometry.simplify(_TOLERANCE_DEG), strict=True)) if len(province.outlines) else {}
+    shapes = (
+        dict(zip(province.outlines["county"], province.outlines.geometry.simplify(_TOLERANCE_DEG), strict=True)) if len(province.outlines) else {}
+    )
     west, south, east, north = province.outlines.total_bounds if shapes else (0.0, 0.0, 0.0, 0.0)
     figures = ["pupils", "unserved", "oversized_classes", "cost_yuan"]
     return {
@@ -124,13 +126,15 @@ def _borders(borders: pd.DataFrame, place: dict[str, int], plot: dict[str, int])
     """Add border pupils up by pair of counties, band and year; the metres are the mean saved by the nearer school."""
     if not len(borders):
         return []
-    rows = borders.assign(nearer=(borders["own_m"] - borders["other_m"]) * borders["pupils"], known=borders["pupils"].where(borders["own_m"].notna(), 0.0))
+    known = borders["pupils"].where(borders["own_m"].notna(), 0.0)
+    rows = borders.assign(nearer=(borders["own_m"] - borders["other_m"]) * borders["pupils"], known=known)
     sums = rows.groupby(["county", "other_county", "scenario", "band", "year"], as_index=False).agg(
         villages=("settlement_id", "nunique"), pupils=("pupils", "sum"), nearer=("nearer", "sum"), known=("known", "sum")
     )
     return [
         {"from": place[r["county"]], "to": place[r["other_county"]], "scenario": plot[r["scenario"]], "band": r["band"], "year": int(r["year"]),
-         "villages": int(r["villages"]), "pupils": round(float(r["pupils"]), 1), "nearer_m": round(r["nearer"] / r["known"]) if r["known"] > 0 else None}
+         "villages": int(r["villages"]), "pupils": round(float(r["pupils"]), 1),
+         "nearer_m": round(r["nearer"] / r["known"]) if r["known"] > 0 else None}
         for r in sums.to_dict("records")
     ]  # fmt: skip
 

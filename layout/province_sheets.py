@@ -54,8 +54,9 @@ def _guide(province: Province, lang: str) -> Page:
     rows = [(messages.text("workbook.guide.stamp", lang), messages.text("workbook.stamp.internal", lang)),
             (messages.text("province.guide_name", lang), province.name),
             (messages.text("province.guide_scenarios", lang), ", ".join(scenarios)),
-            (messages.text("province.guide_runs", lang), messages.text("province.guide_counted", lang, done=int(done.sum()), all=len(done)))]  # fmt: skip
-    rows += [(sheet_title(table, lang), schemas()[table].meaning_zh if lang == "zh" else schemas()[table].meaning_en) for table in _SHEETS.values()]
+            (messages.text("province.guide_runs", lang),
+             messages.text("province.guide_counted", lang, done=int(done.sum()), all=len(done)))]  # fmt: skip
+    rows += [(sheet_title(name, lang), schemas()[name].meaning_zh if lang == "zh" else schemas()[name].meaning_en) for name in _SHEETS.values()]
     rows += [("", messages.text(f"province.{note}", lang)) for note in ("equity_note", "borders_note", "folder_note")]
     fields = (Field("item", messages.text("workbook.head.item", lang)), Field("content", messages.text("workbook.head.content", lang), "long"))
     return Page("guide", fields, pd.DataFrame(rows, columns=["item", "content"]))

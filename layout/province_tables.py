@@ -83,9 +83,9 @@ def plan_parts(plan: Plan) -> dict[str, pd.DataFrame]:
     """
     county = plan.county
     open_now = int((county.schools["status"] == "open").sum())
-    served = plan.planned.school_years
-    served = served[served["status"] == "open"].groupby("year").size()
-    money = plan.proposals.groupby("year")["cost_yuan"].sum()
+    there = plan.planned.school_years
+    served = there.loc[there["status"] == "open", "year"].value_counts()
+    money = pd.Series(plan.proposals["cost_yuan"].to_numpy(), index=plan.proposals["year"].to_numpy()).groupby(level=0).sum()
     planned = plan.summary["view"] == "planned"
     summary = plan.summary.assign(
         open_schools=np.where(planned, plan.summary["year"].map(served).fillna(0), open_now).astype("int64"),
@@ -326,7 +326,7 @@ def outlines(tables: str | Path, done: Iterable[tuple[str, str]]) -> gpd.GeoData
     first: dict[str, str] = {}
     for county, scenario in done:
         first.setdefault(county, scenario)
-    shapes = [read_part(tables, "county", c, s, columns=["geometry"]).to_crs(4326).geometry.iloc[0] for c, s in sorted(first.items())]
+    shapes = [read_part(tables, "county", c, s, columns=["geometry"]).to_crs(4326).geometry.iloc[0] for c, s in sorted(first.items())]  # type: ignore[operator]
     return gpd.GeoDataFrame({"county": sorted(first)}, geometry=gpd.GeoSeries(shapes, crs=4326), crs=4326)
 
 

@@ -526,7 +526,9 @@ def _whole(path: Path, about: Mapping[str, object]) -> bool:
 
 
 def _row(problem: Problem) -> dict[str, object]:
-    said = {f"{part}_{lang}": getattr(problem, part if part == "remedy" else "what")(lang) for part in ("what", "remedy") for lang in messages.LANGUAGES}
+    said = {f"what_{lang}": problem.what(lang) for lang in messages.LANGUAGES} | {
+        f"remedy_{lang}": problem.remedy(lang) for lang in messages.LANGUAGES
+    }
     return {"file": problem.file, "sheet": problem.sheet, "row": problem.row, "column": problem.column, "value": problem.value, **said}
 
 

@@ -4,9 +4,9 @@ import dataclasses
 
 import geopandas as gpd
 import pandas as pd
-from conftest import make_paper
 from shapely.affinity import translate
 
+from conftest import make_paper
 from layout.county import write_county
 from layout.roads import Roads, write_roads
 
@@ -29,12 +29,16 @@ def shifted_roads(roads, dx):
 def joined_roads(count):
     """The roads of several paper counties in one file; the last junction of one is the first of the next."""
     base = make_paper().roads
-    nodes = pd.concat([base.nodes.assign(node_id=base.nodes.node_id + 10 * k, x=base.nodes.x + 10_000 * k) for k in range(count)]).drop_duplicates("node_id")
+    nodes = pd.concat([base.nodes.assign(node_id=base.nodes.node_id + 10 * k, x=base.nodes.x + 10_000 * k) for k in range(count)]).drop_duplicates(
+        "node_id"
+    )
     edges = pd.concat([
         base.edges.assign(edge_id=base.edges.edge_id + 10 * k, from_node=base.edges.from_node + 10 * k, to_node=base.edges.to_node + 10 * k,
                           way_id=k + 1, geometry=[translate(g, 10_000 * k) for g in base.edges.geometry]) for k in range(count)
     ])  # fmt: skip
-    return Roads(nodes.reset_index(drop=True), gpd.GeoDataFrame(edges.reset_index(drop=True), geometry="geometry", crs=base.crs), base.crs, base.source)
+    return Roads(
+        nodes.reset_index(drop=True), gpd.GeoDataFrame(edges.reset_index(drop=True), geometry="geometry", crs=base.crs), base.crs, base.source
+    )
 
 
 def write_paper_province(folder, count, *, shared=False, name="纸上省"):

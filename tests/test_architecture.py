@@ -63,6 +63,7 @@ ROOMS = [
     ["rounds"],
     ["sample_ground", "sample_schools", "open_schools"],
     ["sample", "open_data"],
+    ["sample_province"],
     ["findings"],
     ["plan"],
     ["province_tables"],
@@ -93,7 +94,7 @@ STRANGERS = {
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
-    "folium": {"maps", "compare_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
+    "folium": {"maps", "compare_page", "province_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
     "highspy": {"programs"}, "dask": {"province"}, "distributed": {"province"}, "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels", "site_bound_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these

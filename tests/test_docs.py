@@ -18,6 +18,7 @@ PAGES = [
     "docs/location.md",
     "docs/placement.md",
     "docs/map.md",
+    "docs/province.md",
 ]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 
