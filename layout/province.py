@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +38,8 @@ _LOST = 3
 _TOPIC = "layout-province"
 # one thread each in everything that would otherwise take all cores
 _ONE_THREAD = {name: "1" for name in ("NUMBA_NUM_THREADS", "GDAL_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+# memory that a county leaves goes back to the system, not into the next county's peak
+_TIDY = {"MALLOC_TRIM_THRESHOLD_": "65536"}
 #: States that :class:`Step` tells: kept from before, begun, in a stage, begun once more after a worker was lost, done, without a plan.
 STATES = ("kept", "begun", "stage", "again", "done", "failed")
 
@@ -144,8 +148,8 @@ def plan_province(
             tell(Step(kept.county, kept.scenario, "kept", finished=count, runs=len(runs)))
         there = {(t.county, t.scenario) for t in told}
         waiting = [run for run in runs if (run.county, run.scenario) not in there]
-        crew = contextlib.ExitStack()
-        with crew:
+        client: Client | None = None
+        with _in_peace(), contextlib.ExitStack() as crew:
             if waiting:
                 client, ceiling = crew.enter_context(_cluster(work, scheduler, workers, len(waiting), lang))
                 try:
@@ -155,9 +159,24 @@ def plan_province(
                     sweep(out, runs, [(run.county, run.scenario) for run in runs if certified(run)])
             done = sorted((t.county, t.scenario) for t in told if t.done)
             sweep(out, runs, done)
-            province = _add_up(shared, folder, out, done, [t for t in told if not t.done])
+            province = _add_up(shared, folder, out, done, [t for t in told if not t.done], client)
         _write(province, work, lang)
     return province
+
+
+def dask_setup(worker: object) -> None:
+    """Make a worker of this machine's own cluster leave the keyboard to the process that started it; Dask calls this when one starts.
+
+    Parameters
+    ----------
+    worker
+        The worker.
+
+    Examples
+    --------
+    >>> dask_setup(None)  # doctest: +SKIP
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _need_dask(lang: str) -> None:
@@ -187,22 +206,56 @@ def _cluster(work: Path, scheduler: str | None, workers: int | None, tasks: int,
         return
     import psutil
 
+    # no dashboard, and what is left of its port on this machine alone
+    quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     ceiling = _FILLED * psutil.virtual_memory().available
     count = workers or max(1, min(os.cpu_count() or 1, tasks, int(ceiling // 1e9)))
     settings = {
         "distributed.scheduler.allowed-failures": _LOST, "distributed.scheduler.worker-ttl": None, "distributed.worker.profile.enabled": False,
-        "distributed.admin.tick.limit": "1h", "distributed.scheduler.work-stealing": False, "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
+        "distributed.admin.tick.limit": "1h", "distributed.scheduler.work-stealing": False, 
+        "distributed.nanny.pre-spawn-environ": _ONE_THREAD | _TIDY,
         "distributed.worker.multiprocessing-method": "spawn",
     }  # fmt: skip
     with (
+        _environment_kept(),
         dask.config.set(settings),
         LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, local_directory=str(work),
-            memory_limit=int(ceiling), silence_logs=50,
+            n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, scheduler_kwargs=quiet,
+            local_directory=str(work), memory_limit=int(ceiling), silence_logs=50, preload=["layout.province"],
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):  # fmt: skip
         yield client, ceiling
+
+
+@contextlib.contextmanager
+def _in_peace() -> Iterator[None]:
+    """Keep to themselves what Dask and its server say of workers that come and go: what matters comes back as words of a run."""
+    import distributed  # noqa: F401  # importing it is what makes its loggers talk
+
+    loggers = [logging.getLogger(name) for name in [*logging.root.manager.loggerDict] if name.split(".")[0] in ("distributed", "tornado", "asyncio")]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Put the variables back that starting workers sets in this process too."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD | _TIDY}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _task(run: Run) -> Told:
@@ -269,9 +322,14 @@ def _work(client: Client, runs: Sequence[Run], ceiling: float, tell: Progress, t
 
 
 def _crew(client: Client, lang: str) -> dict[str, Any]:
-    if client.status != "running" and client.status != "newly-created":
-        raise ConnectionError(messages.text("province.scheduler_lost", lang))
-    return dict(client.scheduler_info(n_workers=-1)["workers"])
+    """Return the workers as the scheduler knows them."""
+    try:
+        if client.status in ("running", "newly-created"):
+            return dict(client.scheduler_info(n_workers=-1)["workers"])
+    except (OSError, TimeoutError):
+        # said below
+        pass
+    raise ConnectionError(messages.text("province.scheduler_lost", lang))
 
 
 def _pass_on(news: queue.SimpleQueue[Mapping[str, Any]], at_work: dict[tuple[str, str], int], tell: Progress, finished: int, total: int) -> None:
@@ -287,19 +345,34 @@ def _pass_on(news: queue.SimpleQueue[Mapping[str, Any]], at_work: dict[tuple[str
 # --- the whole
 
 
-def _add_up(shared: SharedGround, folder: Path, out: Path, done: Sequence[tuple[str, str]], lost: Sequence[Told]) -> Province:
+def _add_up(
+    shared: SharedGround, folder: Path, out: Path, done: Sequence[tuple[str, str]], lost: Sequence[Told], client: Client | None
+) -> Province:  # fmt: skip
     tables = out / "tables"
-    rows = [{"county": t.county, "scenario": t.scenario, "number": i, **p} for t in lost for i, p in enumerate(t.problems, 1)]
+    # a problem that no file has, such as a lost worker, stands nowhere
+    nowhere = {"file": "", "sheet": "", "row": None, "column": "", "value": ""}
+    rows = [nowhere | {"county": t.county, "scenario": t.scenario, "number": i, **p} for t in lost for i, p in enumerate(t.problems, 1)]
     problems = check("province_problems", pd.DataFrame(rows)) if rows else empty("province_problems")
     borders = border_rows(tables, done)
     if shared.roads is not None and len(borders):
-        standards = read_standards()
-        parts = [border_minutes(group, tables, shared, standards) for _, group in borders.groupby(["county", "scenario"])]
-        borders = check("border_pupils", pd.concat(parts, ignore_index=True))
+        borders = check("border_pupils", pd.concat(_over_borders(borders, tables, shared, client), ignore_index=True))
     return Province(
         name=shared.name or folder.name, out=out, counties=county_rows(tables, done, problems, [(t.county, t.scenario) for t in lost]),
         years=year_rows(tables, done), equity=equity_rows(tables, done), borders=borders, problems=problems, outlines=outlines(tables, done),
     )  # fmt: skip
+
+
+def _over_borders(borders: pd.DataFrame, tables: Path, shared: SharedGround, client: Client | None) -> list[pd.DataFrame]:
+    """Measure the ways over every county's borders, on the workers that have the shared roads at hand where there are any."""
+    standards = read_standards()
+    groups = [group for _, group in borders.groupby(["county", "scenario"])]
+    if client is not None:
+        from distributed import KilledWorker
+
+        # a worker may be lost here too: then it is measured in this process
+        with contextlib.suppress(KilledWorker, OSError):
+            return list(client.gather([client.submit(border_minutes, group, tables, shared, standards, pure=False) for group in groups]))
+    return [border_minutes(group, tables, shared, standards) for group in groups]
 
 
 def _write(province: Province, work: Path, lang: str) -> None:

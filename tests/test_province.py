@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 import layout
 from layout import messages, runs
 from layout.borders import border_rows
+from layout.cli import app
 from layout.county import write_county
 from layout.plan import make_plan, read_plan
 from layout.province import plan_province
@@ -578,15 +579,25 @@ def test_a_real_scheduler_and_two_workers_as_processes_of_their_own(tmp_path):
         workers = {s.worker for s in steps if s.worker}
         family = {p.pid for q in processes[1:] for p in (psutil.Process(q.pid), *psutil.Process(q.pid).children(recursive=True))}
         assert len(workers) == 2 and workers <= family
-        # the workers go on living, and the scheduler takes another run
+        # the workers go on living, and the scheduler takes another run, until it is killed itself
         assert all(p.poll() is None for p in processes)
+
+        def kill(step):
+            if step.state == "done":
+                processes[0].kill()
+
+        with pytest.raises(ConnectionError, match="断了"):
+            plan_province(home, tmp_path / "cut", scheduler=address, to=2026, progress=kill)
+        certified = sorted((tmp_path / "cut" / "runs").glob("*/*.json"))
+        assert 1 <= len(certified) <= ALL and not (tmp_path / "cut" / ".work").exists()
     finally:
         for p in reversed(processes):
             p.terminate()
         for p in processes:
             p.wait(30)
     plan_province(home, tmp_path / "here", workers=1, to=2026)
-    assert tables_of(tmp_path / "afar") == tables_of(tmp_path / "here")
+    plan_province(home, tmp_path / "cut", workers=1, to=2026, resume=True)
+    assert tables_of(tmp_path / "afar") == tables_of(tmp_path / "here") == tables_of(tmp_path / "cut")
     with pytest.raises(ConnectionError, match="dask scheduler"):
         plan_province(home, tmp_path / "afar", scheduler=address, to=2027)
 
@@ -595,9 +606,7 @@ def test_a_real_scheduler_and_two_workers_as_processes_of_their_own(tmp_path):
 def test_the_command_lists_what_failed_and_ends_with_one(tmp_path):
     home = small(tmp_path, 1)
     bad_county(home / BROKEN)
-    result = CliRunner().invoke(
-        layout.cli.app, ["province", str(home), "--out", str(tmp_path / "out"), "--workers", "1", "--to", "2026", "--draws", "0"]
-    )
+    result = CliRunner().invoke(app, ["province", str(home), "--out", str(tmp_path / "out"), "--workers", "1", "--to", "2026", "--draws", "0"])
     assert result.exit_code == 1, result.output
     assert f"{BROKEN} base 没有规划" in result.output and "1066" in result.output and "1/2 项有规划，1 项没有" in result.output
     assert (tmp_path / "out" / "counties" / "0县" / "base" / "map.html").is_file() and (tmp_path / "out" / "province.html").is_file()
@@ -624,10 +633,12 @@ def test_stopped_by_the_keyboard_the_command_says_how_to_go_on(tmp_path):
         "--lang",
         "en",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
+    # as a terminal does it: the signal goes to the workers too; and whatever started the tests may have it ignored
+    options = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", **options) as process:
         for line in process.stdout:
             if ": done" in line:
-                process.send_signal(signal.SIGINT)
+                os.killpg(process.pid, signal.SIGINT)
                 break
         said = process.communicate(timeout=120)[1]
     assert process.returncode == 130 and "go on with --resume" in said and "Traceback" not in said

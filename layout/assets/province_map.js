@@ -4,7 +4,7 @@
 
 function drawProvince(map) {
   const data = JSON.parse(document.getElementById("plan-data").textContent);
-  const FIGURES = data.figures, VIEWS = ["today", "planned"], LISTED = 200, CLASSES = 5;
+  const FIGURES = data.figures, VIEWS = ["today", "planned"], BANDS = ["lower", "upper", "junior"], LISTED = 200, CLASSES = 5;
   const yearsOf = (scenario, view) => [...new Set(data.rows.filter((r) => r.scenario === scenario && r.view === view).map((r) => r.year))].sort((a, b) => a - b);
   const state = { lang: data.lang, scenario: 0, view: "planned", year: null, figure: "oversized_classes", sort: null, chosen: null, drawn: {}, ready: false, open: { counties: true, problems: true } };
   const style = getComputedStyle(document.documentElement);
@@ -117,7 +117,7 @@ function drawProvince(map) {
     })))];
   }
   function equityTable() {
-    const rows = data.equity.filter((r) => r.scenario === state.scenario && r.view === state.view && r.year === state.year);
+    const rows = data.equity.filter((r) => r.scenario === state.scenario && r.view === state.view && r.year === state.year).sort((a, b) => BANDS.indexOf(a.band) - BANDS.indexOf(b.band));
     const share = (r) => (r.theil > 0 ? Math.round((100 * r.theil_between) / r.theil) : 0);
     return [grid([t("province.band"), t("province.pupils"), t("province.mean"), t("province.range"), t("province.gini"), t("province.gini_between"), t("province.theil"), t("province.between")],
       rows.map((r) => [t("band." + r.band), count(r.pupils), r.mean.toFixed(1), r.lowest_mean.toFixed(1) + "—" + r.highest_mean.toFixed(1), r.gini.toFixed(3), r.gini_between.toFixed(3), r.theil.toFixed(3), share(r) + " %"])), h("p", { class: "note" }, t("province.equity_note"))];
@@ -214,6 +214,7 @@ function drawProvince(map) {
     refresh();
   }
   document.addEventListener("keydown", (e) => { if (e.key === "Escape") close(); });
+  map.invalidateSize({ animate: false, pan: false });
   map.fitBounds(data.bounds, { animate: false, padding: [18, 18] });
   settle();
   build();
