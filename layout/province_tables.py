@@ -221,7 +221,10 @@ def county_rows(tables: str | Path, done: Iterable[tuple[str, str]], problems: p
     for key in done:
         about = read_part(tables, "county", *key).drop(columns="geometry").iloc[0].to_dict()
         rows.append({"county": key[0], "scenario": key[1], "state": "done", "problems": 0, **about})
-    rows += [{"county": c, "scenario": s, "state": "failed", "problems": int(counted.get((c, s), 0)), "county_name": c} for c, s in failed]
+    rows += [
+        {"county": c, "scenario": s, "state": "failed", "problems": int(counted.get((c, s), 0)), "county_name": c, "county_code": ""}
+        for c, s in failed
+    ]
     return check("province_counties", pd.DataFrame(rows)) if rows else empty("province_counties")
 
 

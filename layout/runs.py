@@ -210,7 +210,7 @@ def partition_name(name: str) -> str:
     Examples
     --------
     >>> partition_name("三都县"), partition_name("a=50%")
-    ('三都县', 'a_50_')
+    ('三都县', 'a_50')
     """
     return safe_name(name.replace("=", "_").replace("%", "_"), fallback="x")
 

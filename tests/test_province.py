@@ -458,6 +458,18 @@ def test_tables_without_any_county_are_empty():
     assert len(equity_rows("nowhere", [])) == 0 and list(border_rows("nowhere", [])) == list(empty("border_pupils"))
 
 
+def test_a_province_without_any_plan_still_says_why(tmp_path):
+    from layout.province import _add_up, _write
+
+    lost = [runs.Told("甲", "base", False, ({"what_zh": "坏了", "what_en": "broken", "remedy_zh": "", "remedy_en": ""},))]
+    found = _add_up(SharedGround(), tmp_path / "各县", tmp_path, [], lost, None)
+    (tmp_path / "tables").mkdir()
+    _write(found, tmp_path, "en")
+    assert found.counties["state"].tolist() == ["failed"] and found.problems["what_en"].tolist() == ["broken"]
+    assert "broken" in (tmp_path / "province.html").read_text(encoding="utf-8") and (tmp_path / "province.xlsx").is_file()
+    assert "Province" in repr(found) and "各县" in found._repr_html_()
+
+
 # --- what machines do
 
 
