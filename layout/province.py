@@ -137,7 +137,7 @@ def plan_province(
     folder, out = Path(folder).resolve(), Path(out).resolve()
     shared, named = read_shared(folder), scenarios_of(scenarios)
     options = {"to": to, "draws": draws, "lang": lang}
-    runs = [Run(county, scenario, path, out, supposed, shared, options) for county, path in county_folders(folder).items()
+    runs = [Run(county, scenario, path, out, supposed, shared, options) for county, path in county_folders(folder, out=out).items()
             for scenario, supposed in named.items()]  # fmt: skip
     tell = progress or (lambda step: None)
     with alone(out) as work:

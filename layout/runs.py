@@ -101,13 +101,15 @@ class Told:
     problems: tuple[Mapping[str, object], ...] = field(default=())
 
 
-def county_folders(folder: str | Path) -> dict[str, Path]:
+def county_folders(folder: str | Path, *, out: Path | None = None) -> dict[str, Path]:
     """Find the county folders of a province.
 
     Parameters
     ----------
     folder
         The folder above them.
+    out
+        A folder of results that may lie among them and is none.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def county_folders(folder: str | Path) -> dict[str, Path]:
         raise CountyDataError([Problem("no_folder", folder.name)])
     found: dict[str, Path] = {}
     problems = []
-    for path in sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._"):
+    for path in sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._" and p.resolve() != out):
         if not ((path / "county.toml").is_file() or any(p.suffix.lower() in (".xlsx", ".xls", ".csv") for p in path.iterdir())):
             continue
         key = partition_name(path.name)

@@ -373,6 +373,8 @@ def test_folders_that_are_no_counties_are_passed_over(tmp_path):
     (tmp_path / ".hidden" / "county.toml").write_text("", encoding="utf-8")
     (tmp_path / "no settings" / "county.xlsx").write_bytes(b"")
     assert list(runs.county_folders(tmp_path)) == ["a", "no settings"]
+    # results among the counties are no county, though a workbook lies in them
+    assert list(runs.county_folders(tmp_path, out=tmp_path / "no settings")) == ["a"]
     with pytest.raises(CountyDataError) as error:
         runs.county_folders(tmp_path / "empty")
     assert [p.key for p in error.value.problems] == ["no_counties"]
