@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import queue
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -211,7 +213,7 @@ def _cluster(work: Path, scheduler: str | None, workers: int | None, tasks: int,
     ceiling = _FILLED * psutil.virtual_memory().available
     count = workers or max(1, min(os.cpu_count() or 1, tasks, int(ceiling // 1e9)))
     settings = {
-        "distributed.scheduler.allowed-failures": _LOST, "distributed.scheduler.worker-ttl": None, "distributed.worker.profile.enabled": False,
+        "distributed.scheduler.allowed-failures": _LOST - 1, "distributed.scheduler.worker-ttl": None, "distributed.worker.profile.enabled": False,
         "distributed.admin.tick.limit": "1h", "distributed.scheduler.work-stealing": False, 
         "distributed.nanny.pre-spawn-environ": _ONE_THREAD | _TIDY,
         "distributed.worker.multiprocessing-method": "spawn",
@@ -267,11 +269,18 @@ def _task(run: Run) -> Told:
     def tell(stage: str) -> None:
         worker.log_event(_TOPIC, {"county": run.county, "scenario": run.scenario, "stage": stage, "process": os.getpid()})
 
-    return carry_out(run, tell)
+    # writers set options of GDAL for the whole process: threads of one worker take turns
+    with _turn():
+        return carry_out(run, tell)
+
+
+@functools.cache
+def _turn() -> threading.Lock:
+    return threading.Lock()
 
 
 def _work(client: Client, runs: Sequence[Run], ceiling: float, tell: Progress, total: int, lang: str) -> list[Told]:
-    """Hand out the runs, the largest first, no more at once than threads and memory allow, and gather what became of them."""
+    """Hand out the runs, the largest first, no more at once than workers and memory allow, and gather what became of them."""
     from distributed import KilledWorker, wait
 
     news: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
@@ -288,8 +297,7 @@ def _work(client: Client, runs: Sequence[Run], ceiling: float, tell: Progress, t
         elif time.monotonic() - since > _PATIENCE_S:
             raise ConnectionError(messages.text("province.no_workers", lang, seconds=f"{_PATIENCE_S:g}"))
         room = ceiling or _FILLED * sum(w["memory_limit"] or float("inf") for w in crew.values())
-        slots = sum(w["nthreads"] for w in crew.values())
-        while waiting and len(going) < slots and (not going or waiting[0].memory + sum(r.memory for r in going.values()) <= room):
+        while waiting and len(going) < len(crew) and (not going or waiting[0].memory + sum(r.memory for r in going.values()) <= room):
             run = waiting.pop(0)
             # asked only of workers that say how much memory they have
             says = [w["resources"]["memory"] for w in crew.values() if "memory" in w["resources"]]
@@ -312,7 +320,7 @@ def _work(client: Client, runs: Sequence[Run], ceiling: float, tell: Progress, t
             if error is None:
                 told.append(future.result())
             elif isinstance(error, KilledWorker):
-                told.append(failed(run, "province.worker_lost", times=_LOST))
+                told.append(failed(run, "province.worker_lost", times=error.allowed_failures + 1))
             else:
                 told.append(failed(run, "province.fault", error=f"{type(error).__name__}: {error}"))
             at_work.pop((run.county, run.scenario), None)
