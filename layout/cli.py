@@ -738,8 +738,15 @@ def _province_progress(lang: str) -> Iterator[Callable[[Step], None]]:
         latest = max(steps.values(), key=lambda s: s.finished, default=None)
         failed = sum(s.state == "failed" for s in steps.values())
         counted = {"finished": 0 if latest is None else latest.finished, "runs": 0 if latest is None else latest.runs, "failed": failed}
-        heads = [messages.text(f"cli.province_head_{head}", lang) for head in ("county", "scenario", "state", "stage", "time")]
-        out = Table(*heads, title=messages.text("cli.province_table", lang, name="layout province", **counted), title_justify="left")
+        keys = (
+            "cli.province_head_county",
+            "cli.province_head_scenario",
+            "cli.province_head_state",
+            "cli.province_head_stage",
+            "cli.province_head_time",
+        )
+        heads = [messages.text(key, lang) for key in keys]
+        out = Table(*heads, title=messages.text("cli.province_table", lang, **counted), title_justify="left")
         over = [s for s in steps.values() if s.state in ("done", "failed", "kept")]
         for step in [*over[-_RECENT:], *(s for s in steps.values() if s.state in ("begun", "stage", "again"))]:
             since = begun.get((step.county, step.scenario))

@@ -29,7 +29,7 @@ FORMAT = 1
 #: The scenario of the plain plan.
 PLAIN = "base"
 # what a plan needs beside its villages, and for each of them, and for each pair of a village and a site; measured
-_MEMORY, _PER_VILLAGE, _PER_PAIR = 620_000_000, 1_200_000, 3_000
+_MEMORY, _PER_VILLAGE, _PER_PAIR = 680_000_000, 1_200_000, 3_000
 # sites looked at for each village; villages where they cannot be counted
 _SITES, _VILLAGES = 0.6, 300
 # far longer than any search takes: where it stops must not depend on the machine
