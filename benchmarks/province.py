@@ -64,7 +64,7 @@ def told(step):
 def measured(home, out, workers):
     with Peak() as peak:
         start = time.perf_counter()
-        found = layout.plan_province(home, out, workers=workers, progress=told)
+        found = layout.plan_province(home, out, workers=workers, lang="en", progress=told)
         seconds = time.perf_counter() - start
     failed = found.counties[found.counties["state"] != "done"]["county"].tolist()
     if failed:
@@ -116,7 +116,7 @@ def main():
         judged("two workers against one", one / two, RATIO, "x", most=False)
         killed_at_half(home, Path(folder) / "resumed", given.counties)
         start = time.perf_counter()
-        layout.plan_province(home, Path(folder) / "resumed", workers=2, resume=True, progress=told)
+        layout.plan_province(home, Path(folder) / "resumed", workers=2, lang="en", resume=True, progress=told)
         again = time.perf_counter() - start
         judged("resumed after a kill at half, of the full time", again / two, RESUMED, "")
         same = tables_of(Path(folder) / "two") == tables_of(Path(folder) / "one") == tables_of(Path(folder) / "resumed")
