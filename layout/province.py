@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import logging
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 _LOOK_S, _PATIENCE_S = 0.3, 120.0
 # share of the free memory, and of what workers say they may take, that tasks may fill
 _FILLED = 0.8
-# a task whose worker was lost so often is given up
-_LOST = 3
+# a task whose worker was lost so often is given up, and so often the cluster of this machine is made whole again
+_LOST, _MENDED = 3, 20
 _TOPIC = "layout-province"
 # one thread each in everything that would otherwise take all cores
 _ONE_THREAD = {name: "1" for name in ("NUMBA_NUM_THREADS", "GDAL_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -214,8 +216,8 @@ def _cluster(work: Path, scheduler: str | None, workers: int | None, tasks: int,
     count = workers or max(1, min(os.cpu_count() or 1, tasks, int(ceiling // 1e9)))
     settings = {
         "distributed.scheduler.allowed-failures": _LOST - 1, "distributed.scheduler.worker-ttl": None, "distributed.worker.profile.enabled": False,
-        "distributed.admin.tick.limit": "1h", "distributed.scheduler.work-stealing": False, 
-        "distributed.nanny.pre-spawn-environ": _ONE_THREAD | _TIDY,
+        "distributed.admin.tick.limit": "1h", "distributed.deploy.lost-worker-timeout": f"{_PATIENCE_S / 2:g}s",
+        "distributed.scheduler.work-stealing": False, "distributed.nanny.pre-spawn-environ": _ONE_THREAD | _TIDY,
         "distributed.worker.multiprocessing-method": "spawn",
     }  # fmt: skip
     with (
@@ -281,21 +283,24 @@ def _turn() -> threading.Lock:
 
 def _work(client: Client, runs: Sequence[Run], ceiling: float, tell: Progress, total: int, lang: str) -> list[Told]:
     """Hand out the runs, the largest first, no more at once than workers and memory allow, and gather what became of them."""
-    from distributed import KilledWorker, wait
-
     news: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
     client.subscribe_topic(_TOPIC, lambda event: news.put(event[1]))
     waiting = sorted(runs, key=lambda run: (-run.memory, run.county, run.scenario))
     going: dict[Future, Run] = {}
     told: list[Told] = []
     at_work: dict[tuple[str, str], int] = {}
-    before, since = total - len(runs), time.monotonic()
+    before, since, whole, mended = total - len(runs), time.monotonic(), 1, 0
     while waiting or going:
         crew = _crew(client, lang)
-        if crew:
-            since = time.monotonic()
+        if len(crew) >= whole:
+            since, whole = time.monotonic(), len(crew)
         elif time.monotonic() - since > _PATIENCE_S:
-            raise ConnectionError(messages.text("province.no_workers", lang, seconds=f"{_PATIENCE_S:g}"))
+            # a process that could not be started again in time is left out for good: the cluster of this machine is made whole
+            since, mended = time.monotonic(), mended + 1
+            if client.cluster is not None and mended <= _MENDED:
+                client.cluster.scale(whole)
+            elif not crew:
+                raise ConnectionError(messages.text("province.no_workers", lang, seconds=f"{_PATIENCE_S:g}"))
         room = ceiling or _FILLED * sum(w["memory_limit"] or float("inf") for w in crew.values())
         while waiting and len(going) < len(crew) and (not going or waiting[0].memory + sum(r.memory for r in going.values()) <= room):
             run = waiting.pop(0)
@@ -305,28 +310,34 @@ def _work(client: Client, runs: Sequence[Run], ceiling: float, tell: Progress, t
             # a name of its own for every attempt: nothing that an earlier run left with a scheduler is taken
             name = f"layout-{run.county}-{run.scenario}-{run.key[:8]}-{time.monotonic_ns()}"
             going[client.submit(_task, run, key=name, pure=False, resources=wants)] = run
-        with client.as_current(), contextlib.suppress(TimeoutError):
-            if going:
-                wait(list(going), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
-            else:
-                time.sleep(_LOOK_S)
+        if not any(future.done() for future in going):
+            time.sleep(_LOOK_S)
         finished = before + len(told)
         _pass_on(news, at_work, tell, finished, total)
         for future in [f for f in going if f.done()]:
             run = going.pop(future)
-            if future.status in ("cancelled", "lost"):
-                raise ConnectionError(messages.text("province.scheduler_lost", lang))
-            error = future.exception() if future.status == "error" else None
-            if error is None:
-                told.append(future.result())
-            elif isinstance(error, KilledWorker):
-                told.append(failed(run, "province.worker_lost", times=error.allowed_failures + 1))
-            else:
-                told.append(failed(run, "province.fault", error=f"{type(error).__name__}: {error}"))
+            told.append(_outcome(future, run, lang))
             at_work.pop((run.county, run.scenario), None)
             tell(Step(run.county, run.scenario, "done" if told[-1].done else "failed", finished=before + len(told), runs=total))
     client.unsubscribe_topic(_TOPIC)
     return told
+
+
+def _outcome(future: Future, run: Run, lang: str) -> Told:
+    """Return what became of a run that is over, whether its worker could tell or not."""
+    from distributed import KilledWorker
+
+    try:
+        if future.status not in ("cancelled", "lost"):
+            return future.result(timeout=_PATIENCE_S)
+    except KilledWorker as error:
+        return failed(run, "province.worker_lost", times=error.allowed_failures + 1)
+    except (asyncio.CancelledError, concurrent.futures.CancelledError, OSError):
+        # said below
+        pass
+    except Exception as error:
+        return failed(run, "province.fault", error=f"{type(error).__name__}: {error}")
+    raise ConnectionError(messages.text("province.scheduler_lost", lang))
 
 
 def _crew(client: Client, lang: str) -> dict[str, Any]:
