@@ -48,7 +48,8 @@ def gini(values: np.ndarray, weights: np.ndarray | None = None) -> float:
         return float("nan")
     # area between the Lorenz curve and the line of equality, by trapezoids
     before = np.cumsum(w) - w / 2
-    return float((2 * (before * w * x).sum() / (w.sum() * total)) - 1)
+    # rounding leaves nothing below 0
+    return max(float((2 * (before * w * x).sum() / (w.sum() * total)) - 1), 0.0)
 
 
 def theil(values: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None) -> tuple[float, float, float]:

@@ -172,6 +172,13 @@ def test_equity_is_that_of_every_pupil_written_out(ran):
         assert row.theil == pytest.approx(row.theil_between + row.theil_within, abs=1e-12) and row.counties == ALL
 
 
+@pytest.mark.parametrize("people", [3.0, 7.0, 1e6 / 3, 504.0])
+def test_those_who_have_the_same_are_never_less_than_equal(people):
+    for minutes in np.random.default_rng(0).uniform(1, 60, 50):
+        assert 0 <= layout.gini(np.array([minutes]), np.array([people])) < 1e-12
+        assert all(0 <= part < 1e-12 for part in layout.theil(np.array([minutes, minutes]), np.array([people, 1.0]), np.array(["a", "b"])))
+
+
 def test_theil_parts_against_the_formula_by_hand():
     # county a: two children of 10 and 30 minutes; county b: one of 20, one of 60
     x, g = np.array([10.0, 30.0, 20.0, 60.0]), np.array(["a", "a", "b", "b"])
