@@ -12,6 +12,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 import tomllib
 import unicodedata
 import warnings
@@ -21,18 +22,26 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from layout import messages
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from layout.county import County
     from layout.plan import Plan
+    from layout.province import Step
     from layout.standards import Standards
     from layout.tables import CountyDataError
 
 DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
+# stopped by the keyboard, as shells say it
+_STOPPED = 130
+# counties of a live table that are shown beside those at work
+_RECENT = 8
 # draws behind the ranges of a plan: a tenth is then known to about two in a hundred
 DRAWS = 200
 # the plan year where none is asked for
@@ -373,6 +382,48 @@ def roads(
         _say("cli.roads_written", lang, file=target, edges=f"{len(found.edges):,}", km=f"{found.edges['length_m'].sum() / 1000:,.0f}")
 
 
+@app.command(help=_help("province"))
+def province(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help=_help("province_dir"))],
+    out: Annotated[Path, typer.Option("--out", file_okay=False, help=_help("province_out"))],
+    scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="tcp://HOST:PORT", help=_help("scheduler"))] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help=_help("workers"))] = None,
+    scenarios: Annotated[Path | None, typer.Option("--scenarios", file_okay=False, help=_help("scenarios"))] = None,
+    resume: Annotated[bool, typer.Option("--resume", help=_help("resume"))] = False,
+    to: Annotated[int | None, typer.Option("--to", min=1991, max=2100, help=_help("to"))] = None,
+    draws: Draws = DRAWS,
+    lang: Lang = "zh",
+) -> None:
+    """Plan every county of a folder under every scenario."""
+    from layout.province import plan_province
+
+    if scheduler is not None and workers is not None:
+        _stop("cli.words", lang, text="--scheduler / --workers")
+    with _exits(lang):
+        _say("cli.reading", lang, folder=folder)
+        try:
+            with _province_progress(lang) as progress:
+                found = plan_province(
+                    folder, out, scenarios=scenarios, scheduler=scheduler, workers=workers, resume=resume, to=to, draws=draws, lang=lang,
+                    progress=progress,
+                )  # fmt: skip
+        except ImportError as error:
+            _stop("cli.words", lang, text=str(error))
+        except KeyboardInterrupt:
+            _console(stderr=True).print(messages.text("cli.province_stopped", lang))
+            raise typer.Exit(_STOPPED) from None
+        for key, file in (("province", "province.html"), ("province_xlsx", "province.xlsx")):
+            path = out / file
+            _say("cli.file", lang, what=messages.text(f"cli.files.{key}", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
+        for (county, scenario), rows in found.problems.groupby(["county", "scenario"]):
+            _say("cli.province_failed", lang, county=_shown(str(county)), scenario=_shown(str(scenario)))
+            _console().print(_problem_table(rows.rename(columns={f"{part}_{lang}": part for part in ("what", "remedy")}), lang), soft_wrap=False)
+        done = int((found.counties["state"] == "done").sum())
+        _say("cli.province_done", lang, done=done, runs=len(found.counties), failed=len(found.counties) - done)
+        if done < len(found.counties):
+            raise typer.Exit(DATA_PROBLEMS)
+
+
 @app.command(help=_help("doctor"))
 def doctor(network: Annotated[bool, typer.Option("--network", help=_help("network"))] = False, lang: Lang = "zh") -> None:
     """Look at everything that the program needs on this machine; the network only when asked."""
@@ -671,11 +722,72 @@ def _print_problems(error: CountyDataError, lang: str, *, stderr: bool) -> None:
     found = error.table(lang)
     console = _console(stderr=stderr)
     console.print(messages.text("problem.headline", lang, count=len(found)))
-    table = Table("#", *(messages.text(f"cli.problem.{column}", lang) for column in found.columns), show_lines=True)
-    for number, row in enumerate(found.to_dict("records"), start=1):
-        values = ["" if value is None or value != value else _shown(str(int(value) if column == "row" else value)) for column, value in row.items()]
+    console.print(_problem_table(found, lang), soft_wrap=False)
+
+
+def _problem_table(found: pd.DataFrame, lang: str) -> Table:
+    columns = ["file", "sheet", "row", "column", "value", "what", "remedy"]
+    table = Table("#", *(messages.text(f"cli.problem.{column}", lang) for column in columns), show_lines=True)
+    for number, row in enumerate(found[columns].astype(object).to_dict("records"), start=1):
+        values = ["" if _nothing(v) else _shown(str(int(v) if column == "row" else v)) for column, v in row.items()]
         table.add_row(str(number), *values)
-    console.print(table, soft_wrap=False)
+    return table
+
+
+def _nothing(value: object) -> bool:
+    import pandas as pd
+
+    return value is None or value is pd.NA or value != value
+
+
+@contextlib.contextmanager
+def _province_progress(lang: str) -> Iterator[Callable[[Step], None]]:
+    """Show a live table of the counties at work; without a terminal, a line for every county that begins or ends."""
+    console = _console()
+    words = lambda step: messages.text(f"province.state.{step.state}", lang)  # noqa: E731
+    if not console.is_terminal:
+
+        def say(step: Step) -> None:
+            if step.state != "stage":
+                _say("cli.province_plain", lang, finished=step.finished, runs=step.runs, county=_shown(step.county), scenario=_shown(step.scenario),
+                     state=words(step), stage="")  # fmt: skip
+
+        yield say
+        return
+    begun: dict[tuple[str, str], float] = {}
+    steps: dict[tuple[str, str], Step] = {}
+
+    def table() -> Table:
+        latest = max(steps.values(), key=lambda s: s.finished, default=None)
+        failed = sum(s.state == "failed" for s in steps.values())
+        counted = {"finished": 0 if latest is None else latest.finished, "runs": 0 if latest is None else latest.runs, "failed": failed}
+        keys = (
+            "cli.province_head_county",
+            "cli.province_head_scenario",
+            "cli.province_head_state",
+            "cli.province_head_stage",
+            "cli.province_head_time",
+        )
+        heads = [messages.text(key, lang) for key in keys]
+        out = Table(*heads, title=messages.text("cli.province_table", lang, **counted), title_justify="left")
+        over = [s for s in steps.values() if s.state in ("done", "failed", "kept")]
+        for step in [*over[-_RECENT:], *(s for s in steps.values() if s.state in ("begun", "stage", "again"))]:
+            since = begun.get((step.county, step.scenario))
+            stage = messages.text(f"stage.{step.stage}", lang) if step.stage else ""
+            running = "" if since is None or step in over else f"{time.monotonic() - since:.0f} s"
+            out.add_row(_shown(step.county), _shown(step.scenario), words(step), stage, running)
+        return out
+
+    with Live(get_renderable=table, console=console, refresh_per_second=2):
+
+        def show(step: Step) -> None:
+            key = (step.county, step.scenario)
+            begun.setdefault(key, time.monotonic())
+            # the latest news stands last
+            steps.pop(key, None)
+            steps[key] = step
+
+        yield show
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from layout.glance import in_a_line, in_a_table, on_a_map
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.rosters import disagreements, roster_notes, rosters_from_totals
+from layout.shared_ground import SharedGround, file_hash, shared_obstacles, shared_roads, shared_terrain
 from layout.sheets import SHEETS, Sheet, cross_check, read_sheets, traced, write_workbook_of
 from layout.standards import read_standards
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, inspect, schemas
@@ -42,6 +43,8 @@ SOURCES = ("census", "hukou", "roll", "immunisation", "township_roster", "reloca
 # a line among the exclusions becomes a strip so wide on either side
 _STRIP_M = 0.5
 _FILES = {"workbook", "roads", "terrain", "boundary", "townships", "exclusions", "obstacles", "standards"}
+# no place of a county lies farther from its middle; what does is a mistyped coordinate
+_WIDEST_DEG = 2.0
 # a place this far outside the county's own ground cannot belong to it
 _MARGIN_DEG = 0.3
 
@@ -156,7 +159,7 @@ class County:
         return f"{self.name} {self.code}".strip() + f" {self.base_year}, {self.population['persons'].sum():,.0f} persons"
 
 
-def read_county(folder: str | Path) -> County:
+def read_county(folder: str | Path, *, shared: SharedGround | None = None) -> County:
     """Read a county folder: ``county.toml``, a workbook or CSV files, roads and terrain.
 
     Everything is looked at before anything is said: sheets, headings, cells, ids that do not meet, coordinates that do
@@ -170,6 +173,8 @@ def read_county(folder: str | Path) -> County:
         :func:`layout.roads.read_roads`, also a transport bureau's; ``terrain.tif`` or
         ``.hgt`` tiles; optionally ``boundary``, ``townships``, ``exclusions`` and ``obstacles`` (GeoJSON, GeoPackage, Shapefile) and
         ``standards.toml``. Roads that come as an OSM extract bring their water, cliffs and motorways as obstacles along.
+    shared
+        Roads and terrain that the county shares with others, taken where the folder has none of its own; None without.
 
     Returns
     -------
@@ -189,19 +194,21 @@ def read_county(folder: str | Path) -> County:
     ...     [p.key for p in error.problems]
     ['no_folder']
     """
-    county, problems, _ = inspect_county(folder)
+    county, problems, _ = inspect_county(folder, shared=shared)
     if county is None:
         raise CountyDataError(problems)
     return county
 
 
-def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], dict[str, Sheet]]:
+def inspect_county(folder: str | Path, *, shared: SharedGround | None = None) -> tuple[County | None, list[Problem], dict[str, Sheet]]:
     """Read a county folder as far as it can be read.
 
     Parameters
     ----------
     folder
         The county folder.
+    shared
+        As in :func:`read_county`.
 
     Returns
     -------
@@ -230,11 +237,20 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
     problems += more
     terrain, more = _collect(lambda: read_terrain(paths["terrain"])) if paths["terrain"] else (None, [])
     problems += more
+    lent: dict[str, str] = {}
+    area = None if shared is None else _extent(sheets, settings)
+    if shared is not None and area is not None:
+        if roads is None and not paths["roads"] and shared.roads is not None:
+            roads, more = _collect(lambda: shared_roads(shared, area, crs=crs))
+            problems, lent = problems + more, lent | {f"../{shared.roads.name}": file_hash(shared.roads)}
+        if terrain is None and not paths["terrain"] and shared.terrain:
+            terrain, more = _collect(lambda: shared_terrain(shared, area))
+            problems, lent = problems + more, lent | {f"../{path.name}": file_hash(path) for path in shared.terrain}
     boundary, more = _collect(lambda: _read_boundary(paths["boundary"][0], crs)) if paths["boundary"] else (None, [])
     problems += more
     exclusions, more = _collect(lambda: _read_exclusions(paths["exclusions"][0], crs)) if paths["exclusions"] else (None, [])
     problems += more
-    obstacles, more = _collect(lambda: _read_obstacles(paths, roads, crs))
+    obstacles, more = _collect(lambda: _read_obstacles(paths, roads, crs, shared))
     problems += more
     ground = _ground(roads, terrain, boundary)
     tables = {}
@@ -283,7 +299,7 @@ def inspect_county(folder: str | Path) -> tuple[County | None, list[Problem], di
         sources={str(k): str(v) for k, v in settings["sources"].items()},  # type: ignore[attr-defined]
         roads=roads, terrain=terrain, boundary=boundary, township_areas=areas, obstacles=obstacles, standards_path=standards_path,
         aims=settings["aims"],  # type: ignore[arg-type]
-        inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used}, notes=tuple(notes),
+        inputs={p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in used} | lent, notes=tuple(notes),
     )  # fmt: skip
     return county, [], sheets
 
@@ -690,9 +706,13 @@ def _read_exclusions(path: Path, crs: str) -> gpd.GeoDataFrame:
     return table[list(schemas()["exclusions"].columns)]  # type: ignore[return-value]
 
 
-def _read_obstacles(paths: Mapping[str, Sequence[Path]], roads: Roads | None, crs: str) -> gpd.GeoDataFrame | None:
+def _read_obstacles(
+    paths: Mapping[str, Sequence[Path]], roads: Roads | None, crs: str, shared: SharedGround | None
+) -> gpd.GeoDataFrame | None:  # fmt: skip
     if paths["obstacles"]:
         return read_obstacles(paths["obstacles"][0], crs=crs)
+    if roads is not None and not paths["roads"]:
+        return None if shared is None else shared_obstacles(shared, roads)
     if roads is None or not is_extract(paths["roads"][0]):
         return None
     # as far beyond the roads as anybody walks
@@ -716,6 +736,17 @@ def _crs_of(sheets: Mapping[str, Sheet], settings: Mapping[str, object]) -> str:
                 # the median does not follow a few swapped or mistyped places
                 return metric_crs(float(np.median(lon)), float(np.median(lat)))
     return "EPSG:4545"
+
+
+def _extent(sheets: Mapping[str, Sheet], settings: Mapping[str, object]) -> tuple[float, float, float, float] | None:
+    """Return the box of the county's places in degrees, without those that lie farther from the middle than any county reaches."""
+    parts = [s.frame[["lon", "lat"]] for n in ("settlements", "schools") if (s := sheets.get(n)) and {"lon", "lat"} <= set(s.frame)]
+    frame = pd.concat(parts).apply(pd.to_numeric, errors="coerce").dropna() if parts else pd.DataFrame()
+    if not len(frame):
+        return None
+    lon, lat = to_wgs84(frame["lon"].to_numpy(), frame["lat"].to_numpy(), str(settings["coordinates"]))
+    near = (np.abs(lon - np.median(lon)) < _WIDEST_DEG) & (np.abs(lat - np.median(lat)) < _WIDEST_DEG)
+    return float(lon[near].min()), float(lat[near].min()), float(lon[near].max()), float(lat[near].max())
 
 
 def _ground(roads: Roads | None, terrain: Terrain | None, boundary: BaseGeometry | None) -> tuple[str, tuple[float, float, float, float]] | None:

@@ -48,7 +48,61 @@ def gini(values: np.ndarray, weights: np.ndarray | None = None) -> float:
         return float("nan")
     # area between the Lorenz curve and the line of equality, by trapezoids
     before = np.cumsum(w) - w / 2
-    return float((2 * (before * w * x).sum() / (w.sum() * total)) - 1)
+    # rounding leaves nothing below 0
+    return max(float((2 * (before * w * x).sum() / (w.sum() * total)) - 1), 0.0)
+
+
+def theil(values: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None) -> tuple[float, float, float]:
+    """Return Theil's T: the whole, the part between groups, and the part within them.
+
+    Parameters
+    ----------
+    values
+        At least 0.
+    weights
+        How many have each value; None counts each once.
+    groups
+        Group of each value; None: all are of one group.
+
+    Returns
+    -------
+    tuple of float
+        The whole is the sum of both parts: between, as if everybody had the mean of the group, and within, the groups' own
+        figures weighted by their shares of the sum of the values. NaN without anybody or where all have nothing.
+
+    Raises
+    ------
+    ValueError
+        If a value or weight is negative or not finite.
+
+    References
+    ----------
+    Theil, H. (1967). Economics and information theory.
+
+    Examples
+    --------
+    >>> [round(part, 3) for part in theil(np.array([1.0, 3.0, 2.0, 2.0]), groups=np.array(["a", "a", "b", "b"]))]
+    [0.065, 0.0, 0.065]
+    >>> [round(part, 3) for part in theil(np.array([1.0, 3.0]), groups=np.array(["a", "b"]))]
+    [0.131, 0.131, 0.0]
+    """
+    x = np.asarray(values, float)
+    w = np.ones(len(x)) if weights is None else np.asarray(weights, float)
+    if not (np.isfinite(x) & (x >= 0)).all() or not (np.isfinite(w) & (w >= 0)).all():
+        raise ValueError("values and weights must be at least 0")
+    if not (w * x).sum() > 0:
+        return float("nan"), float("nan"), float("nan")
+    _, member = np.unique(np.zeros(len(x)) if groups is None else np.asarray(groups), return_inverse=True)
+    people, minutes = np.bincount(member, w), np.bincount(member, w * x)
+    # x log x is 0 where x is 0
+    logs = np.log(x, out=np.zeros(len(x)), where=x > 0)
+    whole = float((w * x * logs).sum() / minutes.sum() - np.log(minutes.sum() / people.sum()))
+    there = minutes > 0
+    share = minutes[there] / minutes.sum()
+    between = float((share * np.log(share / (people[there] / people.sum()))).sum())
+    # rounding leaves no part below nothing
+    whole, between = max(whole, 0.0), max(between, 0.0)
+    return whole, between, max(whole - between, 0.0)
 
 
 def time_distribution(assignment: pd.DataFrame, *, view: str) -> pd.DataFrame:

@@ -19,6 +19,8 @@ _SLIP = 1e-6
 _LOOSE = 10.0
 # how far above the values at hand, relative to them, a bound may search
 _ROOM = 0.01
+# what pays only in long searches
+_LONG = ("mip_heuristic_run_rens", "mip_heuristic_run_root_reduced_cost", "mip_allow_restart")
 # what a search for a bound leaves out
 _HEURISTICS = ("rins", "rens", "root_reduced_cost", "feasibility_jump")
 # number of the primal simplex among the strategies of HiGHS
@@ -451,6 +453,7 @@ class Rows:
 def search(
     program: Program, costs: np.ndarray, *, gap: float = 0.0, absolute_gap: float = _SLIP, cutoff: float = np.inf, work_limit: int | None = None,
     time_limit: float = 300.0, seed: int = 0, start: np.ndarray | None = None, more_rows: Callable[[np.ndarray], Rows | None] | None = None,
+    brief: bool = False,
 ) -> Solution:  # fmt: skip
     """Minimise one objective, beginning from values at hand, with rows that are added where an answer breaks them.
 
@@ -473,6 +476,8 @@ def search(
         they break a row.
     more_rows
         Called with the values of each answer; returns rows that these break, or None. The last answer breaks none.
+    brief
+        Whether to leave out what pays only in long searches.
 
     Returns
     -------
@@ -507,6 +512,8 @@ def search(
         value = _value(ready, costs)
         cutoff = min(cutoff, value - max(absolute_gap, gap * abs(value)))
     model = _highs(program, limits)
+    for key in _LONG if brief else ():
+        model.setOptionValue(key, False)
     while True:
         _prepare(model, costs, limits, absolute_gap, cutoff, None if work_limit is None else work_limit - nodes)
         try:

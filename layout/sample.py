@@ -66,7 +66,9 @@ class Site:
     links: ground.Links
 
 
-def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
+def make_sample_county(
+    *, seed: int = 0, settlements: int = USUAL, name: str = NAME, code: str = CODE, census: pd.DataFrame | None = None
+) -> County:  # fmt: skip
     """Make a fictional county of karst mountains as its planner could have handed it in.
 
     Terrain with one valley and its river, roads that follow the ground and cross the river on few bridges, townships,
@@ -80,6 +82,10 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
         The same seed gives the same county.
     settlements
         Number of settlements, 40 to 5,000. Townships, schools, people and the area grow with it, above 300 more slowly.
+    name, code
+        Of the county; its name is followed by the word that it is fictional.
+    census
+        Ages whose shape its people take instead, as :func:`age_profile` reads them.
 
     Returns
     -------
@@ -113,13 +119,13 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
     grid = ground.make_grid(rng[1], terrain, river, bridge_every_m=7500)
     site = _places(rng[2], grid, settlements, max(4, round(TOWNSHIPS * size)))
     roads = ground.to_roads(rng[3], grid, site.links, CRS)
-    places, townships = _named(rng[4], grid, site)
-    moves, population = _people(rng[5], places, round(PEOPLE * size))
+    places, townships = _named(rng[4], grid, site, code)
+    moves, population = _people(rng[5], places, round(PEOPLE * size), census)
     births = _births(rng[5], places, population)
     off_road = roads.edges.sindex.nearest(places.geometry, return_all=False, return_distance=True)[1]
     school_tables = teaching.make_schools(
         rng[6], places, townships, population, moves,
-        reached=off_road < NEAR_ROAD_M, base_year=BASE_YEAR, base_date=BASE_DATE, size=size, county=NAME,
+        reached=off_road < NEAR_ROAD_M, base_year=BASE_YEAR, base_date=BASE_DATE, size=size, county=name,
     )  # fmt: skip
     exclusions = _exclusions(rng[7], grid, river, places, school_tables["schools"])
     outline = concave_hull(MultiPoint(list(places.geometry)), ratio=0.35).buffer(2200).simplify(150)
@@ -127,24 +133,29 @@ def make_sample_county(*, seed: int = 0, settlements: int = USUAL) -> County:
         "settlements": places, "townships": townships, "population": population, "births": births, "moves": moves,
         "exclusions": exclusions, "rates": empty("rates"), "assumptions": empty("assumptions"), **school_tables,
     }  # fmt: skip
-    checked: dict[str, Any] = {name: check(name, table) for name, table in tables.items()}
-    for name in ("settlements", "schools"):
+    checked: dict[str, Any] = {key: check(key, table) for key, table in tables.items()}
+    for key in ("settlements", "schools"):
         # as a planner types them: seven decimals of a degree, so that the county is the same from its folder
-        degrees = checked[name].geometry.to_crs(4326)
+        degrees = checked[key].geometry.to_crs(4326)
         typed = points(np.round(degrees.x, 7), np.round(degrees.y, 7))
-        checked[name] = checked[name].set_geometry(gpd.GeoSeries(typed, crs=4326).to_crs(CRS))
+        checked[key] = checked[key].set_geometry(gpd.GeoSeries(typed, crs=4326).to_crs(CRS))
     return County(
-        name=f"{NAME}（虚构）", code=CODE, base_year=BASE_YEAR, base_date=BASE_DATE, crs=CRS, roads=roads, terrain=terrain, boundary=outline,
+        name=f"{name}（虚构）", code=code, base_year=BASE_YEAR, base_date=BASE_DATE, crs=CRS, roads=roads, terrain=terrain, boundary=outline,
         notes=(("sample.fictional", {"seed": seed}),), **checked,
     )  # fmt: skip
 
 
-def age_profile() -> pd.DataFrame:
+def age_profile(census: pd.DataFrame | None = None) -> pd.DataFrame:
     """Age the census of the county that lends its age structure forward to the base date.
 
     Five-year groups become single ages by a monotone cubic through their cumulative counts (each group keeps its total).
     Children of 5-14 in 2025 are those of 0-9 in 2020; younger ones follow the province's births; from 15 on, where people
     come and go with age rather than with their cohort, the ages of 2020 stand.
+
+    Parameters
+    ----------
+    census
+        ``female`` and ``male`` of 2020 by ``age_from``: 0, 1, 5 and every fifth to the last, which is open. None: ``age_structure.csv``.
 
     Returns
     -------
@@ -157,19 +168,22 @@ def age_profile() -> pd.DataFrame:
     >>> int(profile[profile.age.between(5, 9)].persons.sum())  # 0 to 4 in 2020
     25911
     """
-    text = files("layout").joinpath("age_structure.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
+    if census is None:
+        text = files("layout").joinpath("age_structure.csv").read_text(encoding="utf-8")
+        rows: list[dict[str, Any]] = list(csv.DictReader(text.splitlines()))
+    else:
+        rows = [{str(k): v for k, v in row.items()} for row in census.to_dict("records")]
     frames = []
     for sex in ("female", "male"):
         edges = [int(row["age_from"]) for row in rows] + [OLDEST + 10]
         total = np.concatenate([[0.0], np.cumsum([float(row[sex]) for row in rows])])
-        census = np.diff(PchipInterpolator(edges, total)(np.arange(edges[-1] + 1)))
-        census = np.append(census[:OLDEST], census[OLDEST:].sum())
-        ages = census.copy()
+        counted = np.diff(PchipInterpolator(edges, total)(np.arange(edges[-1] + 1)))
+        counted = np.append(counted[:OLDEST], counted[OLDEST:].sum())
+        ages = counted.copy()
         step = BASE_YEAR - CENSUS_YEAR
-        ages[step:15] = census[: 15 - step]
+        ages[step:15] = counted[: 15 - step]
         # children of age a at the base date were born in the twelve months before; most of them in year 2025 - a
-        ages[:step] = [census[0] * PROVINCE_BIRTHS[BASE_YEAR - a] / PROVINCE_BIRTHS[CENSUS_YEAR] for a in range(step)]
+        ages[:step] = [counted[0] * PROVINCE_BIRTHS[BASE_YEAR - a] / PROVINCE_BIRTHS[CENSUS_YEAR] for a in range(step)]
         frames.append(pd.DataFrame({"age": np.arange(OLDEST + 1), "sex": sex, "persons": ages}))
     return pd.concat(frames, ignore_index=True).sort_values(["age", "sex"], ignore_index=True)
 
@@ -309,11 +323,11 @@ def _names(rng: np.random.Generator, count: int) -> list[str]:
     return (plain + [p + name for p in PLACE for name in plain if name[0] not in PLACE])[:count]
 
 
-def _named(rng: np.random.Generator, grid: ground.Grid, site: Site) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+def _named(rng: np.random.Generator, grid: ground.Grid, site: Site, code: str) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     count = len(site.cells)
     names = _names(rng, count + len(site.towns) + 1)
     own, township_names = names[len(site.towns) + 1 :], names[: len(site.towns) + 1]
-    ids = [f"{CODE}{100 + i:03d}" for i in range(len(township_names))]
+    ids = [f"{code}{100 + i:03d}" for i in range(len(township_names))]
     townships = pd.DataFrame({
         "township_id": ids,
         "name": [f"{n}{'街道' if i == 0 else '镇' if i % 3 else '乡'}" for i, n in enumerate(township_names)],
@@ -329,7 +343,9 @@ def _named(rng: np.random.Generator, grid: ground.Grid, site: Site) -> tuple[gpd
     return gpd.GeoDataFrame(frame, geometry=points(*np.round(at, 1)), crs=CRS), townships
 
 
-def _people(rng: np.random.Generator, places: gpd.GeoDataFrame, people: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _people(
+    rng: np.random.Generator, places: gpd.GeoDataFrame, people: int, census: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     kinds, ids = places.kind.to_numpy(), places.settlement_id.to_numpy()
     sites = np.flatnonzero(kinds == "relocation")
     spread = np.where(kinds == "county_seat", 0.25, 0.7)
@@ -344,7 +360,7 @@ def _people(rng: np.random.Generator, places: gpd.GeoDataFrame, people: int) -> 
     shares = {**SHARES, "rest": 1 - sum(SHARES.values())}
     expected = np.array([shares[g] for g in groups]) * weight / pd.Series(weight).groupby(groups).transform("sum").to_numpy()
     totals = rng.multinomial(people, expected / expected.sum())
-    profile = age_profile()
+    profile = age_profile(census)
     age = profile.age.to_numpy()
     tilt = {
         "county_seat": np.select([age < 15, age < 45, age < 60], [1.05, 1.25, 1.0], 0.7),

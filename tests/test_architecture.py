@@ -21,6 +21,7 @@ ROOMS = [
     ["road_graph", "bureau_roads"],
     ["roads"],
     ["obstacles"],
+    ["shared_ground"],
     ["county", "data_gaps"],
     ["programs", "location_kernels", "location_case"],
     ["lagrange", "location_rows"],
@@ -63,15 +64,17 @@ ROOMS = [
     ["rounds"],
     ["sample_ground", "sample_schools", "open_schools"],
     ["sample", "open_data"],
+    ["sample_province"],
     ["findings"],
     ["plan"],
-    ["futures", "checkup"],
+    ["province_tables"],
+    ["futures", "checkup", "borders"],
     ["check_page"],
     ["alternatives"],
     ["privacy", "ground", "what_if", "map_cards", "compare"],
     ["walking_lines", "comparisons"],
     ["maps"],
-    ["compare_page", "county_map", "figures"],
+    ["compare_page", "county_map", "figures", "province_page"],
     ["pages"],
     ["finding_sheets"],
     ["meeting_sheets"],
@@ -81,7 +84,9 @@ ROOMS = [
     ["situation", "scheme", "delivery"],
     ["chapters"],
     ["report", "exports"],
-    ["outputs", "compare_sheets"],
+    ["outputs", "compare_sheets", "province_sheets"],
+    ["runs"],
+    ["province"],
     ["cli"],
     ["__init__", "__main__"],
 ]  # fmt: skip
@@ -93,8 +98,8 @@ STRANGERS = {
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
-    "folium": {"maps", "compare_page", "county_map", "county", "plan"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": set(), "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
+    "folium": {"maps", "compare_page", "county_map", "county", "plan", "province_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
+    "highspy": {"programs"}, "dask": {"province"}, "distributed": {"province"}, "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}
