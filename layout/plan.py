@@ -33,6 +33,7 @@ from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.glance import in_a_line, in_a_table
 from layout.hindrances import Cause, NoPlanError, limits_below_any_way, unserved_causes
 from layout.in_reach import mid_stage_moves
+from layout.map_files import admit
 from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
@@ -566,6 +567,7 @@ def read_plan(folder: str | Path) -> Plan:
         raise CountyDataError([Problem("plan_mixed", f"{folder.name}/plan.gpkg")])
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    admit(folder / "plan.gpkg")
     try:
         return _load(folder / "plan.gpkg", manifest)
     except (DataSourceError, DataLayerError) as error:

@@ -16,6 +16,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from layout.map_files import admit
 from layout.road_edges import EDGE_DEFAULTS, EDGE_TYPES, NODE_FLAGS, Ways, complete_edges, cut_ways, edge_frame, elsewhere, in_degrees, node_frame
 from layout.road_edges import metric_crs as metric_crs
 from layout.road_graph import graph_of, parts_of, read_graphml
@@ -364,6 +365,7 @@ def _touching(ways: Ways, bbox: Sequence[float], file: str) -> Ways:
 def _is_ours(path: Path) -> bool:
     import pyogrio.errors
 
+    admit(path)
     try:
         return bool({"roads", "road_nodes"} <= set(pyogrio.list_layers(path)[:, 0]))
     except pyogrio.errors.DataSourceError as error:

@@ -17,6 +17,8 @@ PAGES = [
     "README.zh.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
+    "PRIVACY.md",
     "maps/README.md",
     "docs/population.md",
     "docs/minutes.md",
