@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,39 @@ def admit(path: Path, *, member: str = "") -> None:
     good = (head.startswith(_SQLITE) and head[_APPLICATION] in _PACKAGES) if ending == ".gpkg" else head.startswith(_SHAPES) and ending == ".shp"
     if not good:
         raise CountyDataError([Problem("disguised", path.name, fields={"ending": ending})])
+
+
+@contextlib.contextmanager
+def written(file: str) -> Iterator[None]:
+    """Tell what GDAL says of a file that cannot be written as the OSError that it is.
+
+    Parameters
+    ----------
+    file
+        Name of what is being written.
+
+    Yields
+    ------
+    None
+        While it is written.
+
+    Raises
+    ------
+    OSError
+        If GDAL cannot write it, as when the disk is full.
+
+    Examples
+    --------
+    >>> with written("plan.gpkg"):
+    ...     pass
+    """
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        yield
+    except (DataSourceError, DataLayerError) as error:
+        # the first line, without the statements of a database that follow
+        raise OSError(f"{file}: {str(error).splitlines()[0][:120]}") from error
 
 
 def _bytes(path: Path, member: str, count: int | None) -> bytes:
