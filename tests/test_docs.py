@@ -28,6 +28,7 @@ PAGES = [
     "docs/map.md",
     "docs/guide.md",
     "docs/windows.md",
+    "docs/architecture.md",
 ]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 
