@@ -20,6 +20,7 @@ import pyogrio.errors
 import pyproj
 import shapely
 
+from layout.map_files import admit
 from layout.road_edges import edge_frame, in_degrees, metric_crs, node_frame
 from layout.road_noding import node_lines
 from layout.road_tags import facts_of, is_road, parse_speed, parse_width
@@ -239,7 +240,10 @@ def _plain(value: object) -> str:
 def _layers(path: Path) -> list[tuple[str, gpd.GeoDataFrame]]:
     """Return the layers of lines by name; text decoded."""
     try:
-        places = [f"/vsizip/{path}/{inner}" for inner in _zipped(path)] if path.suffix.lower() == ".zip" else [str(path)]
+        inside = _zipped(path) if path.suffix.lower() == ".zip" else [""]
+        for inner in inside:
+            admit(path, member=inner)
+        places = [f"/vsizip/{path}/{inner}" if inner else str(path) for inner in inside]
         found = []
         for place in places:
             # GDAL refuses a heading that was cut within a letter, so the texts of a Shapefile are decoded here

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from layout.tables import CountyDataError
 
 DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
-# stopped by the keyboard, as shells say it
-_STOPPED = 130
+# what a shell itself says of a command that Ctrl-C ended
+STOPPED = 130
 # counties of a live table that are shown beside those at work
 _RECENT = 8
 # draws behind the ranges of a plan: a tenth is then known to about two in a hundred
@@ -80,7 +80,15 @@ def main() -> None:
     """Run the command line; characters that a console cannot show become question marks instead of an error."""
     _forgive()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    app()
+    try:
+        app()
+    except (MemoryError, ImportError) as error:
+        # libraries are loaded where they are needed, and there may be no room for them
+        if isinstance(error, ImportError) and "segment" not in str(error) and "allocate" not in str(error):
+            raise
+        lang = os.environ.get("LAYOUT_LANG", "")
+        _console(stderr=True).print(messages.text("cli.no_memory", lang if lang in messages.LANGUAGES else "zh"))
+        sys.exit(USAGE)
 
 
 @app.callback()
@@ -411,7 +419,7 @@ def province(
             _stop("cli.words", lang, text=str(error))
         except KeyboardInterrupt:
             _console(stderr=True).print(messages.text("cli.province_stopped", lang))
-            raise typer.Exit(_STOPPED) from None
+            raise typer.Exit(STOPPED) from None
         for key, file in (("province", "province.html"), ("province_xlsx", "province.xlsx")):
             path = out / file
             _say("cli.file", lang, what=messages.text(f"cli.files.{key}", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
@@ -716,6 +724,17 @@ def _exits(lang: str, *, stream: object = None) -> Iterator[None]:
     except OSError as error:
         _console(stderr=True).print(messages.text("cli.os_error", lang, error=_shown(str(error))))
         raise typer.Exit(USAGE) from None
+    except UnicodeEncodeError as error:
+        # a name from a system whose language setting it does not fit
+        name = str(error.object).encode(errors="replace").decode()
+        _console(stderr=True).print(messages.text("cli.name_encoding", lang, name=_shown(name)))
+        raise typer.Exit(USAGE) from None
+    except MemoryError:
+        _console(stderr=True).print(messages.text("cli.no_memory", lang))
+        raise typer.Exit(USAGE) from None
+    except KeyboardInterrupt:
+        _console(stderr=True).print(messages.text("cli.stopped", lang))
+        raise typer.Exit(STOPPED) from None
 
 
 def _print_problems(error: CountyDataError, lang: str, *, stderr: bool) -> None:

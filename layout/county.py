@@ -24,6 +24,7 @@ from layout.age_split import split_population
 from layout.aims import UNSERVED, Aims, read_aims
 from layout.coordinates import SYSTEMS, to_wgs84
 from layout.glance import in_a_line, in_a_table, on_a_map
+from layout.map_files import admit
 from layout.obstacles import in_water, is_extract, read_obstacles, write_obstacles
 from layout.roads import FORMATS, Roads, metric_crs, read_roads, write_roads
 from layout.rosters import disagreements, roster_notes, rosters_from_totals
@@ -636,6 +637,7 @@ def _layer(path: Path) -> gpd.GeoDataFrame:
     # pyogrio gives the errors of GDAL as these two
     import pyogrio.errors
 
+    admit(path)
     try:
         layer = gpd.read_file(path)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:

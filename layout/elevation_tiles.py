@@ -26,7 +26,9 @@ _UNITS = {
     **dict.fromkeys(("dm", "decimetre", "decimeter", "decimetres", "decimeters"), 0.1),
     **dict.fromkeys(("cm", "centimetre", "centimeter", "centimetres", "centimeters"), 0.01),
 }
-_ENDINGS = (".hgt", ".tif", ".tiff")
+# the one format of GDAL that may stand behind each name: others fetch what they name
+_DRIVERS = {".hgt": "SRTMHGT", ".tif": "GTiff", ".tiff": "GTiff"}
+_ENDINGS = tuple(_DRIVERS)
 
 
 class Tile(NamedTuple):
@@ -109,7 +111,7 @@ def _read(address: str, name: str) -> Tile:
     import rasterio.errors
 
     try:
-        with rasterio.open(address) as file:
+        with rasterio.open(address, driver=_DRIVERS.get(Path(address).suffix.lower(), "GTiff")) as file:
             if file.crs is None:
                 raise CountyDataError([Problem("no_crs", name)])
             turn = file.transform

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import errno
 import html
 import io
+import os
 import re
 import tempfile
 import unicodedata
@@ -22,6 +24,7 @@ from layout import messages
 from layout.county import export_crs
 from layout.gis_layers import in_words, layer_fields, layer_title, plan_layers
 from layout.gis_styles import Symbol, cell_word, layer_style, style_document
+from layout.map_files import written
 from layout.plan import Plan
 
 #: Formats in the order in which they are listed.
@@ -29,6 +32,8 @@ FORMATS = ("gpkg", "parquet", "shp", "kml", "csv")
 # a date in place of the clock keeps a file the same from run to run
 _DATE = "2000-01-01T00:00:00.000Z"
 # a Shapefile's cell holds no more
+# bytes before the first record of a Shapefile's attributes (at least) and of its shapes
+_DBF_HEADER, _SHP_HEADER = 33, 100
 _CELL_BYTES = 254
 _KML = "http://www.opengis.net/kml/2.2"
 # roads and ways would bury the places in a viewer that has no legend
@@ -93,7 +98,8 @@ def export_plan(plan: Plan, folder: str | Path, *, formats: Sequence[str] = FORM
             "csv": lambda: _csv(plan, layers, made, lang),
         }  # fmt: skip
         wanted = [name for name in FORMATS if name in formats]
-        notes = [note for name in wanted for note in makers[name]()]
+        with written(folder.name):
+            notes = [note for name in wanted for note in makers[name]()]
         _code_book(plan, layers, made, lang)
         _note(plan, layers, made, crs, wanted, notes, lang)
         paths = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
@@ -171,8 +177,20 @@ def _shapefiles(plan: Plan, layers: Mapping[str, gpd.GeoDataFrame], made: Path, 
         # bytes 1 to 3 of the attribute file hold the day on which it was written
         attributes = folder / f"{layer}.dbf"
         data = attributes.read_bytes()
+        _whole(folder / f"{layer}.shp", data)
         attributes.write_bytes(data[:1] + bytes([100, 1, 1]) + data[4:])
     return notes
+
+
+def _whole(path: Path, attributes: bytes) -> None:
+    """Raise where a Shapefile is shorter than it says: its driver does not notice that a disk is full."""
+    # an end mark follows the records
+    records, start, each = (int.from_bytes(attributes[i:j], "little") for i, j in ((4, 8), (8, 10), (10, 12)))
+    shapes = [path, path.with_suffix(".shx")]
+    said = [2 * int.from_bytes(file.read_bytes()[24:28], "big") for file in shapes]
+    unfinished = start < _DBF_HEADER or len(attributes) < start + records * each + 1
+    if unfinished or any(file.stat().st_size < max(n, _SHP_HEADER) for file, n in zip(shapes, said, strict=True)):
+        raise OSError(f"{path.name}: {os.strerror(errno.ENOSPC)}")
 
 
 def _within(text: str) -> str:

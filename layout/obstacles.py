@@ -12,6 +12,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from layout.map_files import admit
 from layout.road_edges import metric_crs
 from layout.tables import CountyDataError, Problem
 
@@ -174,6 +175,7 @@ def _frame(rows: Sequence[tuple[str, str, str, Any]], crs: object) -> gpd.GeoDat
 def _from_layer(path: Path) -> gpd.GeoDataFrame:
     import pyogrio.errors
 
+    admit(path)
     try:
         layer = gpd.read_file(path)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError) as error:

@@ -232,7 +232,8 @@ def _raster(path: Path) -> Iterator[rasterio.DatasetReader]:
     import rasterio
 
     try:
-        with rasterio.open(path) as raster:
+        # any other format of GDAL may fetch what it names
+        with rasterio.open(path, driver="GTiff") as raster:
             if raster.crs is None:
                 raise CountyDataError([Problem("no_crs", path.name)])
             yield raster

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
 import shutil
+import sys
 import tempfile
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from layout import messages
@@ -138,6 +141,12 @@ def finish(folder: str | Path) -> None:
     >>> finish("maps/no such county")
     """
     folder = Path(folder).resolve()
+    if _beside(folder, "previous").is_dir():
+        with _alone(folder):
+            _finish(folder)
+
+
+def _finish(folder: Path) -> None:
     new, previous = _beside(folder, "new"), _beside(folder, "previous")
     if not folder.exists():
         # what bears these names was complete before it got them
@@ -278,24 +287,48 @@ def _exchange(make: Callable[[Path], None], folder: Path, lang: str) -> dict[str
     if home.is_dir() and Path.cwd().is_relative_to(home):
         # the folder in which somebody stands cannot be exchanged under them
         return _within(make, folder)
-    finish(home)
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=".layout-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
         make(made)
         names = [name for name in FILES if (made / name).is_file()]
-        if not home.exists():
-            # one step: the folder appears with everything in it
-            made.rename(home)
-        else:
-            new = _beside(home, "new")
-            if new.is_dir():
-                # a plan that could not take its place before
-                shutil.rmtree(new)
-            made.rename(new)
-            _swap(new, home, lang)
+        with _alone(home):
+            _finish(home)
+            if not home.exists():
+                # one step: the folder appears with everything in it
+                made.rename(home)
+            else:
+                new = _beside(home, "new")
+                if new.is_dir():
+                    # a plan that could not take its place before
+                    shutil.rmtree(new)
+                made.rename(new)
+                _swap(new, home, lang)
     return {name: folder / name for name in names}
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process on this machine exchanges plans of a folder; a process that dies lets go."""
+    key = hashlib.sha256(str(folder).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    try:
+        file = (Path(tempfile.gettempdir()) / f"layout-{key}.lock").open("ab")
+    except OSError:
+        # another user's, or no room for it: the exchange itself needs nothing of it
+        yield
+        return
+    with file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _swap(new: Path, folder: Path, lang: str) -> None:

@@ -33,6 +33,7 @@ from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.glance import in_a_line, in_a_table, on_a_map
 from layout.hindrances import Cause, NoPlanError, limits_below_any_way, unserved_causes
 from layout.in_reach import mid_stage_moves
+from layout.map_files import admit, written
 from layout.network import Network, prepare_network
 from layout.obstacles import no_obstacles
 from layout.placement import apply_proposals, candidate_sites, must_stay, propose
@@ -590,6 +591,7 @@ def read_plan(folder: str | Path) -> Plan:
         raise CountyDataError([Problem("plan_mixed", f"{folder.name}/plan.gpkg")])
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    admit(folder / "plan.gpkg")
     try:
         return _load(folder / "plan.gpkg", manifest)
     except (DataSourceError, DataLayerError) as error:
@@ -858,7 +860,8 @@ def _save(plan: Plan, folder: Path) -> None:
         try:
             for name, table in _layers(plan).items():
                 shown = table.to_crs(crs) if isinstance(table, gpd.GeoDataFrame) else table
-                pyogrio.write_dataframe(shown, path, layer=name, driver="GPKG")
+                with written("plan.gpkg"):
+                    pyogrio.write_dataframe(shown, path, layer=name, driver="GPKG")
         finally:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
         # which tables this manifest is about

@@ -16,6 +16,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from layout.map_files import admit, written
 from layout.road_edges import EDGE_DEFAULTS, EDGE_TYPES, NODE_FLAGS, Ways, complete_edges, cut_ways, edge_frame, elsewhere, in_degrees, node_frame
 from layout.road_edges import metric_crs as metric_crs
 from layout.road_graph import graph_of, parts_of, read_graphml
@@ -190,8 +191,9 @@ def write_roads(roads: Roads, path: str | Path) -> None:
     try:
         # one text of all of it, since empty entries are not kept
         metadata = {"source": json.dumps(dict(roads.source), ensure_ascii=False, sort_keys=True)}
-        pyogrio.write_dataframe(edges, path, layer="roads", geometry_type="LineString", layer_metadata=metadata)
-        pyogrio.write_dataframe(nodes, path, layer="road_nodes", geometry_type="Point", append=True)
+        with written(path.name):
+            pyogrio.write_dataframe(edges, path, layer="roads", geometry_type="LineString", layer_metadata=metadata)
+            pyogrio.write_dataframe(nodes, path, layer="road_nodes", geometry_type="Point", append=True)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
@@ -364,6 +366,7 @@ def _touching(ways: Ways, bbox: Sequence[float], file: str) -> Ways:
 def _is_ours(path: Path) -> bool:
     import pyogrio.errors
 
+    admit(path)
     try:
         return bool({"roads", "road_nodes"} <= set(pyogrio.list_layers(path)[:, 0]))
     except pyogrio.errors.DataSourceError as error:

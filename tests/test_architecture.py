@@ -11,7 +11,7 @@ import pytest
 ROOMS = [
     ["messages", "compiled", "cells"],
     ["tables"],
-    ["forms"],
+    ["forms", "map_files"],
     ["standards", "coordinates", "sheets", "road_tags", "age_split", "cohorts", "enrolment", "rosters", "glance", "aims"],
     ["scenario", "register"],
     ["elevation_tiles"],

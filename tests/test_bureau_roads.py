@@ -281,7 +281,7 @@ def test_bad_files_are_refused_in_words(tmp_path):
         archive.writestr("readme.txt", "nothing")
     expected = {
         "none.shp": "no_crs", "none.gpkg": "no_crs", "degrees.shp": "roads_not_degrees", "metres.shp": "roads_not_metres", "zone.shp": "roads_crs_elsewhere",
-        "points.shp": "roads_no_lines", "nothing.gpkg": "roads_no_lines", "noise.shp": "roads_unreadable", "noise.geojson": "roads_unreadable",
+        "points.shp": "roads_no_lines", "nothing.gpkg": "roads_no_lines", "noise.shp": "disguised", "noise.geojson": "unreadable",
         "noise.zip": "roads_unreadable", "empty.zip": "roads_no_lines",
     }  # fmt: skip
     found = {}

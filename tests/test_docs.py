@@ -17,6 +17,8 @@ PAGES = [
     "README.zh.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
+    "PRIVACY.md",
     "maps/README.md",
     "docs/population.md",
     "docs/minutes.md",
@@ -27,6 +29,7 @@ PAGES = [
     "docs/guide.md",
     "docs/windows.md",
     "docs/province.md",
+    "docs/architecture.md",
 ]
 COMMANDS = ['python -m pip install -e ".[test]" && layout demo', 'python -m pip install -e ".[test]" && pytest']
 

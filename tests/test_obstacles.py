@@ -120,7 +120,7 @@ def test_layers_of_a_gis(tmp_path):
     (tmp_path / "bad.gpkg").write_bytes(b"nothing")
     with pytest.raises(CountyDataError) as told:
         read_obstacles(tmp_path / "bad.gpkg")
-    assert [p.key for p in told.value.problems] == ["unreadable"]
+    assert [p.key for p in told.value.problems] == ["disguised"]
     (tmp_path / "bad.osm").write_text("<osm", encoding="utf-8")
     with pytest.raises(CountyDataError) as told:
         read_obstacles(tmp_path / "bad.osm")

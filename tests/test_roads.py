@@ -347,7 +347,7 @@ def test_other_files_are_refused_in_words(tmp_path):
     gpd.GeoDataFrame({"a": [1]}, geometry=[LineString([(0, 0), (1, 1)])], crs=CRS).to_file(tmp_path / "old.gpkg", layer="roads")
     gpd.GeoDataFrame({"a": [1]}, geometry=gpd.points_from_xy([0], [1]), crs=CRS).to_file(tmp_path / "old.gpkg", layer="road_nodes")
     expected = {
-        "noise.osm.pbf": "roads_unreadable", "empty.osm.pbf": "roads_unreadable", "noise.gpkg": "roads_unreadable", "roads.graphml": "roads_unreadable", "roads.dwg": "roads_format",
+        "noise.osm.pbf": "roads_unreadable", "empty.osm.pbf": "roads_unreadable", "noise.gpkg": "disguised", "roads.graphml": "roads_unreadable", "roads.dwg": "roads_format",
         "houses.osm.pbf": "roads_none", "old.gpkg": "roads_gpkg_other", "missing.osm.pbf": "roads_no_file",
     }  # fmt: skip
     found = {}

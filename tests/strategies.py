@@ -1,0 +1,68 @@
+"""Hypothesis strategies: small counties on a straight road, and files with bytes changed."""
+
+import dataclasses
+import os
+
+import geopandas as gpd
+import pandas as pd
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from conftest import CRS, at, make_paper
+from layout.tables import check
+
+# the suite runs the same few examples every time; -m long runs many new ones
+QUICK = settings(max_examples=8, deadline=None, derandomize=True, database=None)
+LONG = settings(max_examples=int(os.environ.get("LAYOUT_EXAMPLES", "1000")), deadline=None)
+
+places_km = st.integers(0, 40).map(lambda quarter: quarter / 4)
+
+
+@st.composite
+def counties(draw):
+    """A county of one to six villages and one to four schools along the ten kilometres of the paper county's road."""
+    villages = draw(st.lists(st.tuples(places_km, st.integers(0, 60)), min_size=1, max_size=6))
+    schools = draw(
+        st.lists(st.tuples(places_km, st.sampled_from(["primary", "nine_year"]), st.integers(0, 12), st.integers(0, 60)), min_size=1, max_size=4)
+    )
+    paper = make_paper()
+    ids = [f"V{i}" for i in range(len(villages))]
+    settlements = gpd.GeoDataFrame(
+        {"settlement_id": ids, "name": ids, "township_id": "T1", "kind": ["county_seat", *["village"] * (len(ids) - 1)]},
+        geometry=[at(km) for km, _ in villages], crs=CRS,
+    )  # fmt: skip
+    people = [(name, age, "both", float(n), float(n)) for name, (_, n) in zip(ids, villages, strict=True) for age in range(15)]
+    population = pd.DataFrame(people, columns=["settlement_id", "age", "sex", "persons", "registered"])
+    names = [f"S{i}" for i in range(len(schools))]
+    table = gpd.GeoDataFrame(
+        {
+            "school_id": names, "name": names, "township_id": "T1", "kind": [s[1] for s in schools], "urban_rural": "village", "owner": "public",
+            "status": "open", "first_grade": 1, "last_grade": [6 if s[1] == "primary" else 9 for s in schools], "rooms": [s[2] for s in schools],
+            "beds": [s[3] for s in schools], "boarders": 0, "expandable_rooms": 0, "school_bus": False,
+        },
+        geometry=[at(s[0]) for s in schools], crs=CRS,
+    )  # fmt: skip
+    return dataclasses.replace(
+        paper,
+        settlements=check("settlements", settlements),
+        schools=check("schools", table),
+        population=check("population", population),
+        rosters=paper.rosters.iloc[:0],
+    )
+
+
+@st.composite
+def changed_bytes(draw, data):
+    """The bytes of a valid file with a few of them changed, a part cut out, or a part doubled."""
+    out = bytearray(data)
+    for _ in range(draw(st.integers(1, 6))):
+        where, kind = draw(st.integers(0, max(len(out) - 1, 0))), draw(st.sampled_from(["change", "cut", "double"]))
+        length = draw(st.integers(1, 400))
+        if kind == "change":
+            new = draw(st.binary(min_size=1, max_size=8))
+            out[where : where + len(new)] = new
+        elif kind == "cut":
+            del out[where : where + length]
+        else:
+            out[where:where] = out[where : where + length]
+    return bytes(out)
