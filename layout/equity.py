@@ -58,11 +58,11 @@ def theil(values: np.ndarray, weights: np.ndarray | None = None, groups: np.ndar
     Parameters
     ----------
     values
-        At least 0.
+        At least 0, in any one unit.
     weights
-        How many have each value; None counts each once.
+        Number of those who have each value; None counts each once.
     groups
-        Group of each value; None: all are of one group.
+        Number of the group of each value; None: all are of one group.
 
     Returns
     -------

@@ -101,7 +101,7 @@ def plan_province(
         Address of a running ``dask scheduler``, whose workers see both folders under the same paths and have this version of layout;
         None: a cluster of this machine's own, bound to it alone, which ends with the run.
     workers
-        Processes of that cluster, one thread each; None: one for every core, as far as the memory allows.
+        Number of processes of that cluster, one thread each; None: one for every core, as far as the memory allows.
     resume
         Whether runs that are done, whole and from the same inputs, are kept.
     to, draws

@@ -235,7 +235,15 @@ def test_every_column_with_a_number_has_a_unit():
     from layout.tables import schemas
 
     # numbers in an order, and values whose unit the row tells
-    ordinal = {("rosters", "class_no"), ("rounds", "stop"), ("remedies", "rank"), ("plan_regrets", "rank"), ("compared_proposals", "place")}
+    ordinal = {
+        ("rosters", "class_no"),
+        ("rounds", "stop"),
+        ("remedies", "rank"),
+        ("plan_regrets", "rank"),
+        ("compared_proposals", "place"),
+        ("province_problems", "number"),
+        ("province_problems", "row"),
+    }
     by_row = {("class_targets", "value"), ("class_targets", "bound")}
     by_row |= {(t, c) for t in ("compared_years", "compared_headline") for c in ("value_a", "value_b", "difference")}
     bare = {(name, c.name) for name, table in schemas().items() for c in table.columns.values() if c.dtype in ("int", "float") and not c.unit}
