@@ -15,7 +15,7 @@ from layout.programme import Model, Programme, grade_sums, write_programme
 from layout.programs import NoSolutionError, Program, Solution, least_value, price, search
 
 # schools at a time, and neighbourhoods of that size at most, small ones first; branch-and-bound nodes of each: counted work
-_SITES, _NODES = ((4, 50), (7, 40)), 1
+_SITES, _NODES = ((4, 45), (7, 30)), 1
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
