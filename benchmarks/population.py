@@ -5,6 +5,7 @@ Prints a table and ends with an error where a limit is missed: 1,500 settlements
 (extrapolated) and the same county in pandas, one merge a year. With --large the 20,000 settlements run too.
 """
 
+import os
 import subprocess
 import sys
 
@@ -100,10 +101,12 @@ def rows():
         yield "  peak memory", peak, None, "MB"
 
 
+# a machine of unknown speed may take so many times as long before that is an error; the verdict is printed all the same
+slack = float(os.environ.get("LAYOUT_TIME_SLACK", "1"))
 missed = []
 for name, value, limit, unit in rows():
     verdict = "" if limit is None else ("ok" if value <= limit else "MISSED")
     print(f"{name:<66} {value:9.2f} {unit:<3} {'' if limit is None else f'limit {limit:g} {unit}':<14} {verdict}")
-    if verdict == "MISSED":
+    if verdict == "MISSED" and value > limit * (slack if unit == "s" else 1):
         missed.append(name)
 sys.exit(f"missed: {', '.join(missed)}" if missed else 0)

@@ -84,11 +84,13 @@ print((time.perf_counter() - start) / len(sources) * len(schools) / ours)
     yield "minutes of Grande Comore, places joined: networkx without joining (10 sources, extrapolated) over ours", float(ratio), None, "x"
 
 
+# a machine of unknown speed may take so many times as long before that is an error; the verdict is printed all the same
+slack = float(os.environ.get("LAYOUT_TIME_SLACK", "1"))
 missed = []
 for part in (demo, reading, minutes):
     for name, value, limit, unit in part():
         verdict = "" if limit is None else ("ok" if value <= limit else "MISSED")
         print(f"{name:<103} {value:9.2f} {unit:<3} {'' if limit is None else f'limit {limit:g} {unit}':<14} {verdict}")
-        if verdict == "MISSED":
+        if verdict == "MISSED" and value > limit * (slack if unit == "s" else 1):
             missed.append(name)
 sys.exit(f"missed: {', '.join(missed)}" if missed else 0)

@@ -219,7 +219,7 @@ def test_futures_say_which_proposals_hold_and_what_is_regretted(page, plan):
     assert drawn(page)["common"] == 5
     rows = [line.split("\t") for line in texts(page, "#plan-regrets tbody tr")]
     assert [row[0] for row in rows] == ["1 high", "2 本规划", "3 各情景共有部分", "4 low"]
-    assert rows[1][1:] == ["high", "超时限儿童多 27", "1 / 3"]
+    assert rows[1][1:] == ["high", "超时限儿童多 12", "1 / 3"]
 
 
 def test_without_other_plans_there_is_nothing_of_them(show, plan):  # noqa: F811

@@ -802,6 +802,8 @@ def test_vendored_files_are_what_the_manifest_says():
         "compare_map.js",
         "compare_map.css",
         "county_map.js",
+        "province_map.js",
+        "province_map.css",
         *SCRIPTS,
         *STYLES,
     }

@@ -149,7 +149,7 @@ def test_every_county_parameter_is_read_and_every_use_is_a_key(request):
     # a list of dated steps, and a limit named by mode and band: no figures
     sentences = set(catalogue("zh")) | {"class_size.schedule", "walk.lower"}
     # a chapter of the report names its sentences without the word report, a check has its files, figures a module
-    sentences |= {key.removeprefix("report.") for key in catalogue("zh")} | {"check.html", "check.xlsx", "layout.figures"}
+    sentences |= {key.removeprefix("report.") for key in catalogue("zh")} | {"check.html", "check.xlsx", "layout.figures", "layout.province"}
     assert {k for k in literal - stems if k not in keys | sentences and not k.startswith(("layout.messages", "layout.kernels"))} == set()
     # the stem of module names is not one of keys
     stems = stems - {"layout."} | {"layout.g"}
