@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -253,7 +254,7 @@ def disguises(address, other):
 NAMES = list(disguises("", ""))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def listener():
     with listening() as found:
         yield found
@@ -276,14 +277,17 @@ def test_a_disguised_layer_is_refused_in_words_before_it_is_opened(tmp_path, lis
 def test_gdal_itself_would_have_followed_some_of_them(tmp_path, listener):
     """The check is needed: without it GDAL reads another file under the name of this one, and asks an address."""
     address, hits = listener
-    hits.clear()
     shapes(tmp_path / "secret.geojson", driver="GeoJSON")
     (tmp_path / "boundary.geojson").write_text(vrt((tmp_path / "secret.geojson").as_posix()).replace("other", "secret"), encoding="utf-8")
     assert len(gpd.read_file(tmp_path / "boundary.geojson")) == 1
     (tmp_path / "link.geojson").write_text(disguises(address, "")["link.geojson"], encoding="utf-8")
     gpd.read_file(tmp_path / "link.geojson")
-    assert hits == ["/crs"]
-    hits.clear()
+    # the listener answers in a thread of its own
+    for _ in range(100):
+        if hits:
+            break
+        time.sleep(0.1)
+    assert set(hits) == {"/crs"}
 
 
 @pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.geojson", "a.json"])
