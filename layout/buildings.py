@@ -71,7 +71,7 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         relaxed=("above_standard", "money") if large else (),
     )  # fmt: skip
     least: dict[str, float] = {}
-    whole = None
+    whole, ended = None, found.status
     if small:
         built = whole_plan(model, programme, found)[0]
     else:
@@ -79,7 +79,9 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         whole = _whole(model, programme, built, time_limit)
         bounds = {level.name: level.bound for level in found.levels}
         enough = bounds["above_standard"] + absolute["above_standard"], bounds["money"] * (1.0 + gap)
-        built = built if whole is None else improved(model, built, whole, enough=enough, time_limit=time_limit)
+        if whole is not None:
+            built, guard = improved(model, built, whole, enough=enough, time_limit=time_limit)
+            ended = guard if guard != "optimal" else ended
         built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
@@ -91,7 +93,7 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         same = all(one.status == "optimal" for one in levels)
         bound = level if same else replace(level, bound=0.0)
         levels.append(_reached(bound, least.get(level.name, -np.inf), sum(by_year[level.name]), absolute.get(level.name), gap))
-    status = found.status if found.status != "optimal" else status
+    status = ended if ended != "optimal" else status
     status = "search" if status == "optimal" and any(level.status == "search" for level in levels) else status
     program = programme.program
     return Search(built, (*levels, *later), by_year, len(program.lower), int(program.integer.sum()), len(program.row_lower), status)

@@ -74,7 +74,7 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
     return Whole(programme, replace(programme.program, lower=lower, upper=upper), reached)
 
 
-def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, float] = (0.0, 0.0), time_limit: float = 300.0) -> Built:
+def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, float] = (0.0, 0.0), time_limit: float = 300.0) -> tuple[Built, str]:
     """Search a few schools at a time for fewer children above the standard, then for less money.
 
     Parameters
@@ -90,8 +90,9 @@ def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, f
 
     Returns
     -------
-    Built
-        A plan that is as good on the levels of places and minutes and better on the later ones; else the same.
+    tuple of Built and str
+        A plan that is as good on the levels of places and minutes and better on the later ones, else the same; and what ended the search:
+        ``optimal`` by itself, ``time_limit`` where the guard did.
 
     References
     ----------
@@ -106,7 +107,8 @@ def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, f
     for sites, tries in _SITES:
         values = _pass(surroundings, values, sites, tries, enough, until)
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
-    return again if better(evaluate(model, again), evaluate(model, built)) else built
+    ended = "optimal" if time.monotonic() < until else "time_limit"
+    return again if better(evaluate(model, again), evaluate(model, built)) else built, ended
 
 
 def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float = 300.0) -> float:

@@ -56,14 +56,15 @@ def wasteful():
 def test_children_go_where_a_room_is_to_spare_instead_of_building_one():
     model, best, built = wasteful()
     assert sum(evaluate(model, best)["money"]) == 0.0 < sum(evaluate(model, built)["money"])
-    again = improved(model, built, whole_classes(model, in_parts(model), built))
+    again, ended = improved(model, built, whole_classes(model, in_parts(model), built))
+    assert ended == "optimal"
     assert evaluate(model, again) == evaluate(model, best)
     assert again.rooms[1, "", 0] == 0 and again.shares.tolist() == [1.0, 0.0, 1.0]
 
 
 def test_nothing_better_leaves_the_plan_as_it_is():
     model, best, _ = wasteful()
-    assert improved(model, best, whole_classes(model, in_parts(model), best)) is best
+    assert improved(model, best, whole_classes(model, in_parts(model), best))[0] is best
 
 
 def test_a_seat_outweighs_any_room():
@@ -75,14 +76,15 @@ def test_a_seat_outweighs_any_room():
     found = solve(programme.program, {name: programme.objectives[name] for name in LEVELS})
     built = replace(whole_plan(model, programme, found)[0], rooms={(0, "", 0): 0}, classes={(0, "", 0): crowded})
     assert sum(evaluate(model, built)["above_standard"]) == 15.0
-    again = improved(model, built, whole_classes(model, in_parts(model), built))
+    again, ended = improved(model, built, whole_classes(model, in_parts(model), built))
+    assert ended == "optimal"
     assert sum(evaluate(model, again)["above_standard"]) == 0.0 and again.rooms[0, "", 0] == 1
 
 
 def test_the_time_guard_leaves_what_was_found():
     model, _, built = wasteful()
     whole = whole_classes(model, in_parts(model), built)
-    assert improved(model, built, whole, time_limit=0.0) is built
+    assert improved(model, built, whole, time_limit=0.0) == (built, "time_limit")
 
 
 @pytest.mark.parametrize("seed", range(0, 24, 3))
@@ -109,8 +111,9 @@ def larger(seed, monkeypatch):
     seen = []
 
     def watched(model, built, whole, **options):
-        seen.append((built, improved(model, built, whole, **options)))
-        return seen[-1][1]
+        found = improved(model, built, whole, **options)
+        seen.append((built, found[0]))
+        return found
 
     monkeypatch.setattr(buildings, "_EXACT", -1)
     monkeypatch.setattr(buildings, "improved", watched)
@@ -173,6 +176,12 @@ def test_whole_classes_raise_the_bound_over_the_relaxation():
         assert found >= relaxed - 1e-4 * max(1.0, abs(relaxed))
         raised += found > relaxed + 1e-3
     assert raised >= 3
+
+
+def test_a_plan_that_the_guard_stopped_says_so(monkeypatch):
+    monkeypatch.setattr(buildings, "_EXACT", -1)
+    monkeypatch.setattr(buildings, "improved", lambda model, built, whole, **options: (built, "time_limit"))
+    assert buildings.search(model_of_county(tiny(8)[0]), gap=0.01, work_limit=2000, time_limit=60).status == "time_limit"
 
 
 def test_a_search_without_a_bound_states_none(monkeypatch):
