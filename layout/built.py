@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from layout.classrooms import Classes, form_classes
-from layout.programme import MONEY, Columns, Model, Programme, bed_year, floor_money, flow_money, grade_sums, room_year, runs_of, site_year
+from layout.programme import MONEY, Columns, Model, Programme, bed_year, floor_money, flow_money, grade_sums, room_year, site_year
 from layout.programs import Solution
 from layout.siting import PARTS, part_grades, role_of
 
@@ -262,9 +262,8 @@ def formed_at(
     grades = there.grades if there.existing else _grades_of(group, parts[site, at])
     load = {g: float(loads[site, at, g - 1]) for g in grades}
     size = {g: model.size(site, group, g, at) for g in grades}
-    runs = runs_of(grades, model.standards) if model.mixes(site, group) else []
-    mixed = model.standards["class_size.mixed.max_pupils"]
-    return form_classes(load, size, rooms, runs=runs, mixed=mixed, least=0 if there.existing else 1)
+    mixed = {run: model.mixed_size(run, at) for run in model.runs(site, group, grades)}
+    return form_classes(load, size, rooms, mixed=mixed, least=0 if there.existing else 1)
 
 
 def boarders_of(model: Model, shares: np.ndarray) -> np.ndarray:

@@ -12,16 +12,16 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, maximum_flow
 
 from layout.children import spread, ways_of, whole_children
+from layout.flows import MODES, Flows, Rules, Ways, as_numbers, lay_out, levels_of, loads_of, transport_of
 from layout.programs import Level, Solution, beside
 from layout.seats import School, Seats, pooled, school_of, search_classes, whole_classes
 from layout.standards import Standards
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
-from layout.transport import Transport, send
+from layout.transport import send
+from layout.viable import Least, filled, lacking
 from layout.villages import LEVELS as VILLAGE_LEVELS
 from layout.villages import Option, Village, as_levels, send_villages
 
-# a boarder's weekly way counts a fifth for each of five school days
-_DAYS_A_WEEK = 5
 # branch-and-bound nodes of the search for whole classes: counted work, so the answer does not depend on the machine
 _NODES = 50
 # a sum of the levels from which their search sets out: no result depends on it
@@ -38,71 +38,9 @@ _NEAR = 0.005
 _THREADS = 2
 # how much of a child counts as one when a sum of shares is compared with whole children
 _SAME = 1e-6
-#: Ways to school in the order of preference among equals.
-MODES = ("board", "bus", "none", "seat", "walk")
 #: Grades at which a cohort enters a stage; rezoning takes these.
 ENTRY_GRADES = (1, 7)
 _STATUSES = ("served", "beyond_limit", "no_seat", "no_bed", "no_route", "away")
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """What holds in every year: whether seats bind, the schools of the county seat, today's zones."""
-
-    seats_bind: bool
-    seat_schools: tuple[str, ...]
-    zones: pd.DataFrame | None
-    whole_villages: bool
-    neighbours: Mapping[str, frozenset[str]] | None
-
-
-@dataclass(frozen=True)
-class _Ways:
-    """The ways of :func:`layout.children.ways_of` as numbers: place in the lists of settlements and schools, band, mode."""
-
-    settlements: pd.Index
-    schools: pd.Index
-    settlement: np.ndarray
-    school: np.ndarray
-    band: np.ndarray
-    mode: np.ndarray
-    minutes: np.ndarray
-    beyond: np.ndarray
-    excess: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Flows:
-    """Columns of one year: a demand (its number), a school (its number, -1: no place), a way and the place its choice changes.
-
-    ``bed`` is the school whose bed a column takes (-1: none), ``seatless`` says that a child has a way, but no seat in a class.
-    ``children`` has settlement, grade, attends and pupils of each demand; ``by_day`` says which have a day way to any school of their
-    grade, ``bed_demand`` and ``bed_school`` pair those joined by a weekly way, beds or not.
-    """
-
-    children: pd.DataFrame
-    schools: tuple[School, ...]
-    demand: np.ndarray
-    school: np.ndarray
-    bed: np.ndarray
-    seatless: np.ndarray
-    seats_bind: bool
-    mode: np.ndarray
-    minutes: np.ndarray
-    beyond: np.ndarray
-    excess: np.ndarray
-    change: np.ndarray | None
-    by_day: np.ndarray
-    bed_demand: np.ndarray
-    bed_school: np.ndarray
-
-    @property
-    def grade(self) -> np.ndarray:
-        return self.children["grade"].to_numpy(int)[self.demand]
-
-    @property
-    def boards(self) -> np.ndarray:
-        return self.mode == MODES.index("board")
 
 
 def assign(
@@ -117,6 +55,7 @@ def assign(
     whole_villages: bool = False,
     seat_schools: Sequence[str] = (),
     expected: pd.DataFrame | None = None,
+    least: pd.DataFrame | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Give every child a school and a way to it, or say why there is none.
@@ -155,16 +94,20 @@ def assign(
     expected
         Children by school_id, year and grade (pupils) in another placing at the same schools, such as that of the search for proposals
         or another table ``assignment``. In the planned view classes are formed for them too, and of the placings the better one stands.
+    least
+        Least pupils of new schools in the planned view, from :func:`layout.viable.least_of`: children who could go there do so until it has
+        these, as far as no child loses its place, its limit or its seat for it. Whole villages leave it out.
     seed
         Of the solver.
 
     Returns
     -------
     pandas.DataFrame
-        Table ``assignment``, whole pupils; the rows of a year add up to its rounded total. Children without a place have an
-        empty school, mode ``none`` and status ``no_route`` (no school of their grade can be reached), ``no_bed`` (only by
-        boarding, and beds are full or missing) or ``no_seat`` (a way by day; or a bed is free for them: as many as free beds in
-        reach can take). ``attrs["gap"]``: by year the levels with objective, bound, gap and status:
+        Table ``assignment``, whole pupils; the rows of a year add up to its rounded total. Status ``no_seat``: within the limit, but
+        no class at the standard has a seat; they sit in a class above it at the school named. Children without a place have an
+        empty school, mode ``none`` and status ``no_route`` (no school of their grade can be reached) or ``no_bed`` (only by
+        boarding, and beds are full or missing); with whole villages also ``no_seat`` (a way by day, or a bed free for them, but not
+        where their village goes). ``attrs["gap"]``: by year the levels with objective, bound, gap and status:
         ``optimal``; ``search`` where what is possible lies between bound and objective; ``relaxed`` for the levels after such a one, whose
         bound is that of the relaxed optimum with its better level before and bounds no answer that is worse there.
 
@@ -177,8 +120,11 @@ def assign(
     ----------
     Objective, in the order of :func:`layout.propose`: (1) children without a place, for want of a way or a bed, (2) children beyond the
     limit, (3) their excess minutes, planned view also (4) children without a seat (``above_standard``), (5) boarders, since a day place
-    within the limit goes first, (6) minutes, of a boarder a fifth of the weekly way. A child without a seat counts in (2) and (3) as on
-    its best way by day, or takes a bed. Subject to (a) every child placed or counted as without; (b) boarders <= beds; planned view
+    within the limit goes first, (6) minutes, of a boarder a fifth of the weekly way. A child without a seat sits above the standard at the
+    end of its best way by day, or takes a bed; those of the county seat are spread by rooms. With ``least``: then as few children as
+    possible whom new schools lack (``below_least``), among all that are as good on (1), (2) and (4).
+
+    Subject to (a) every child placed or counted as without; (b) boarders <= beds; planned view
     also (c) pupils of a grade <= classes x class-size standard, (d) classes of a school <= rooms, whole. A teaching point or small
     primary school with fewer rooms than grades puts neighbouring grades together, each run of grades <= one class of
     ``class_size.mixed.max_pupils``; another school with fewer rooms than grades has classes for as many of its grades as it has rooms.
@@ -196,15 +142,17 @@ def assign(
     [['S1', 'walk', 'beyond_limit', 10, 31.0]]
     """
     children = whole_children(pupils)
-    ways = _as_numbers(ways_of(times, standards))
+    ways = as_numbers(ways_of(times, standards))
     neighbours = None if adjacency is None else _neighbours(adjacency)
-    rules = _Rules(school_years is not None, tuple(sorted(seat_schools)), zones, whole_villages or neighbours is not None, neighbours)
+    wanted = least if least is not None and school_years is not None else None
+    rules = Rules(school_years is not None, tuple(sorted(seat_schools)), zones, whole_villages or neighbours is not None, neighbours)
     years = sorted(int(y) for y in children["year"].unique())
     stood = [_schools_of(schools, school_years, year, standards) for year in years]
 
     def of(year: int, there: tuple[School, ...]) -> tuple[pd.DataFrame, tuple[Level, ...]]:
         load = None if expected is None else _load_of(expected[expected["year"] == year], there)
-        return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, load, seed)
+        full = () if wanted is None else _least_here(wanted[wanted["year"] == year], there)
+        return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, load, full, seed)
 
     # years do not depend on each other, and the solver lets others run meanwhile
     with ThreadPoolExecutor(max_workers=max(min(len(years), _THREADS), 1)) as pool:
@@ -325,8 +273,23 @@ def _load_of(rows: pd.DataFrame, schools: Sequence[School]) -> np.ndarray:
     return out
 
 
+def _least_here(rows: pd.DataFrame, schools: Sequence[School]) -> list[Least]:
+    numbers = {s.school_id: k for k, s in enumerate(schools)}
+    return [
+        Least(numbers[row["school_id"]], tuple(range(row["first_grade"], row["last_grade"] + 1)), bool(row["by_day"]), float(row["pupils"]))
+        for row in rows.to_dict("records") if row["school_id"] in numbers
+    ]  # fmt: skip
+
+
 def _assign_year(
-    children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules, expected: np.ndarray | None, seed: int
+    children: pd.DataFrame,
+    ways: Ways,
+    schools: tuple[School, ...],
+    standards: Standards,
+    rules: Rules,
+    expected: np.ndarray | None,
+    least: Sequence[Least],
+    seed: int,
 ) -> tuple[pd.DataFrame, tuple[Level, ...]]:
     home = children[children["attends"] == "home"].reset_index(drop=True)
     seat = children[children["attends"] == "county_seat"].reset_index(drop=True)
@@ -339,125 +302,24 @@ def _assign_year(
     demand = pd.concat([home, pooled_seat[home.columns.intersection(pooled_seat.columns)]], ignore_index=True)
     if not len(demand):
         return pd.concat([r for r in rows if len(r)], ignore_index=True), ()
-    flows = _flows(demand, ways, schools, standards, rules)
-    values, levels = _solve(flows, standards, rules.seats_bind, expected, seed)
+    flows = lay_out(demand, ways, schools, standards, rules)
+    values, levels, seats = _solve(flows, standards, rules.seats_bind, expected, seed)
     if rules.whole_villages:
         values, levels = _whole_villages(flows, values, levels, rules, seed)
+    elif least:
+        costs = levels_of(flows)
+        full = filled(flows, transport_of(flows, seats), values, least, costs, seed=seed)
+        if (full != values).any():
+            values, levels = full, beside({n: float(c @ full) for n, c in costs.items()}, {a.name: a.bound for a in levels})
+        levels = (*levels, lacking(flows, values, least))
     placed = _placed(flows, values)
     rows.append(placed[placed["attends"] == "home"])
-    rows.append(spread(seat, placed[placed["attends"] == "county_seat"]))
+    studies = placed["attends"] == "county_seat"
+    crowded = placed[studies & (placed["status"] == "no_seat")]
+    # whoever finds no seat in the county seat sits where rooms are, not at the first school of all
+    crowd = [_by_rooms(crowded, schools, rules.seat_schools).assign(status="no_seat")] if len(crowded) else []
+    rows.append(spread(seat, pd.concat([placed[studies & (placed["status"] != "no_seat")], *crowd], ignore_index=True)))
     return pd.concat([r for r in rows if len(r)], ignore_index=True), levels
-
-
-def _as_numbers(ways: pd.DataFrame) -> _Ways:
-    """Number the ways; those of a settlement and band the better first."""
-    settlements, schools, bands, modes = (pd.factorize(ways[c], sort=True) for c in ("settlement_id", "school_id", "band", "mode"))
-    band = np.array([list(BANDS).index(b) for b in bands[1]], int)[bands[0]] if len(ways) else np.zeros(0, int)
-    mode = np.array([MODES.index(m) for m in modes[1]], int)[modes[0]] if len(ways) else np.zeros(0, int)
-    minutes, beyond, excess = ways["minutes"].to_numpy(float), ways["beyond"].to_numpy(bool), ways["excess"].to_numpy(float)
-    boards = mode == MODES.index("board")
-    # in the order of the levels
-    order = np.lexsort((schools[0], np.where(boards, minutes / _DAYS_A_WEEK, minutes), boards, excess, beyond, band, settlements[0]))
-    numbers = (settlements[0], schools[0], band, mode, minutes, beyond, excess)
-    return _Ways(pd.Index(settlements[1].astype("str")), pd.Index(schools[1].astype("str")), *(v[order] for v in numbers))
-
-
-def _flows(children: pd.DataFrame, ways: _Ways, schools: tuple[School, ...], standards: Standards, rules: _Rules) -> _Flows:
-    """Lay out the columns: one per child group, school and way that may be used, and one per group for no place."""
-    numbers = {s.school_id: k for k, s in enumerate(schools)}
-    place = np.array([numbers.get(str(i), -1) for i in ways.schools], int)
-    school = place[ways.school] if len(place) else np.zeros(0, int)
-    teaches = np.zeros((len(schools) + 1, len(GRADES) + 1), bool)
-    for k, s in enumerate(schools):
-        teaches[k, list(s.grades)] = True
-    beds = np.array([s.beds for s in schools] + [0])
-    board = MODES.index("board")
-    at_home = (children["attends"] == "home").to_numpy()
-    who = ways.settlements.get_indexer(pd.Index(children["settlement_id"].astype("str")))
-    columns, by_day, bed = [], np.zeros(len(children), bool), []
-    for grade in sorted(set(children["grade"])):
-        demand_of = np.full(len(ways.settlements) + 1, -1)
-        own = np.flatnonzero(at_home & (children["grade"] == grade).to_numpy())
-        # a settlement without any way is the last, which nobody asks for
-        demand_of[who[own]] = own
-        demand_of[-1] = -1
-        band = list(BANDS).index(band_of(grade))
-        rows = np.flatnonzero((ways.band == band) & (school >= 0) & (demand_of[ways.settlement] >= 0))
-        rows = rows[teaches[school[rows], grade]]
-        boards = ways.mode[rows] == board
-        rows, boards = (rows, boards) if standards.may_board(int(grade)) else (rows[~boards], boards[~boards])
-        demand = demand_of[ways.settlement[rows]]
-        by_day[demand[~boards]] = True
-        bed.append((demand[boards], school[rows][boards]))
-        usable = ~boards | (beds[school[rows]] > 0)
-        columns.append((demand[usable], school[rows][usable], rows[usable]))
-    demand, to, rows = (np.concatenate([c[i] for c in columns]) if columns else np.zeros(0, int) for i in range(3))
-    mode, minutes, beyond, excess = (v[rows] for v in (ways.mode, ways.minutes, ways.beyond, ways.excess))
-    zoned = _zone_of(children, rules.zones, numbers)
-    if not rules.seats_bind:
-        # today's zone goes before every other school, but only where a day way leads there: nobody in reach is refused
-        by_zone = np.zeros(len(children), bool)
-        by_zone[demand[(to == zoned[demand]) & (mode != board)]] = True
-        if rules.whole_villages:
-            # a village keeps its zone as a whole: only where that school teaches all its grades
-            keys = [(str(i), band_of(int(g))) for i, g in zip(children["settlement_id"], children["grade"], strict=True)]
-            broken = {key for key, kept, home in zip(keys, by_zone, at_home, strict=True) if home and not kept}
-            by_zone &= np.array([key not in broken for key in keys], bool)
-        kept = ~by_zone[demand] | (to == zoned[demand])
-        demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
-        kept = np.arange(len(demand)) if rules.whole_villages else _undominated(demand, mode == board, minutes, beyond, excess, to)
-        demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
-    seat = [numbers[s] for s in rules.seat_schools if s in numbers and not schools[numbers[s]].incomplete]
-    pairs = [(d, k) for d in np.flatnonzero(~at_home) for k in seat if teaches[k, children["grade"].iloc[d]]]
-    by_day[[d for d, _ in pairs]] = True
-    extra = np.array(pairs, int).reshape(-1, 2)
-    many, none = len(extra), len(children)
-
-    def joined(values: np.ndarray, seat_value: object, none_value: object) -> np.ndarray:
-        parts = [values, np.broadcast_to(np.asarray(seat_value), many), np.broadcast_to(np.asarray(none_value), none)]
-        return np.concatenate(parts).astype(values.dtype)
-
-    demand, to = joined(demand, extra[:, 0], np.arange(none)), joined(to, extra[:, 1], -1)
-    mode = joined(mode, MODES.index("seat"), MODES.index("none"))
-    minutes, beyond, excess = joined(minutes, 0.0, 0.0), joined(beyond, False, False), joined(excess, 0.0, 0.0)
-    taken, seatless = np.where(mode == board, to, -1), np.zeros(len(demand), bool)
-    if rules.seats_bind:
-        some = _without_seat(demand, to, mode, beyond, none)
-        demand, mode = np.append(demand, demand[some]), np.append(mode, np.full(len(some), MODES.index("none")))
-        to, taken = np.append(to, np.full(len(some), -1)), np.append(taken, taken[some])
-        minutes, beyond, excess = np.append(minutes, np.zeros(len(some))), np.append(beyond, beyond[some]), np.append(excess, excess[some])
-        seatless = np.append(seatless, np.ones(len(some), bool))
-    # columns of a demand stay in the order of the levels, no place comes last
-    boards = mode == board
-    lengths = np.where(boards, minutes / _DAYS_A_WEEK, minutes)
-    order = np.lexsort((lengths, boards, seatless, excess, beyond, (to < 0) & ~seatless, demand))
-    demand, to, taken, seatless, mode, minutes, beyond, excess = (v[order] for v in (demand, to, taken, seatless, mode, minutes, beyond, excess))
-    # a child that goes elsewhere than its zone says
-    change = ((zoned[demand] >= 0) & (to >= 0) & (to != zoned[demand])).astype(float) if rules.seats_bind and rules.zones is not None else None
-    bed_demand, bed_school = (np.concatenate([b[i] for b in bed]) if bed else np.zeros(0, int) for i in range(2))
-    return _Flows(
-        children, schools, demand, to, taken, seatless, rules.seats_bind, mode, minutes, beyond, excess, change, by_day, bed_demand, bed_school
-    )
-
-
-def _without_seat(demand: np.ndarray, to: np.ndarray, mode: np.ndarray, beyond: np.ndarray, demands: int) -> np.ndarray:
-    """Return the columns on which a child may be without a seat: its best day way, and by boarding where that is beyond the limit or missing."""
-    board = mode == MODES.index("board")
-    day = np.flatnonzero((to >= 0) & ~board)
-    # the ways of a demand come the better first
-    day = day[np.unique(demand[day], return_index=True)[1]]
-    near = np.zeros(demands, bool)
-    near[demand[day[~beyond[day]]]] = True
-    return np.concatenate([day, np.flatnonzero(board & ~near[demand])])
-
-
-def _zone_of(children: pd.DataFrame, zones: pd.DataFrame | None, numbers: Mapping[str, int]) -> np.ndarray:
-    """Return the school of the zone of each demand, -2 where there is none."""
-    if zones is None or not len(zones):
-        return np.full(len(children), -2)
-    at = {(str(i), str(b)): numbers.get(str(s), -2) for i, b, s in zip(zones["settlement_id"], zones["band"], zones["school_id"], strict=True)}
-    rows = zip(children["settlement_id"], children["grade"], children["attends"], strict=True)
-    return np.array([at.get((str(i), band_of(g)), -2) if a == "home" else -2 for i, g, a in rows], int)
 
 
 def _neighbours(adjacency: pd.DataFrame) -> dict[str, frozenset[str]]:
@@ -470,7 +332,7 @@ def _neighbours(adjacency: pd.DataFrame) -> dict[str, frozenset[str]]:
     return {i: frozenset(near) for i, near in sorted(out.items())}
 
 
-def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...], rules: _Rules, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
+def _whole_villages(flows: Flows, values: np.ndarray, levels: tuple[Level, ...], rules: Rules, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
     """Send each village's band to one school, from the optimum with divided villages on."""
     children, boards = flows.children, flows.boards
     grades, counts = children["grade"].to_numpy(int), children["pupils"].to_numpy(int)
@@ -481,7 +343,7 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
     seated = np.flatnonzero((flows.mode == MODES.index("seat")) & (values > 0))
     np.add.at(fixed, (flows.school[seated], flows.grade[seated]), values[seated])
     # children of the county seat are placed as before: what they cost is no part of what villages can reach
-    seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in _levels(flows).items()}
+    seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in levels_of(flows).items()}
     least = {level.name: level.bound - seat_part[level.name] for level in levels}
     bound = [least.get(name, 0.0) for name in VILLAGE_LEVELS]
     answer = send_villages(villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed)
@@ -489,24 +351,24 @@ def _whole_villages(flows: _Flows, values: np.ndarray, levels: tuple[Level, ...]
     for mine, school, boarders in zip(groups, answer.school, answer.boarders, strict=True):
         for d in mine:
             here = np.arange(begin[d], begin[d + 1])
-            there = (flows.school[here] == school) & (school >= 0)
+            there = (flows.seat_of[here] == school) & (school >= 0)
             board, day = here[there & boards[here]], here[there & ~boards[here]]
             beds = boarders.get(int(grades[d]), 0)
             out[board] = beds
-            out[day if len(day) else here[(flows.school[here] < 0) & ~flows.seatless[here]]] = int(counts[d]) - beds
+            out[day if len(day) else here[flows.school[here] < 0]] = int(counts[d]) - beds
     more = [seat_part.get(name, 0.0) for name in VILLAGE_LEVELS]
     return out, tuple(
         replace(level, objective=level.objective + n, bound=level.bound + n) for level, n in zip(as_levels(answer, bound), more, strict=True)
     )
 
 
-def _villages_of(flows: _Flows, values: np.ndarray, begin: np.ndarray) -> tuple[list[list[int]], list[Village], list[int]]:
+def _villages_of(flows: Flows, values: np.ndarray, begin: np.ndarray) -> tuple[list[list[int]], list[Village], list[int]]:
     """List the demands of each settlement and band, its options, and the school that most of its children go to where it is divided."""
     children, taught = flows.children, [set(s.grades) for s in flows.schools]
     names, grades = children["settlement_id"].to_numpy(object), children["grade"].to_numpy(int)
     counts, start = children["pupils"].to_numpy(int), begin.tolist()
     change = np.zeros(len(flows.school)) if flows.change is None else flows.change
-    school, boards = flows.school.tolist(), flows.boards.tolist()
+    school, boards = flows.seat_of.tolist(), flows.boards.tolist()
     minutes, excess, changed = flows.minutes.tolist(), flows.excess.tolist(), change.tolist()
     groups: dict[tuple[str, str], list[int]] = {}
     for child in np.flatnonzero((children["attends"] == "home").to_numpy()):
@@ -535,42 +397,21 @@ def _villages_of(flows: _Flows, values: np.ndarray, begin: np.ndarray) -> tuple[
     return [mine for _, mine in sorted(groups.items())], villages, first
 
 
-def _undominated(
-    demand: np.ndarray, boards: np.ndarray, minutes: np.ndarray, beyond: np.ndarray, excess: np.ndarray, school: np.ndarray
-) -> np.ndarray:
-    """Keep the ways that some optimum without seats uses: the best day way, and boarding where that way is too long or missing."""
-    day = np.flatnonzero(~boards)
-    order = day[np.lexsort((school[day], minutes[day], excess[day], beyond[day], demand[day]))]
-    best = order[np.append(True, demand[order][1:] != demand[order][:-1])] if len(order) else order
-    near = demand[best[~beyond[best]]]
-    return np.sort(np.concatenate([best, np.flatnonzero(boards & ~np.isin(demand, near))]))
-
-
-def _levels(flows: _Flows) -> dict[str, np.ndarray]:
-    board = flows.boards
-    levels = {
-        "without_place": ((flows.school < 0) & ~flows.seatless).astype(float), "beyond_limit": flows.beyond.astype(float),
-        "excess_minutes": flows.excess, "above_standard": flows.seatless.astype(float), "boarders": board.astype(float),
-        "minutes": np.where(board, flows.minutes / _DAYS_A_WEEK, flows.minutes),
-    }  # fmt: skip
-    if not flows.seats_bind:
-        del levels["above_standard"]
-    return levels if flows.change is None else {**levels, "change": flows.change}
-
-
-def _solve(flows: _Flows, standards: Standards, seats_bind: bool, expected: np.ndarray | None, seed: int) -> tuple[np.ndarray, tuple[Level, ...]]:
+def _solve(
+    flows: Flows, standards: Standards, seats_bind: bool, expected: np.ndarray | None, seed: int
+) -> tuple[np.ndarray, tuple[Level, ...], Sequence[Seats]]:
     """Solve with parts of classes, which bounds what whole ones can reach, then with whole ones."""
-    levels = _levels(flows)
+    levels = levels_of(flows)
     weights = [_WEIGHTS[name] for name in levels]
     if not seats_bind:
-        found = send(_transport(flows, ()), levels, weights=weights, in_order=flows.change is None, seed=seed)
-        return found.values, found.levels
-    relaxed = send(_transport(flows, pooled(flows.schools)), levels, whole=False, weights=weights, in_order=flows.change is None, seed=seed)
+        found = send(transport_of(flows, ()), levels, weights=weights, in_order=flows.change is None, seed=seed)
+        return found.values, found.levels, ()
+    relaxed = send(transport_of(flows, pooled(flows.schools)), levels, whole=False, weights=weights, in_order=flows.change is None, seed=seed)
 
     def placed(seats: Sequence[Seats]) -> _Seated:
-        return _Seated(tuple(seats), send(_transport(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed))
+        return _Seated(tuple(seats), send(transport_of(flows, seats), levels, weights=weights, in_order=flows.change is None, seed=seed))
 
-    best = placed(whole_classes(flows.schools, _loads(flows, relaxed.values), standards))
+    best = placed(whole_classes(flows.schools, loads_of(flows, relaxed.values), standards))
     if _lost(best, relaxed) > _SAME and expected is not None:
         # the classes of another placing carry its children
         other = placed(whole_classes(flows.schools, expected, standards))
@@ -579,10 +420,13 @@ def _solve(flows: _Flows, standards: Standards, seats_bind: bool, expected: np.n
     if max(a.objective - b.objective for a, b in zip(found.levels, relaxed.levels, strict=True)) > _SAME and len(flows.demand) <= _PROOF:
         # a small county is searched to proof, classes and children together
         every, none = np.ones(len(flows.children), bool), dict.fromkeys(levels, _SAME)
-        found, _ = search_classes(flows.schools, _transport(flows, ()), flows.grade, flows.school, found.values, every, levels, gaps=none, seed=seed)
-        return found.values, found.levels
+        found, anew = search_classes(
+            flows.schools, transport_of(flows, ()), flows.grade, flows.seat_of, found.values, every, levels, gaps=none, seed=seed
+        )
+        touched = {group.school for group in anew}
+        return found.values, found.levels, [*(s for s in best.seats if s.school not in touched), *anew]
     best = _searched(flows, levels, relaxed, best, placed, seed)
-    return best.sent.values, _stated(best.sent, relaxed)
+    return best.sent.values, _stated(best.sent, relaxed), best.seats
 
 
 @dataclass(frozen=True)
@@ -599,14 +443,8 @@ def _lost(seated: _Seated, relaxed: Solution) -> float:
     return max(a.objective - b.objective for a, b in pairs if a.name in ("without_place", "beyond_limit", "above_standard"))
 
 
-def _loads(flows: _Flows, values: np.ndarray) -> np.ndarray:
-    out = np.zeros((len(flows.schools), len(GRADES)))
-    np.add.at(out, (flows.school[flows.school >= 0], flows.grade[flows.school >= 0] - 1), values[flows.school >= 0])
-    return out
-
-
 def _searched(
-    flows: _Flows, levels: Mapping[str, np.ndarray], relaxed: Solution, best: _Seated, placed: Callable[[Sequence[Seats]], _Seated], seed: int
+    flows: Flows, levels: Mapping[str, np.ndarray], relaxed: Solution, best: _Seated, placed: Callable[[Sequence[Seats]], _Seated], seed: int
 ) -> _Seated:
     """Search for better classes where whole ones cost a child its place or its limit, one piece of the county after another."""
     later = ("minutes", "change")
@@ -622,7 +460,7 @@ def _searched(
         if free is None:
             continue
         _, anew = search_classes(
-            flows.schools, _transport(flows, ()), flows.grade, flows.school, best.sent.values, free, first, gaps=gaps, whole=False,
+            flows.schools, transport_of(flows, ()), flows.grade, flows.seat_of, best.sent.values, free, first, gaps=gaps, whole=False,
             work_limit=_NODES, seed=seed,
         )  # fmt: skip
         changed = {group.school for group in anew}
@@ -639,26 +477,11 @@ def _order(solution: Solution) -> list[float]:
     return [round(level.objective, 6) for level in solution.levels]
 
 
-def _transport(flows: _Flows, seats: Sequence[Seats]) -> Transport:
-    """Write what each column uses: a bed, and a part of the seats of its school and grade."""
-    row = np.full((len(flows.schools) + 1, len(GRADES) + 1), -1)
-    part = np.ones(row.shape)
-    for i, group in enumerate(seats):
-        row[group.school, list(group.grades)] = len(flows.schools) + i
-        for g, size in group.size.items():
-            part[group.school, g] = 1 / size
-    seat = np.where(flows.school >= 0, row[flows.school, flows.grade], -1)
-    uses = np.column_stack([flows.bed, seat])
-    shares = np.column_stack([np.ones(len(seat)), part[flows.school, flows.grade]])
-    capacity = np.concatenate([np.array([s.beds for s in flows.schools], float), [group.seats for group in seats]])
-    return Transport(flows.children["pupils"].to_numpy(float), flows.demand, uses, shares, capacity)
+def _bad(flows: Flows) -> np.ndarray:
+    return (flows.seat_of < 0) | flows.beyond
 
 
-def _bad(flows: _Flows) -> np.ndarray:
-    return (flows.school < 0) | flows.beyond
-
-
-def _short_pieces(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> list[np.ndarray]:
+def _short_pieces(flows: Flows, wanted: np.ndarray, found: np.ndarray) -> list[np.ndarray]:
     """Say which demands want for a place or a school within the limit: piece by piece of those that could go to the same schools, most first."""
     bad, demands = _bad(flows), len(flows.children)
     lost = np.bincount(flows.demand, bad * (found - wanted), minlength=demands)
@@ -672,7 +495,7 @@ def _short_pieces(flows: _Flows, wanted: np.ndarray, found: np.ndarray) -> list[
     return [short & (label == piece) for piece in pieces[:_PIECES]]
 
 
-def _around(flows: _Flows, short: np.ndarray, found: np.ndarray) -> np.ndarray | None:
+def _around(flows: Flows, short: np.ndarray, found: np.ndarray) -> np.ndarray | None:
     """Add to demands those that sit where they could have a place, then those that sit where these could go, while they can be searched."""
     near, width = ~_bad(flows), np.bincount(flows.demand, minlength=len(short))
     if width[short].sum() > _SEARCH:
@@ -686,19 +509,19 @@ def _around(flows: _Flows, short: np.ndarray, found: np.ndarray) -> np.ndarray |
         short = more
 
 
-def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
+def _placed(flows: Flows, values: np.ndarray) -> pd.DataFrame:
     """Turn the flows into rows, and say of children without a place why."""
     used = np.flatnonzero(values > 0.5)
     demand, mode = flows.demand[used], flows.mode[used]
     out = flows.children.loc[demand, ["settlement_id", "year", "grade", "attends"]].reset_index(drop=True)
     out["mode"], out["pupils"] = np.array(MODES, object)[mode], np.round(values[used]).astype("int64")
     out["school_id"] = np.array([s.school_id for s in flows.schools] + [""], dtype=object)[flows.school[used]]
-    out["status"] = np.where(flows.beyond[used], "beyond_limit", "served")
+    out["status"] = np.where(flows.beyond[used], "beyond_limit", np.where(flows.seatless[used], "no_seat", "served"))
     timed = (flows.school[used] >= 0) & (mode != MODES.index("seat"))
     out["minutes"] = np.where(timed, flows.minutes[used], np.nan)
     lost = flows.school[used] < 0
     by_bed = np.isin(demand, flows.bed_demand)
-    out.loc[lost, "status"] = np.select([flows.seatless[used][lost] | flows.by_day[demand[lost]], by_bed[lost]], ["no_seat", "no_bed"], "no_route")
+    out.loc[lost, "status"] = np.select([flows.by_day[demand[lost]], by_bed[lost]], ["no_seat", "no_bed"], "no_route")
     # for some of those who need a bed one is free, and only a seat is missing
     wants = np.flatnonzero((out["status"] == "no_bed").to_numpy())
     seatless = pd.Series(_beds_free(flows, values, demand[wants], out["pupils"].to_numpy()[wants]), index=wants)
@@ -706,12 +529,12 @@ def _placed(flows: _Flows, values: np.ndarray) -> pd.DataFrame:
     split = out.loc[both].assign(status="no_seat", pupils=seatless[both])
     out.loc[both, "pupils"] -= seatless[both]
     out = pd.concat([out[out["pupils"] > 0], split], ignore_index=True)
-    # children of a village may lack a seat by day and at several beds
+    # of the children of a village those without a bed and those without a seat may be told the same
     keys = [name for name in out.columns if name != "pupils"]
     return out.groupby(keys, sort=False, dropna=False)["pupils"].sum().reset_index()[list(out.columns)]
 
 
-def _beds_free(flows: _Flows, values: np.ndarray, demand: np.ndarray, children: np.ndarray) -> np.ndarray:
+def _beds_free(flows: Flows, values: np.ndarray, demand: np.ndarray, children: np.ndarray) -> np.ndarray:
     """Count for each demand the children for whom a bed is free: as many in all as free beds within reach can take."""
     sleeps = flows.bed >= 0
     used = np.bincount(flows.bed[sleeps], values[sleeps], minlength=len(flows.schools))

@@ -50,7 +50,7 @@ def whole_children(pupils: pd.DataFrame) -> pd.DataFrame:
     return table[table["pupils"] > 0].reset_index(drop=True)
 
 
-def best_runs(pupils: Mapping[int, float], rooms: int, standards: Standards) -> tuple[tuple[int, ...], ...]:
+def best_runs(pupils: Mapping[int, float], rooms: int, standards: Standards, *, most: int | None = None) -> tuple[tuple[int, ...], ...]:
     """Cut grades into runs of neighbours, one a room, so that fewest children are above the size of a mixed class.
 
     Parameters
@@ -60,7 +60,9 @@ def best_runs(pupils: Mapping[int, float], rooms: int, standards: Standards) -> 
     rooms
         Rooms, fewer than grades, at least one.
     standards
-        ``class_size.mixed.max_grades`` and ``class_size.mixed.max_pupils``.
+        ``class_size.mixed.max_grades`` and the most pupils of a mixed class.
+    most
+        The most pupils of such a class where a schedule of lower class sizes says so for the year.
 
     Returns
     -------
@@ -74,11 +76,11 @@ def best_runs(pupils: Mapping[int, float], rooms: int, standards: Standards) -> 
     >>> best_runs({1: 10, 2: 12, 3: 25}, 2, read_standards())
     ((1, 2), (3,))
     """
-    most = int(standards["class_size.mixed.max_pupils"])
+    size = standards.mixed_size(pupils) if most is None else most
 
     def burden(runs: tuple[tuple[int, ...], ...]) -> tuple[float, float]:
         totals = [sum(pupils[g] for g in run) for run in runs]
-        return round(sum(max(n - most, 0) for n in totals), 6), round(max(totals), 6)
+        return round(sum(max(n - size, 0) for n in totals), 6), round(max(totals), 6)
 
     return min(all_runs(sorted(pupils), rooms, standards), key=burden)
 

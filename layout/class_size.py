@@ -452,7 +452,7 @@ def _with_schools(classes: pd.DataFrame, schools: pd.DataFrame) -> pd.DataFrame:
 
 def _seated(assignment: pd.DataFrame) -> dict[str, dict[int, dict[int, int]]]:
     # pupils by grade of every school and year
-    seated = assignment[assignment["status"].isin(["served", "beyond_limit"]) & (assignment["pupils"] > 0)]
+    seated = assignment[(assignment["school_id"].astype("str") != "") & (assignment["pupils"] > 0)]
     sums = seated.groupby(["school_id", "year", "grade"], sort=True, observed=True)["pupils"].sum().reset_index()
     out: dict[str, dict[int, dict[int, int]]] = {}
     for name, year, grade, n in zip(*(sums[c].tolist() for c in ("school_id", "year", "grade", "pupils")), strict=True):
@@ -514,7 +514,7 @@ def _form(pupils: Mapping[int, int], school: _School, bounds: _Bounds, year: int
             _Group((g,), _even(n, count), s, _classes_at(n, s)) for g, n, count, s in zip(grades, totals, counts, standard, strict=True)
         ]  # fmt: skip
     of_grade = dict(zip(grades, standard, strict=True))
-    runs = _mixed_runs(pupils, max(school.rooms, 1), bounds)
+    runs = _mixed_runs(pupils, max(school.rooms, 1), bounds, min(bounds.most_pupils, *standard))
     totals = [sum(pupils[g] for g in run) for run in runs]
     # a mixed class is never split: it would not have been formed
     most = [of_grade[run[0]] if len(run) == 1 else total for run, total in zip(runs, totals, strict=True)]
@@ -625,18 +625,18 @@ def share_rooms(pupils: Sequence[int], standard: Sequence[int], rooms: int, *, l
     return counts
 
 
-def _mixed_runs(pupils: Mapping[int, int], rooms: int, bounds: _Bounds) -> list[tuple[int, ...]]:
+def _mixed_runs(pupils: Mapping[int, int], rooms: int, bounds: _Bounds, most: int) -> list[tuple[int, ...]]:
     grades = sorted(pupils)
     upto = np.cumsum([0, *(pupils[g] for g in grades)])
     # the longest runs one after the other are the fewest: part of a run that is allowed is allowed too
     count, start = 1, 0
     for i in range(1, len(grades)):
-        if i + 1 - start > bounds.most_grades or upto[i + 1] - upto[start] > bounds.most_pupils:
+        if i + 1 - start > bounds.most_grades or upto[i + 1] - upto[start] > most:
             count, start = count + 1, i
     cuts = _cuts(len(grades), min(count, rooms))
     totals, lengths = np.diff(upto[cuts], axis=1), np.diff(cuts, axis=1)
     if count <= rooms:
-        allowed = (lengths == 1) | ((lengths <= bounds.most_grades) & (totals <= bounds.most_pupils))
+        allowed = (lengths == 1) | ((lengths <= bounds.most_grades) & (totals <= most))
         cuts, totals = cuts[allowed.all(axis=1)], totals[allowed.all(axis=1)]
     best = cuts[np.lexsort(((totals * totals).sum(axis=1), totals.max(axis=1)))[0]]
     return [tuple(grades[a:b]) for a, b in pairwise(best)]

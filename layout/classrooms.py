@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,7 +22,7 @@ class Classes:
 
 
 def form_classes(
-    load: Mapping[int, float], size: Mapping[int, float], rooms: int, *, runs: Sequence[tuple[int, ...]] = (), mixed: float = 0.0, least: int = 0
+    load: Mapping[int, float], size: Mapping[int, float], rooms: int, *, mixed: Mapping[tuple[int, ...], float] | None = None, least: int = 0
 ) -> Classes:
     """Form classes in at most so many rooms, with fewest children above the standard, then fewest rooms.
 
@@ -32,10 +32,8 @@ def form_classes(
         Pupils and class size by grade taught.
     rooms
         Rooms there are.
-    runs
-        Runs of neighbouring grades that may sit together in one room of ``mixed`` pupils.
     mixed
-        Most pupils of such a class.
+        Runs of neighbouring grades that may sit together in one room, each with the most pupils of such a class.
     least
         Fewest classes of a grade that does not sit with others.
 
@@ -53,12 +51,13 @@ def form_classes(
     --------
     >>> form_classes({1: 50, 2: 40}, {1: 45, 2: 45}, 3)
     Classes(classes={(1,): 2, (2,): 1}, rooms=3, over=0.0)
-    >>> form_classes({1: 8, 2: 9, 3: 10}, {1: 30, 2: 30, 3: 30}, 3, runs=[(1, 2), (2, 3), (1, 2, 3)], mixed=30)
+    >>> form_classes({1: 8, 2: 9, 3: 10}, {1: 30, 2: 30, 3: 30}, 3, mixed={(1, 2): 30, (2, 3): 30, (1, 2, 3): 30})
     Classes(classes={(1, 2, 3): 1}, rooms=1, over=0.0)
     """
     best: tuple[float, int, dict[tuple[int, ...], int]] | None = None
-    for cut in _cuts(tuple(sorted(load)), tuple(sorted(runs))):
-        found = _rooms_for(cut, load, size, rooms, mixed, least)
+    together = dict(mixed or {})
+    for cut in _cuts(tuple(sorted(load)), tuple(sorted(together))):
+        found = _rooms_for(cut, load, size, rooms, together, least)
         if found is not None and (best is None or (round(found[0], 6), found[1]) < (round(best[0], 6), best[1])):
             best = found
     if best is None:
@@ -75,7 +74,12 @@ def _cuts(grades: tuple[int, ...], runs: tuple[tuple[int, ...], ...]) -> tuple[t
 
 
 def _rooms_for(
-    cut: tuple[tuple[int, ...], ...], load: Mapping[int, float], size: Mapping[int, float], rooms: int, mixed: float, least: int
+    cut: tuple[tuple[int, ...], ...],
+    load: Mapping[int, float],
+    size: Mapping[int, float],
+    rooms: int,
+    mixed: Mapping[tuple[int, ...], float],
+    least: int,
 ) -> tuple[float, int, dict[tuple[int, ...], int]] | None:
     """Give each part of the cut its rooms: a run one, a grade alone as many as it needs, the fullest classes first where rooms are short."""
     count = {part: 1 if len(part) > 1 else least for part in cut}
@@ -89,7 +93,7 @@ def _rooms_for(
         while rest > _SAME:
             gains.append((-min(rest, seats), len(gains), part))
             rest -= seats
-    over = sum(max(sum(load[g] for g in part) - (mixed if len(part) > 1 else least * size[part[0]]), 0.0) for part in cut)
+    over = sum(max(sum(load[g] for g in part) - (mixed[part] if len(part) > 1 else least * size[part[0]]), 0.0) for part in cut)
     for gain, _, part in sorted(gains)[: rooms - sum(count.values())]:
         count[part] += 1
         over += gain

@@ -175,12 +175,12 @@ def plan_values(model: Model, programme: Programme, built: Built) -> np.ndarray:
         out[column] = built.rooms.get(key, 0)
     for place, column in columns.beds.items():
         out[column] = built.beds.get(place, 0)
-    loads, mixed = grade_sums(model, built.shares), model.standards["class_size.mixed.max_pupils"]
+    loads = grade_sums(model, built.shares)
     for (k, group, t), formed in built.classes.items():
         for grades, count in formed.classes.items():
             single = len(grades) == 1
             out[columns.classes[k, group, t, grades[0]] if single else columns.runs[k, group, t, grades]] = count
-    _put_over(model, programme, built, loads, mixed, out)
+    _put_over(model, programme, built, loads, out)
     for (k, t), column in columns.counted.items():
         if "small" in built.parts.get((k, t), ()):
             primary = float(loads[k, t].sum())
@@ -188,12 +188,12 @@ def plan_values(model: Model, programme: Programme, built: Built) -> np.ndarray:
     return out
 
 
-def _put_over(model: Model, programme: Programme, built: Built, loads: np.ndarray, mixed: float, out: np.ndarray) -> None:
+def _put_over(model: Model, programme: Programme, built: Built, loads: np.ndarray, out: np.ndarray) -> None:
     """Set the children above the standard by grade; of grades together those of the larger grade come first."""
     over = programme.columns.over
     for (k, group, t), formed in built.classes.items():
         for grades, count in formed.classes.items():
-            seats = mixed if len(grades) > 1 else count * model.size(k, group, grades[0], t)
+            seats = model.mixed_size(grades, t) if len(grades) > 1 else count * model.size(k, group, grades[0], t)
             rest = max(float(sum(loads[k, t, g - 1] for g in grades)) - seats, 0.0)
             for g in sorted(grades, key=lambda g: -loads[k, t, g - 1]):
                 out[over[k, t, g]] = min(rest, float(loads[k, t, g - 1]))

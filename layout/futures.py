@@ -19,7 +19,8 @@ from layout.population import project_pupils
 from layout.regret import MEASURES
 from layout.scenario import Scenario, check_scenario, supposed_aims, supposed_standards
 from layout.standards import Standards
-from layout.tables import BANDS, band_of
+from layout.tables import band_of
+from layout.viable import below_least, least_of
 
 # a boarder goes once a week what a day pupil goes every day
 _DAYS_A_WEEK = 5
@@ -163,7 +164,10 @@ def place(future: Future, proposals: pd.DataFrame, *, expected: pd.DataFrame | N
     there = schools[schools["school_id"].isin(standing["school_id"])]
     seats = seat_schools(replace(county, schools=there.assign(status="open")))
     serving = future.times[future.times["to_id"].isin(standing["school_id"])].reset_index(drop=True)
-    return assign(future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats, expected=expected)
+    return assign(
+        future.pupils, serving, schools, future.standards, school_years=standing, zones=county.zones, seat_schools=seats, expected=expected,
+        least=least_of(standing, county.schools, future.standards),
+    )  # fmt: skip
 
 
 def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
@@ -201,32 +205,21 @@ def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
     limits = np.zeros(len(rows))
     limits[late] = [future.standards.limit(m, band_of(g)) for m, g in zip(mode[late], rows["grade"].to_numpy()[late], strict=True)]
     part = np.where(mode == "board", 1 / _DAYS_A_WEEK, 1.0)
+    standing = apply_proposals(future.county.schools, proposals, years=future.years)
+    below = below_least(rows, least_of(standing, future.county.schools, future.standards))
     money = [float(yuan) * sum(w for y, w in weights.items() if y >= since) for yuan, since in _yearly(proposals)]
     found = {
         "without_place": count[np.isin(status, ["no_route", "no_bed"])].sum(), "beyond_limit": count[late].sum(),
-        "excess_minutes": (count * np.maximum(minutes - limits, 0.0))[late].sum(), "above_standard": count[status == "no_seat"].sum(),
+        "excess_minutes": (count * np.maximum(minutes - limits, 0.0))[late].sum(),
+        "above_standard": sum(weights[year] * _above(levels) for year, levels in rows.attrs["gap"].items()),
         "cost_yuan": sum(money), "pupil_minutes": (count * minutes * part).sum(),
     }  # fmt: skip
-    return {name: float(found[name]) for name in MEASURES} | {"too_small": float(_too_small(rows, proposals, future))}
+    return {name: float(found[name]) for name in MEASURES} | {"too_small": float(below["school_id"].nunique())}
 
 
-def _too_small(rows: pd.DataFrame, proposals: pd.DataFrame, future: Future) -> int:
-    new = proposals[proposals["action"].isin(["open", "reopen"])].drop_duplicates("school_id")
-    there = rows[rows["school_id"].isin(new["school_id"])]
-    junior = there["grade"] >= min(BANDS["junior"])
-    sums = there.groupby([there["school_id"].astype("str"), "year", junior])["pupils"].sum().to_dict()
-    count = 0
-    for school, role, since in zip(new["school_id"], new["role"], new["year"], strict=True):
-        parts = _least(str(role), future.standards)
-        years = [y for y in future.years if y >= since]
-        count += any(sums.get((str(school), y, part == "junior"), 0) < least for y in years for part, least in parts.items())
-    return count
-
-
-def _least(role: str, standards: Standards) -> dict[str, float]:
-    # a nine-year school needs the children of a primary and of a junior school
-    roles = {"nine_year": ("primary", "junior")}.get(role, (role,))
-    return {"junior" if r == "junior" else "primary": standards[f"layout.min_pupils.{r}"] for r in roles}
+def _above(levels: Sequence[Mapping[str, object]]) -> float:
+    # some of these are beyond their limit too, and told so
+    return float(sum(level["objective"] for level in levels if level["name"] == "above_standard"))  # type: ignore[misc]
 
 
 def _yearly(proposals: pd.DataFrame) -> list[tuple[float, int]]:

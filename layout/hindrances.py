@@ -18,6 +18,7 @@ from layout.programs import NoSolutionError, solve
 from layout.siting import Site
 from layout.standards import Standards
 from layout.tables import BANDS, label
+from layout.viable import below_least, least_of
 
 # places that a cause names
 _NAMED = 5
@@ -58,6 +59,8 @@ def cause_words(cause: Cause, lang: str) -> str:
     key, fields = cause
     named = {"why": ("assignment", "status"), "band": ("attendance", "band")}
     said = {k: label(*named[k], str(v), lang) if k in named else v for k, v in fields.items()}
+    if said.get("mark"):
+        said["mark"] = messages.text("standards.unverified", lang)
     return messages.text(f"hindrance.{key}", lang, **said)
 
 
@@ -153,7 +156,37 @@ def unserved_causes(assignment: pd.DataFrame, names: Mapping[str, str]) -> list[
         places = group.groupby("settlement_id", observed=True)["pupils"].sum().sort_values(ascending=False, kind="stable")
         some = [f"{names.get(str(s), str(s))} {int(n)}" for s, n in places.head(_NAMED).items()]
         fields = {"year": int(str(year)), "pupils": int(places.sum()), "why": str(status), "places": "、".join(some), "villages": len(places)}
-        out.append(("unserved", fields))
+        # who lacks a seat has a school all the same
+        out.append(("crowded" if status == "no_seat" else "unserved", fields))
+    return out
+
+
+def too_small(
+    assignment: pd.DataFrame, school_years: pd.DataFrame, before: pd.DataFrame, names: Mapping[str, str], standards: Standards
+) -> list[Cause]:
+    """Name the new schools of a plan that have fewer children than a school of their kind is opened for.
+
+    Parameters
+    ----------
+    assignment, school_years
+        Of the plan.
+    before
+        Table ``schools`` before it.
+    names
+        Of the schools, by id.
+    standards
+        ``layout.min_pupils``.
+
+    Returns
+    -------
+    list
+        One cause for each school, part and year, in the order of :func:`layout.viable.least_of`.
+    """
+    out: list[Cause] = []
+    for row in below_least(assignment, least_of(school_years, before, standards)).to_dict("records"):
+        rule = standards.rules[row["rule"]]
+        fields = {"school": names.get(row["school_id"], row["school_id"]), "year": row["year"], "there": row["there"], "least": round(row["pupils"])}
+        out.append(("below_least", {**fields, "mark": "unverified" if rule.verified == "U" else ""}))
     return out
 
 

@@ -31,7 +31,7 @@ from layout.findings import TABLES as FINDINGS
 from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.glance import in_a_line, in_a_table, on_a_map
-from layout.hindrances import Cause, NoPlanError, limits_below_any_way, unserved_causes
+from layout.hindrances import Cause, NoPlanError, limits_below_any_way, too_small, unserved_causes
 from layout.in_reach import mid_stage_moves
 from layout.map_files import admit, written
 from layout.network import Network, prepare_network
@@ -51,6 +51,7 @@ from layout.standards import Rule, Standards, read_standards, steps_of
 from layout.tables import BANDS, CountyDataError, Problem, check, empty, schemas
 from layout.terrain import Terrain
 from layout.travel import travel_times, unjoined
+from layout.viable import least_of
 
 if TYPE_CHECKING:
     import folium
@@ -411,6 +412,28 @@ def plan_years(base_year: int, to: int) -> tuple[int, ...]:
     """
     ends = [year for year in range(base_year + 3, to) if year % 5 == 0]
     return tuple(sorted({year for year in (base_year + 1, _NEAR_TERM, *ends, to) if base_year < year <= to}))
+
+
+def too_small_schools(plan: Plan) -> list[Cause]:
+    """Name the new schools of a plan that have fewer children than a new school of their kind must have.
+
+    Parameters
+    ----------
+    plan
+        A plan.
+
+    Returns
+    -------
+    list
+        Causes for :func:`layout.hindrances.cause_words`, by school and year.
+
+    Examples
+    --------
+    >>> too_small_schools(make_plan(paper, to=2026))
+    []
+    """
+    names = dict(zip(plan.schools["school_id"].astype(str), plan.schools["name"].astype(str), strict=True))
+    return too_small(plan.planned.assignment, plan.planned.school_years, plan.county.schools, names, plan.standards)
 
 
 def unserved(planned: Outcome, county: County) -> list[Cause]:
@@ -782,7 +805,7 @@ def _standing(
     serving = times[times["to_id"].isin(school_years["school_id"])].reset_index(drop=True)
     assignment = assign(
         pupils, serving, schools, standards, school_years=school_years, zones=county.zones, seat_schools=sorted(there["school_id"]),
-        expected=expected,
+        expected=expected, least=least_of(school_years, county.schools, standards),
     )  # fmt: skip
     return _Standing(schools, school_years, serving, assignment)
 

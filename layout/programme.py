@@ -82,8 +82,18 @@ class Model:
         incomplete = self.sites[site].incomplete if self.sites[site].existing else group == "small"
         return float(self.standards.class_size(grade, incomplete=incomplete, year=self.horizon.years[at]))
 
+    def mixed_size(self, grades: Sequence[int], at: int) -> float:
+        """Return the size of a class of several grades in a plan year."""
+        return float(self.standards.mixed_size(grades, year=self.horizon.years[at]))
+
+    def runs(self, site: int, group: str, grades: Sequence[int]) -> list[tuple[int, ...]]:
+        """Return the runs of grades that may sit together: none where a school of today has a room for each grade."""
+        there = self.sites[site]
+        enough = there.existing and there.rooms >= len(there.grades)
+        return runs_of(grades, self.standards) if self.mixes(site, group) and not enough else []
+
     def mixes(self, site: int, group: str) -> bool:
-        """Say whether grades may sit together."""
+        """Say whether this is a small school, whose grades may sit together."""
         return self.sites[site].incomplete if self.sites[site].existing else group == "small"
 
     def groups(self, site: int) -> tuple[str, ...]:
@@ -346,7 +356,7 @@ def _seat_columns(model: Model, columns: Columns, add, k: int, t: int, exact: fr
         most = float(model.sites[k].rooms + model.sites[k].more_rooms)
         for g in model.grades(k, group):
             columns.classes[k, group, t, g] = add(most, True)
-        for run in runs_of(model.grades(k, group), model.standards) if model.mixes(k, group) else []:
+        for run in model.runs(k, group, model.grades(k, group)):
             columns.runs[k, group, t, run] = add(1.0, True)
 
 
@@ -426,8 +436,8 @@ def _pooled_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, m
         groups = [g for g in family if g in model.groups(k)]
         lead = groups[-1]
         grades = sorted({g for group in groups for g in model.grades(k, group)})
-        mixed = model.standards["class_size.mixed.max_pupils"]
-        size = {group: {g: max(model.size(k, group, g, t), mixed * model.mixes(k, group)) for g in model.grades(k, group)} for group in groups}
+        # a mixed class holds no more than a class of one of its grades
+        size = {group: {g: model.size(k, group, g, t) for g in model.grades(k, group)} for group in groups}
         base = {g: size[lead].get(g) or size[groups[0]][g] for g in grades}
         weight = pupils[:, [g - 1 for g in grades]] @ np.array([1 / base[g] for g in grades])
         entries = list(zip(mine.tolist(), weight.tolist(), strict=True))
@@ -442,10 +452,9 @@ def _pooled_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, m
 
 
 def _whole_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, mine: np.ndarray, pupils: np.ndarray) -> None:
-    mixed = model.standards["class_size.mixed.max_pupils"]
     groups = model.groups(k)
     taught = {group: model.grades(k, group) for group in groups}
-    runs = {group: runs_of(taught[group], model.standards) if model.mixes(k, group) else [] for group in groups}
+    runs = {group: model.runs(k, group, taught[group]) for group in groups}
     together = sorted({r for group in groups for r in runs[group]}, key=lambda r: (len(r), r))
     for some in [*((g,) for g in sorted({g for gs in taught.values() for g in gs})), *together]:
         load = pupils[:, [g - 1 for g in some]].sum(axis=1)
@@ -454,7 +463,7 @@ def _whole_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, mi
         for group in groups:
             entries += [(columns.classes[k, group, t, g], -model.size(k, group, g, t)) for g in some if g in taught[group]]
             # each run of grades together that shares a grade with these is one class
-            entries += [(columns.runs[k, group, t, r], -mixed) for r in runs[group] if set(r) & set(some)]
+            entries += [(columns.runs[k, group, t, r], -model.mixed_size(r, t)) for r in runs[group] if set(r) & set(some)]
         rows.below(entries, 0.0)
     for group in groups:
         own = [columns.classes[k, group, t, g] for g in taught[group]]

@@ -87,7 +87,7 @@ class _Stand:
     beds: list[int]
     mixed: list[int]
     part: list[int]
-    mixed_size: int
+    mixed_size: list[int]
 
 
 def seconds_matrix(times: pd.DataFrame, standards: Standards, *, settlement_ids: Sequence[str], school_ids: Sequence[str]) -> SecondsMatrix:
@@ -291,7 +291,7 @@ def _children(pupils: pd.DataFrame, settlement_ids: Sequence[str]) -> tuple[int,
 
 def _stand(seats: pd.DataFrame, open_ids: set[str], school_ids: Sequence[str], rules: Standards, year: int) -> _Stand:
     known = {str(r.school_id): r for r in pd.DataFrame(seats).itertuples()}
-    stand = _Stand([], [], [], [], [], [], [], [], int(rules["class_size.mixed.max_pupils"]))
+    stand = _Stand([], [], [], [], [], [], [], [], [])
     for school in school_ids:
         row: Any = known.get(school)
         there = row is not None and school in open_ids and row.kind != "special"
@@ -307,6 +307,7 @@ def _stand(seats: pd.DataFrame, open_ids: set[str], school_ids: Sequence[str], r
         stand.pool.append(0 if mixes else rooms - sum(kept))
         stand.beds.append(int(row.beds) if there and row.beds == row.beds else 0)
         stand.mixed.append(rooms if mixes else 0)
+        stand.mixed_size.append(rules.mixed_size([g for g, t in zip(GRADES, teaches, strict=True) if t and mixes], year=year))
         # teaching points take no children from elsewhere
         stand.part.append(rooms * (_PARTS // taught) if taught and not incomplete else -1)
     return stand
@@ -316,7 +317,7 @@ def _take(stand: _Stand, k: int, g: int, wanted: int) -> int:
     """Seat as many children of a grade as there is room for, and say how many."""
     fill, classes, size = stand.fill[k], stand.classes[k], stand.size[k][g]
     if stand.mixed[k]:
-        room = stand.mixed[k] * stand.mixed_size - sum(fill)
+        room = stand.mixed[k] * stand.mixed_size[k] - sum(fill)
     else:
         room = classes[g] * size - fill[g]
         while room < wanted and stand.pool[k] > 0:
@@ -436,8 +437,8 @@ def _filled(matrix: SecondsMatrix, stand: _Stand, rows: Sequence[_Row], over: Se
         if not taught:
             continue
         if stand.mixed[k]:
-            groups = [(sum(fill) + sum(over[k]), stand.mixed[k], stand.mixed_size)]
-            seats = stand.mixed[k] * stand.mixed_size - sum(fill)
+            groups = [(sum(fill) + sum(over[k]), stand.mixed[k], stand.mixed_size[k])]
+            seats = stand.mixed[k] * stand.mixed_size[k] - sum(fill)
         else:
             groups = [(fill[g] + over[k][g], max(stand.classes[k][g], 1), stand.size[k][g]) for g in taught]
             seats = sum(stand.classes[k][g] * stand.size[k][g] - fill[g] for g in taught) + stand.pool[k] * min(stand.size[k][g] for g in taught)

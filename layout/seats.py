@@ -75,8 +75,8 @@ def school_of(
     incomplete = kind in INCOMPLETE
     grades = tuple(g for g in GRADES if first_grade <= g <= last_grade)
     size = {g: standards.class_size(g, incomplete=incomplete, year=year) for g in grades}
-    mixed, most = int(standards["class_size.mixed.max_pupils"]), int(standards["class_size.mixed.max_grades"])
-    return School(str(school_id), grades, int(rooms), int(beds), incomplete, size, mixed, most)
+    mixed = standards.mixed_size(grades if incomplete else (), year=year)
+    return School(str(school_id), grades, int(rooms), int(beds), incomplete, size, mixed, int(standards["class_size.mixed.max_grades"]))
 
 
 def pooled(schools: Sequence[School]) -> list[Seats]:
@@ -135,7 +135,7 @@ def whole_classes(schools: Sequence[School], load: np.ndarray, standards: Standa
         pupils = {g: float(load[k, g - 1]) for g in school.grades}
         loaded = sum(n > _SAME for n in pupils.values())
         if school.mixes and school.rooms < loaded:
-            out += [Seats(k, run, float(school.mixed), {}) for run in best_runs(pupils, school.rooms, standards)]
+            out += [Seats(k, run, float(school.mixed), {}) for run in best_runs(pupils, school.rooms, standards, most=school.mixed)]
             continue
         need = {g: pupils[g] / school.size[g] for g in school.grades}
         count = {g: int(n > _SAME) for g, n in need.items()}

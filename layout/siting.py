@@ -20,6 +20,7 @@ from layout.tables import BANDS, GRADES, band_of
 BOARDING = ("primary", "junior", "nine_year", "complete_secondary", "twelve_year")
 #: Parts of a new school: the first grades of a small one, its further primary grades, a full primary part, a junior part.
 PARTS = ("small", "village", "primary", "junior")
+_ROLES = {"small": "teaching_point", "village": "small_primary", "primary": "primary", "junior": "junior"}
 _PART_GRADES = {"small": (1, 2, 3), "village": (4, 5, 6), "primary": (1, 2, 3, 4, 5, 6), "junior": (7, 8, 9)}
 # sites kept for a village and band: within the limit, beyond it, by boarding (open schools and candidates each)
 _NEAR, _FAR, _BOARD = 8, 2, 4
@@ -232,6 +233,27 @@ def part_grades(parts: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted({g for part in parts for g in _PART_GRADES[part]}))
 
 
+def least_rule(part: str) -> str:
+    """Return the key of the standard that says the least pupils of a part of a new school.
+
+    Parameters
+    ----------
+    part
+        Of :data:`PARTS`.
+
+    Returns
+    -------
+    str
+        A key of standards.csv.
+
+    Examples
+    --------
+    >>> least_rule("village")
+    'layout.min_pupils.small_primary'
+    """
+    return f"layout.min_pupils.{_ROLES[part]}"
+
+
 def least_pupils(standards: Standards) -> dict[str, float]:
     """Return the least pupils of a new school by part; those of further primary grades count with the first ones.
 
@@ -251,8 +273,7 @@ def least_pupils(standards: Standards) -> dict[str, float]:
     >>> least_pupils(read_standards())
     {'small': 10.0, 'village': 50.0, 'primary': 120.0, 'junior': 300.0}
     """
-    roles = {"small": "teaching_point", "village": "small_primary", "primary": "primary", "junior": "junior"}
-    return {part: standards[f"layout.min_pupils.{role}"] for part, role in roles.items()}
+    return {part: standards[least_rule(part)] for part in _ROLES}
 
 
 def _number(value: object, default: int) -> int:

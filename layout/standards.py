@@ -125,6 +125,10 @@ class Standards:
         reached = {"entry_grades": entered, "all_grades": year}
         return min([size, *(s.pupils for s in self.steps if s.stage == stage and s.from_year <= reached[s.applies_to])])
 
+    def mixed_size(self, grades: Iterable[int], *, year: int | None = None) -> int:
+        """Return the most pupils of a class of several grades: never more than the standard of one of its grades alone."""
+        return min([int(self["class_size.mixed.max_pupils"]), *(self.class_size(g, incomplete=True, year=year) for g in grades)])
+
     def limit(self, mode: str, band: str) -> float:
         """Return the limit in minutes one way of a mode and band; a boarder's is that of the weekly trip."""
         return self["travel.limit.week"] if mode in ("board", "week") else self[f"travel.limit.{mode}.{band}"]

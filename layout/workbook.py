@@ -13,9 +13,10 @@ import pandas as pd
 
 from layout import messages
 from layout.finding_sheets import finding_pages, internal_only, nothing_found
+from layout.hindrances import cause_words
 from layout.meeting_sheets import MEETING_TABLES, hidden_pages, meeting_pages
 from layout.pages import Field, Page, heading, in_tens, school_names, sheet_title, township_heading, township_names, view_prefix
-from layout.plan import Plan
+from layout.plan import Plan, too_small_schools
 from layout.privacy import (
     AUDIENCES,
     PLACED,
@@ -232,6 +233,8 @@ def _guide(plan: Plan, lang: str, audience: str, edition: Edition, pages: list[P
     if audience == "public":
         rows.append(("privacy", messages.text("workbook.privacy", lang, least=int(plan.standards["privacy.small_count"]))))
     rows += [("notes", sentence) for sentence in describe(shown_notes(plan, audience), lang)]
+    # the rolls of single schools are an internal matter
+    rows += [("notes", cause_words(cause, lang)) for cause in (too_small_schools(plan) if audience == "internal" else [])]
     rows += [("assumption", sentence) for sentence in _assumptions(plan, lang)] or [("assumption", messages.text("workbook.no_assumptions", lang))]
     unverified = [rule for rule in plan.standards.rules.values() if rule.verified == "U"]
     rows += [("unverified", f"{rule.zh if lang == 'zh' else rule.en}: {_plain(rule.value)} {rule.unit} ({rule.key})") for rule in unverified]

@@ -104,7 +104,7 @@ def _classes(c, plan, t, load):
             if len(gs) > 1:
                 neighbours = list(grades[grades.index(gs[0]) : grades.index(gs[-1]) + 1])
                 assert small and n == 1 and list(gs) == neighbours and len(gs) <= c.s["class_size.mixed.max_grades"], "grades together"
-            above += max(pupils - n * (c.s["class_size.mixed.max_pupils"] if len(gs) > 1 else c.size(small, gs[0], year)), 0.0)
+            above += max(pupils - n * min([c.s["class_size.mixed.max_pupils"]] * (len(gs) > 1) + [c.size(small, g, year) for g in gs]), 0.0)
     return above
 
 

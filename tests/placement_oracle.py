@@ -129,7 +129,9 @@ class Tiny:
         """All ways to form classes: each a dict of grades that have pupils -> seats; those that another beats are left out."""
         load = {g: sum(self.pupils.get((year, v, g), 0) for v in self.villages) for g in grades}
         found = set()
-        for parts in splits(tuple(grades), int(self.s["class_size.mixed.max_grades"]) if small else 1):
+        # a school of today that has a room for each grade puts none together
+        together = small and (must or self.school["rooms"] < len(grades))
+        for parts in splits(tuple(grades), int(self.s["class_size.mixed.max_grades"]) if together else 1):
             runs, single = [p for p in parts if len(p) > 1], [p[0] for p in parts if len(p) == 1]
             free = rooms - len(runs) - must * len(single)
             if free < 0:
@@ -140,7 +142,8 @@ class Tiny:
             each = [range(min(free, more[g]) + 1) for g in wanted]
             for extra in itertools.product(*each):
                 if sum(extra) == min(free, sum(more.values())):
-                    seats = {tuple(g for g in run if load[g]): self.s["class_size.mixed.max_pupils"] for run in runs}
+                    most = self.s["class_size.mixed.max_pupils"]
+                    seats = {tuple(g for g in run if load[g]): min(most, *(self.size(small, g, year, drop) for g in run)) for run in runs}
                     seats |= {(g,): (must + e) * size[g] for g, e in zip(wanted, extra, strict=True)}
                     found.add(tuple(sorted((gs, n) for gs, n in seats.items() if gs)))
         cuts = [dict(c) for c in sorted(found)]

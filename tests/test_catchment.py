@@ -227,15 +227,15 @@ def test_classes_that_another_placing_needs_are_formed_too(monkeypatch):
 
 
 def test_nobody_goes_beyond_the_limit_for_a_seat():
-    """S is near and has a class of 45, T is 50 minutes away: of A's 50 five have no seat near by, and are not sent to T.
+    """S is near and has a class of 45, T is 50 minutes away: of A's 50 five have no seat, and sit at S above the standard, not at T.
 
-    B has U alone: of its 50 five have no seat, and all are beyond the limit, with 20 minutes each.
+    B has U alone: of its 50 five have no seat, and all are beyond the limit, with 20 minutes each, which is what they are told.
     """
     times = times_of([("A", "S", "walk", "lower", 10.0), ("A", "T", "walk", "lower", 50.0), ("B", "U", "walk", "lower", 50.0)])
     schools = schools_of([(s, "primary", 1, 1, 1, 0) for s in "STU"])
     out = assign(pupils_of([(v, 1, "home", 50) for v in "AB"]), times, schools, STANDARDS, school_years=years_of(schools))
     assert found(out, "settlement_id", "school_id", "status", "pupils") == [
-        ["A", "", "no_seat", 5], ["A", "S", "served", 45], ["B", "", "no_seat", 5], ["B", "U", "beyond_limit", 45]
+        ["A", "S", "no_seat", 5], ["A", "S", "served", 45], ["B", "U", "beyond_limit", 50]
     ]  # fmt: skip
     levels = {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}
     assert list(levels.values())[:5] == pytest.approx([0, 50, 1000, 10, 0]) and list(levels)[3] == "above_standard"
@@ -251,10 +251,21 @@ def test_a_child_without_a_seat_takes_the_bed_that_keeps_it_within_the_limit():
     out = assign(pupils_of([("A", 7, "home", 12), ("B", 7, "home", 45)]), times, schools, STANDARDS, school_years=years_of(schools))
     levels = {level["name"]: level["objective"] for level in out.attrs["gap"][2030]}
     assert [levels[name] for name in ("without_place", "beyond_limit", "excess_minutes", "above_standard")] == pytest.approx([0, 4, 240, 7])
-    assert (
-        out.loc[out["status"] == "no_seat", "pupils"].sum() == 7
-        and not out.duplicated(["settlement_id", "grade", "school_id", "mode", "status"]).any()
-    )
+    assert set(out["school_id"]) == {"S"}, "all 57 sit there"
+    assert out.groupby("mode", observed=True)["pupils"].sum().to_dict() == {"board": 8, "walk": 49}
+    told = out.groupby("status", observed=True)["pupils"].sum()
+    assert told["beyond_limit"] == 4 and told.sum() == 57 and 3 <= told["no_seat"] <= 7, "a child that is beyond its limit too is told that"
+    assert not out.duplicated(["settlement_id", "grade", "school_id", "mode", "status"]).any()
+
+
+def test_whoever_finds_no_seat_in_the_county_seat_sits_where_rooms_are():
+    """P has 2 rooms and Q has one, of 45 each: of 150 children 15 sit above the standard, 10 at P and 5 at Q."""
+    schools = schools_of([("P", "primary", 1, 1, 2, 0), ("Q", "primary", 1, 1, 1, 0)])
+    children = pupils_of([("A", 1, "county_seat", 150)])
+    out = assign(children, times_of([]), schools, STANDARDS, school_years=years_of(schools), seat_schools=["P", "Q"])
+    assert found(out, "school_id", "mode", "status", "pupils") == [
+        ["P", "seat", "no_seat", 10], ["P", "seat", "served", 90], ["Q", "seat", "no_seat", 5], ["Q", "seat", "served", 45]
+    ]  # fmt: skip
 
 
 def test_children_of_the_county_seat():
@@ -370,7 +381,7 @@ TODAY, PLANNED = (2, 3, 4, 5, 6), (2, 3, 4, 7, 5, 6)
 
 
 def naive_columns(children, times, schools, *, seats=False):
-    """One column per demand, school and way, from the written rules and nothing else; where seats bind one more, on which a child has none."""
+    """One column per demand, school and way, from the written rules and nothing else; where seats bind one more, on which a child takes none."""
     minutes = {(r.from_id, r.to_id, r.mode, r.band): r.minutes for r in times.itertuples()}
     columns = []
     for d, row in enumerate(children.itertuples()):
@@ -390,11 +401,11 @@ def naive_columns(children, times, schools, *, seats=False):
                 day, limit = bus, LIMIT["bus", band]
             if day is not None:
                 columns.append((d, (k, row.grade, False), 0, int(day > limit), max(day - limit, 0.0), 0, day, 0))
-                columns += [(d, None, 0, int(day > limit), max(day - limit, 0.0), 0, 0.0, 1)] * seats
+                columns += [(d, None, 0, int(day > limit), max(day - limit, 0.0), 0, day, 1)] * seats
             if week is not None and week <= 120 and row.grade >= 4 and school.beds > 0:
                 columns.append((d, (k, row.grade, True), 0, 0, 0.0, 1, week / 5, 0))
-                # a bed all the same, in the class of no grade
-                columns += [(d, (k, 0, True), 0, 0, 0.0, 0, 0.0, 1)] * seats
+                # a bed all the same, above what the class of its grade holds
+                columns += [(d, (k, 0, True), 0, 0, 0.0, 1, week / 5, 1)] * seats
     return columns
 
 
@@ -473,7 +484,9 @@ def test_children_are_conserved_and_rules_are_kept(seed):
         if years is None:
             assert not (out["status"] == "no_seat").any() or not len(schools)
         else:
-            classes = out[out["school_id"] != ""].groupby(["school_id", "grade"])["pupils"].sum()
+            crowded = next(level["objective"] for level in out.attrs["gap"][2030] if level["name"] == "above_standard") > 0.5
+            seated = out[(out["school_id"] != "") & (~crowded | (out["status"] == "served"))]
+            classes = seated.groupby(["school_id", "grade"])["pupils"].sum()
             kind = schools.set_index("school_id")["kind"]
             needed = pd.Series(
                 {(s, g): -(-n // (30 if kind[s] in ("teaching_point", "small_primary") else 50 if g > 6 else 45)) for (s, g), n in classes.items()},

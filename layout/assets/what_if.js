@@ -312,7 +312,7 @@ const whatIf = (() => {
     const { data, places, sites } = model, bands = data.bands.length, pupils = model.pupils[scenario.year][scenario.variant];
     const states = [...scenario.schools, ...scenario.added.map((s) => s.state)], count = states.length;
     const taught = new Uint8Array(count * GRADES), size = new Int32Array(count * GRADES), classes = new Int32Array(count * GRADES), fill = new Int32Array(count * GRADES), over = new Int32Array(count * GRADES);
-    const pool = new Int32Array(count), beds = new Int32Array(count), mixed = new Int32Array(count), part = new Int32Array(count).fill(-1), boarders = new Int32Array(count), seat = new Uint8Array(count);
+    const pool = new Int32Array(count), beds = new Int32Array(count), mixed = new Int32Array(count), together = new Int32Array(count).fill(data.mixed), part = new Int32Array(count).fill(-1), boarders = new Int32Array(count), seat = new Uint8Array(count);
     states.forEach((state, k) => {
       if (!state) return;
       const [kind, first, last, rooms, own] = state, incomplete = data.incomplete.includes(kind), many = last - first + 1;
@@ -321,6 +321,8 @@ const whatIf = (() => {
         taught[k * GRADES + g] = g + 1 >= first && g + 1 <= last ? 1 : 0;
         size[k * GRADES + g] = Math.min(scenario.sizes[stage], data.size_steps[scenario.year][incomplete ? 1 : 0][g]);
         classes[k * GRADES + g] = taught[k * GRADES + g] && rooms >= many ? 1 : 0;
+        /* a mixed class holds no more than a class of one of its grades */
+        if (taught[k * GRADES + g]) together[k] = Math.min(together[k], size[k * GRADES + g]);
       }
       mixed[k] = incomplete && rooms > 0 && rooms < many ? rooms : 0;
       pool[k] = mixed[k] ? 0 : rooms - (rooms >= many ? many : 0);
@@ -332,7 +334,7 @@ const whatIf = (() => {
     const take = (k, g, wanted) => {
       const at = k * GRADES + g;
       let room;
-      if (mixed[k]) room = mixed[k] * data.mixed - total(fill, k);
+      if (mixed[k]) room = mixed[k] * together[k] - total(fill, k);
       else
         for (room = classes[at] * size[at] - fill[at]; room < wanted && pool[k] > 0; room += size[at]) {
           pool[k]--;
@@ -442,13 +444,13 @@ const whatIf = (() => {
       if (!state) return null;
       const groups = [], own = [];
       for (let g = 0; g < GRADES; g++) if (taught[k * GRADES + g]) own.push(k * GRADES + g);
-      if (mixed[k]) groups.push([total(fill, k) + total(over, k), mixed[k], data.mixed]);
+      if (mixed[k]) groups.push([total(fill, k) + total(over, k), mixed[k], together[k]]);
       else for (const at of own) groups.push([fill[at] + over[at], Math.max(classes[at], 1), size[at]]);
       const filled = groups.filter((group) => group[0]), larger = (most) => filled.reduce((sum, [n, c, standard]) => {
         const above = most || standard, each = Math.floor(n / c);
         return sum + (each > above ? c : each + 1 > above ? n % c : 0);
       }, 0);
-      const seats = mixed[k] ? mixed[k] * data.mixed - total(fill, k) : own.reduce((sum, at) => sum + classes[at] * size[at] - fill[at], 0) + pool[k] * Math.min(...own.map((at) => size[at]));
+      const seats = mixed[k] ? mixed[k] * together[k] - total(fill, k) : own.reduce((sum, at) => sum + classes[at] * size[at] - fill[at], 0) + pool[k] * Math.min(...own.map((at) => size[at]));
       const found = {
         pupils: total(fill, k), turned_away: total(over, k), boarders: boarders[k], classes: filled.reduce((sum, group) => sum + group[1], 0),
         largest_class: filled.reduce((most, [n, c]) => Math.max(most, Math.ceil(n / c)), 0),
