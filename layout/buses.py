@@ -9,7 +9,7 @@ from layout.standards import Standards
 from layout.tables import check, empty
 
 
-def bus_services(assignment: pd.DataFrame, standards: Standards) -> pd.DataFrame:
+def bus_services(assignment: pd.DataFrame, standards: Standards, *, schools: pd.DataFrame | None = None) -> pd.DataFrame:
     """Count riders and buses of every school.
 
     Parameters
@@ -19,11 +19,13 @@ def bus_services(assignment: pd.DataFrame, standards: Standards) -> pd.DataFrame
     standards
         ``bus.occupants.max`` (all aboard), ``bus.attendants`` (grown-ups among them), ``bus.runs`` (runs of a bus before
         school begins) and ``bus.riders.min``.
+    schools
+        Table ``schools`` of today: whose services exist (``school_bus``); None: of all that somebody rides to.
 
     Returns
     -------
     pandas.DataFrame
-        Table ``bus_services``: riders, seats of a bus for children, buses (riders over seats and runs, rounded up) and
+        Table ``bus_services``: whether the service exists, riders, seats of a bus for children, buses (riders over seats and runs, rounded up) and
         whether there are riders enough for a service, by school and year; no rows where nobody rides.
 
     References
@@ -43,4 +45,6 @@ def bus_services(assignment: pd.DataFrame, standards: Standards) -> pd.DataFrame
     # a bus full of grown-ups takes one child all the same, so that the need is seen
     seats = max(1, int(standards["bus.occupants.max"] - standards["bus.attendants"]))
     buses = np.ceil(table["riders"] / (seats * standards["bus.runs"])).astype("int64")
+    there = table["school_id"] if schools is None else schools.loc[(schools["status"] == "open") & schools["school_bus"].fillna(False), "school_id"]
+    table["exists"] = table["school_id"].astype("str").isin(set(there.astype("str")))
     return check("bus_services", table.assign(seats=seats, buses=buses, enough_riders=table["riders"] >= standards["bus.riders.min"]))

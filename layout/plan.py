@@ -319,7 +319,9 @@ def make_plan(
     seats = seat_schools(county)
     step("today")
     open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
-    now = times[times["to_id"].isin(open_ids)].reset_index(drop=True)
+    # a service that the plan may start is not there today
+    unknown = (times["mode"] == "bus") & ~times["to_id"].isin(county.schools.loc[county.schools["school_bus"], "school_id"])
+    now = times[times["to_id"].isin(open_ids) & ~unknown].reset_index(drop=True)
     assignment = assign(pupils, now, county.schools, standards, zones=county.zones, seat_schools=seats)
     # classes of the years in which nothing is done: families go on choosing as the rosters show
     enrolled = enrolled_pupils(every_pupil, now, county.schools, county.rosters, standards, seat_schools=seats)
@@ -362,9 +364,12 @@ def make_plan(
     teaching = _teaching(county, standing.school_years, all_years)
     there = _sites_of(county, sites.sites)
     there = there[there["school_id"].isin(teaching["school_id"])]
-    cases = sensitivity(
-        pupils, roads.homes, join_places(roads.homes.network, there), teaching, standards, bus_schools=roads.by_bus.ids, kph=roads.kph
-    )
+    joined, services = join_places(roads.homes.network, there), set(roads.by_bus.ids)
+    rides = {"today": services & set(now.loc[now["mode"] == "bus", "to_id"]) if scenario.buses == "any" else services, "planned": services}
+    views = [(view, teaching[teaching["view"] == view]) for view in rides] if scenario.buses == "any" else [("planned", teaching)]
+    cases = check("sensitivity", pd.concat([
+        sensitivity(pupils, roads.homes, joined, part, standards, bus_schools=sorted(rides[view]), kph=roads.kph) for view, part in views
+    ], ignore_index=True))  # fmt: skip
     course = check("forecast", pd.concat([course, *(school_forecast(a, standards, draws=drawn, whole_county=True) for a in sent)], ignore_index=True))
     findings = find(
         county, pupils, View("today", now, county.schools, assignment, classes),
@@ -379,7 +384,7 @@ def make_plan(
         must_stay=stay, proposals=proposals, merger_gates=_gates(proposals),
         mid_stage_moves=mid_stage_moves(pd.concat(sent, ignore_index=True), _as_open(schools)),
         today=today, planned=planned, summary=_summary((today, planned)),
-        sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards),
+        sensitivity=cases, bus_services=bus_services(pd.concat(sent, ignore_index=True), standards, schools=county.schools),
         time_distribution=check("time_distribution", pd.concat([
             time_distribution(o.assignment, view=o.view) for o in (today, planned)], ignore_index=True)),
         manifest=_manifest(county, standards, all_years, proposals.attrs.get("solve", {}), (today, planned), scenario, drawn),
@@ -688,7 +693,8 @@ class _CountyRoads:
 def _county_roads(county: County, standards: Standards, scenario: Scenario, candidates: gpd.GeoDataFrame | None) -> _CountyRoads:
     schools, sites = county.schools[county.schools["status"] == "open"], _sites_of(county, candidates)
     roads = county.roads if county.roads is not None else empty_roads(county.crs)
-    riding = schools.loc[schools["school_bus"], "school_id"] if scenario.buses == "listed" else []
+    listed = schools.loc[schools["school_bus"], "school_id"]
+    riding = {"listed": listed, "none": listed.iloc[:0], "any": sites["school_id"]}[scenario.buses]
     by_bus = sites[sites["school_id"].isin(riding)].reset_index(drop=True)
     network = prepare_network(
         roads, terrain=county.terrain, standards=standards, obstacles=county.obstacles, season=scenario.season,

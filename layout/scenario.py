@@ -36,7 +36,8 @@ class Scenario:
         ``medium``: the walking speeds of the standards; ``slow``, ``fast``: less or more by ``walk.speed.margin``; ``brisk``:
         ``walk.speed.brisk``, what children walk unladen on even ground.
     buses
-        ``listed``: the services of today count; ``none``: nobody rides.
+        ``listed``: the services of today count; ``none``: nobody rides; ``any``: in the plan every school and candidate may run a service,
+        whose seats cost money; today still has those of today.
     road_edits
         GeoJSON of roads built, closed or re-timed, as :func:`layout.road_edits.edits_of` reads it; empty for none.
     school_changes

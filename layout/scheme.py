@@ -308,7 +308,7 @@ def _travel(told: Told) -> list[Block]:
     page = told.pages["buses"]
     rows = page.frame[page.frame["year"].isin([told.base, told.last])] if len(page.frame) else page.frame
     out += (
-        [told.chosen("buses", page, ["name", "year", "riders", "seats", "buses", "enough_riders"], rows)]
+        [told.chosen("buses", page, ["name", "year", "exists", "riders", "seats", "buses", "enough_riders"], rows)]
         if len(rows)
         else [told.text("travel.no_buses")]
     )

@@ -553,11 +553,11 @@ def _buses(plan: Plan, lang: str, edition: Edition) -> Page:
     names, least = school_names(plan), int(plan.standards["privacy.small_count"])
     rows = [
         {**r, "name": names.get(r["school_id"], r["school_id"]), "riders": in_tens(r["riders"], least, edition),
-         "enough_riders": messages.text(f"workbook.{'yes' if r['enough_riders'] else 'no'}", lang)}
+         **{name: messages.text(f"workbook.{'yes' if r[name] else 'no'}", lang) for name in ("exists", "enough_riders")}}
         for r in records(plan.bus_services)
     ]  # fmt: skip
     fields = [Field("school_id", heading(plan, lang, "bus_services", "school_id")), Field("name", heading(plan, lang, "schools", "name"))]
-    fields += [Field("year", heading(plan, lang, "bus_services", "year"), "year")]
+    fields += [Field("year", heading(plan, lang, "bus_services", "year"), "year"), Field("exists", heading(plan, lang, "bus_services", "exists"))]
     fields += [Field(c, heading(plan, lang, "bus_services", c), "int") for c in ("riders", "seats", "buses")]
     fields.append(Field("enough_riders", heading(plan, lang, "bus_services", "enough_riders")))
     return Page("buses", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 2)

@@ -13,6 +13,8 @@ from pandas.testing import assert_frame_equal
 import layout
 from conftest import VILLAGES, at, make_paper
 from layout.plan import county_times, make_plan, read_plan, seat_schools
+from layout.sample import make_sample_county
+from layout.scenario import Scenario
 from layout.standards import read_standards
 from layout.tables import CountyDataError, check
 
@@ -329,3 +331,21 @@ def test_obstacles_scenario_and_sensitivity_come_back(tmp_path, paper, change):
     # known to have none is not the same as unknown
     make_plan(change(paper, obstacles=lake.iloc[:0]), to=2026).save(tmp_path)
     assert len(read_plan(tmp_path).county.obstacles) == 0
+
+
+@pytest.mark.slow
+def test_a_plan_may_start_bus_services_that_are_not_there_today():
+    """Today is the same with them; in the plan fewer go beyond the limit, and the table says which services would be new."""
+    county, standards = make_sample_county(settlements=40, seed=3), read_standards()
+    plain, any_bus = (make_plan(county, standards, to=2026, scenario=Scenario(name="s", buses=buses)) for buses in ("listed", "any"))
+    assert_frame_equal(plain.today.assignment, any_bus.today.assignment)
+    late = [plan.summary.set_index(["view", "year"]).loc[("planned", 2026), "beyond_limit"] for plan in (plain, any_bus)]
+    assert late[1] < late[0]
+    assert plain.bus_services["exists"].all()
+    new = any_bus.bus_services[~any_bus.bus_services["exists"]]
+    assert len(new) and (new["year"] == 2026).all()
+    old = set(county.schools.loc[county.schools["school_bus"], "school_id"])
+    assert not set(new["school_id"]) & old
+    cases = any_bus.sensitivity.set_index(["view", "year", "band", "case"])["within"]
+    listed = plain.sensitivity.set_index(["view", "year", "band", "case"])["within"]
+    assert (cases.loc["today"] == listed.loc["today"]).all() and (cases.loc["planned"] >= listed.loc["planned"]).all()

@@ -102,9 +102,12 @@ def test_buses_by_hand():
     ])  # fmt: skip
     # 54 children a bus and two runs
     assert bus_services(rows, STANDARDS).values.tolist() == [
-        ["S1", 2025, 108, 54, 1, True], ["S1", 2026, 109, 54, 2, True], ["S2", 2025, 7, 54, 1, False], ["S2", 2026, 8, 54, 1, True],
+        ["S1", 2025, True, 108, 54, 1, True], ["S1", 2026, True, 109, 54, 2, True],
+        ["S2", 2025, True, 7, 54, 1, False], ["S2", 2026, True, 8, 54, 1, True],
     ]  # fmt: skip
     assert not len(bus_services(rows.iloc[4:], STANDARDS))
+    schools = pd.DataFrame({"school_id": ["S1", "S2"], "status": "open", "school_bus": [True, False]})
+    assert bus_services(rows, STANDARDS, schools=schools)["exists"].tolist() == [True, True, False, False]
 
 
 def features(*items):

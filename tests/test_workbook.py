@@ -779,7 +779,8 @@ def test_the_public_edition_tells_reach_and_riders_in_tens(tmp_path):
     ]
     table = pd.DataFrame(cases, columns=["view", "year", "band", "case", "pupils", "within"])
     buses = pd.DataFrame(
-        [("S1", BASE, 7, 54, 1, False), ("S2", BASE, 113, 54, 2, True)], columns=["school_id", "year", "riders", "seats", "buses", "enough_riders"]
+        [("S1", BASE, True, 7, 54, 1, False), ("S2", BASE, False, 113, 54, 2, True)],
+        columns=["school_id", "year", "exists", "riders", "seats", "buses", "enough_riders"],
     )
     plan = dataclasses.replace(hand_plan(), sensitivity=check("sensitivity", table), bus_services=check("bus_services", buses))
     for audience, expected in (("internal", [123, 117, 114, 4, 120, 120, 96, 0]), ("public", [120, 120, 110, "<10", 120, 120, 100, "<10"])):
@@ -787,6 +788,7 @@ def test_the_public_edition_tells_reach_and_riders_in_tens(tmp_path):
         sheets = sheets_of(tmp_path / "plan.xlsx")
         assert sheets["敏感性"].iloc[0, 3:].tolist() == expected
         assert sheets["校车"]["乘车学生（人）"].tolist() == ([7, 113] if audience == "internal" else ["<10", 110])
+        assert sheets["校车"]["已有校车"].tolist() == ["是", "否"]
 
 
 def test_a_public_edition_without_anything_to_hide_is_public_all_the_same(tmp_path, monkeypatch):
