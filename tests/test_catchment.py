@@ -15,7 +15,7 @@ from conftest import make_paper
 from layout import catchment
 from layout.catchment import assign, headline, nearest_school
 from layout.children import best_runs, ways_of, whole_children
-from layout.standards import read_standards
+from layout.standards import Standards, Step, read_standards
 from layout.tables import band_of, check
 
 STANDARDS = read_standards()
@@ -256,6 +256,19 @@ def test_a_child_without_a_seat_takes_the_bed_that_keeps_it_within_the_limit():
     told = out.groupby("status", observed=True)["pupils"].sum()
     assert told["beyond_limit"] == 4 and told.sum() == 57 and 3 <= told["no_seat"] <= 7, "a child that is beyond its limit too is told that"
     assert not out.duplicated(["settlement_id", "grade", "school_id", "mode", "status"]).any()
+
+
+def test_a_mixed_class_is_no_larger_than_the_lowered_standard_of_its_grades():
+    """One room of a teaching point with 14 in grade 1 and 14 in grade 2: all 28 have seats, with a standard of 25 three have none."""
+    times = times_of([("A", "T", "walk", "lower", 10.0)])
+    schools = schools_of([("T", "teaching_point", 1, 3, 1, 0)])
+    lower = Standards(STANDARDS.rules, (Step(2030, "primary_incomplete", 25, "all_grades"),))
+    told = []
+    for standards in (STANDARDS, lower):
+        out = assign(pupils_of([("A", 1, "home", 14), ("A", 2, "home", 14)]), times, schools, standards, school_years=years_of(schools))
+        assert out["pupils"].sum() == 28 and set(out["school_id"]) == {"T"}
+        told.append(int(out.loc[out["status"] == "no_seat", "pupils"].sum()))
+    assert told == [0, 3]
 
 
 def test_whoever_finds_no_seat_in_the_county_seat_sits_where_rooms_are():
