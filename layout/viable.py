@@ -127,11 +127,12 @@ def filled(
     Returns
     -------
     numpy.ndarray
-        Children on each column. Only children who could go to a school that lacks some are sent anew; a school that has enough keeps enough.
+        Children on each column. Only children who could go to a school that lacks some, or have no seat, are sent anew; a school that has enough
+        keeps enough.
 
     References
     ----------
-    Objective: lexmin (children that new schools lack, then the levels but those of :data:`KEPT`) subject to (1) every child is sent; (2) beds
+    Objective: lexmin (children that new schools lack, then the levels) subject to (1) every child is sent; (2) beds
     and seats are not exceeded; (3) the sums of :data:`KEPT` are at most what they were; (4) children at a new school >= its least - those it
     lacks, or what it has where that is fewer and nobody new can come; all whole.
     """
@@ -142,9 +143,11 @@ def filled(
         return values
     free = np.zeros(len(flows.children), bool)
     free[flows.demand[np.any([counts[i] for i in short], axis=0)]] = True
-    mine = np.flatnonzero(free[flows.demand])
-    if not len(mine):
+    if not free.any():
         return values
+    # whoever has no seat may find one that is left
+    free[flows.demand[(flows.seat_of < 0) & (values > _SAME)]] = True
+    mine = np.flatnonzero(free[flows.demand])
     held = values.copy()
     held[mine] = 0.0
     width = len(mine)
@@ -182,9 +185,7 @@ def filled(
     program = Program(np.zeros(total), np.full(total, np.inf), np.ones(total, bool), matrix, np.array(low, float), np.array(high, float))
     lacking = np.zeros(total)
     lacking[width:] = 1.0
-    costs = {"below_least": lacking} | {
-        name: np.append(cost[mine], np.zeros(len(short))) for name, cost in levels.items() if name not in KEPT
-    }  # fmt: skip
+    costs = {"below_least": lacking} | {name: np.append(cost[mine], np.zeros(len(short))) for name, cost in levels.items()}
     found = solve(program, costs, absolute_gaps=dict.fromkeys(costs, 1 - _SAME), work_limit=_NODES, seed=seed)
     out = held
     out[mine] = np.round(found.values[:width])
