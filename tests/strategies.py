@@ -1,20 +1,25 @@
 """Hypothesis strategies: small counties on a straight road, and files with bytes changed."""
 
 import dataclasses
+import functools
 import os
 
 import geopandas as gpd
 import pandas as pd
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from conftest import CRS, at, make_paper
 from layout.tables import BANDS, check
 
 # the suite runs the same few examples every time; -m long runs many new ones
-QUICK = settings(max_examples=8, deadline=None, derandomize=True, database=None)
-LONG = settings(max_examples=int(os.environ.get("LAYOUT_EXAMPLES", "1000")), deadline=None)
+# a machine that others use as well may take seconds for what is drawn, which says nothing of the laws
+_SLOW = [HealthCheck.too_slow]
+QUICK = settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW)
+LONG = settings(max_examples=int(os.environ.get("LAYOUT_EXAMPLES", "1000")), deadline=None, suppress_health_check=_SLOW)
 
+# made once: no strategy changes its tables
+_paper = functools.cache(make_paper)
 places_km = st.integers(0, 40).map(lambda quarter: quarter / 4)
 
 
@@ -25,7 +30,7 @@ def counties(draw):
     schools = draw(
         st.lists(st.tuples(places_km, st.sampled_from(["primary", "nine_year"]), st.integers(0, 12), st.integers(0, 60)), min_size=1, max_size=4)
     )
-    paper = make_paper()
+    paper = _paper()
     ids = [f"V{i}" for i in range(len(villages))]
     settlements = gpd.GeoDataFrame(
         {"settlement_id": ids, "name": ids, "township_id": "T1", "kind": ["county_seat", *["village"] * (len(ids) - 1)]},
