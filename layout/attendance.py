@@ -57,7 +57,7 @@ def place_shares(county: County, townships: Sequence[str], *, years: Sequence[in
     plain = table.assign(year=when, township_id=table["township_id"].astype("str"), band=table["band"].astype("str"))
     every = plain.groupby([*keys, "place"], observed=True)["share"].sum().unstack("place").reindex(columns=list(PLACES)).fillna(0.0)
     for (township, band), part in every.groupby(keys[:2], sort=True):
-        wide = part.droplevel(keys[:2])
+        wide = part.set_axis(part.index.get_level_values("year"), axis=0)
         past = wide[wide.index <= county.base_year]
         if township not in row or not len(wide):
             continue
