@@ -2,9 +2,9 @@
 
 Writes the county folders of a fictional province (in the shapes of real counties where LAYOUT_REAL_DATA has them, else on a grid), plans it
 with one worker and with two, then once more with two in a process of its own that is killed when half of the counties are done, and resumes
-it. Prints seconds, ratios, the peak of the memory of all processes together, and whether the tables of the resumed run have the bytes of
-the undisturbed one. Ends with an error where a limit is missed. --all plans all 88 with two workers once and sets its cost a village against that of the 16;
---counties 4 --villages 160 is a quick look, whose limits say little.
+it. Prints seconds, ratios, the peak of the memory of all processes together, how many counties that were done the resumed run planned again,
+and whether its tables have the bytes of the undisturbed one. Ends with an error where a limit is missed. --all plans all 88 with two workers
+once and sets its cost a village against that of the 16; --counties 4 --villages 160 is a quick look, whose limits say little.
 """
 
 import argparse
@@ -86,7 +86,10 @@ def killed_at_half(home, out, counties):
         process.kill()
     print(f"killed with {done} of {counties} done after {time.perf_counter() - start:.1f} s", flush=True)
     # the workers end by themselves once nobody keeps them
-    psutil.wait_procs(below, timeout=60)
+    _, alive = psutil.wait_procs(below, timeout=120)
+    if alive:
+        sys.exit(f"{len(alive)} workers live on without the process that started them")
+    return {path.parent.name for path in (out / "runs").glob("*/*.json")}
 
 
 def tables_of(out):
@@ -114,11 +117,19 @@ def main():
         one, _ = measured(home, Path(folder) / "one", 1)
         two, peak = measured(home, Path(folder) / "two", 2)
         judged("two workers against one", one / two, RATIO, "x", most=False)
-        killed_at_half(home, Path(folder) / "resumed", given.counties)
+        kept, begun = killed_at_half(home, Path(folder) / "resumed", given.counties), set()
+
+        def noted(step):
+            told(step)
+            begun.update([step.county] if step.state in ("begun", "again") else [])
+
         start = time.perf_counter()
-        layout.plan_province(home, Path(folder) / "resumed", workers=2, lang="en", resume=True, progress=told)
+        layout.plan_province(home, Path(folder) / "resumed", workers=2, lang="en", resume=True, progress=noted)
         again = time.perf_counter() - start
+        print(f"resumed with {len(kept)} done: {again:.1f} s", flush=True)
         judged("resumed after a kill at half, of the full time", again / two, RESUMED, "")
+        judged("counties done before the kill and planned again", float(len(begun & kept)), 0, "")
+        judged("counties missing after the kill and not planned", float(len({*counts} - kept - begun)), 0, "")
         same = tables_of(Path(folder) / "two") == tables_of(Path(folder) / "one") == tables_of(Path(folder) / "resumed")
         judged("tables with the same bytes", float(same), 1, "", most=False)
         judged("peak of all processes", peak / 1e9, GIGABYTES, "GB")

@@ -52,8 +52,12 @@ def place_shares(county: County, townships: Sequence[str], *, years: Sequence[in
     base = np.zeros((len(townships), len(BANDS), len(PLACES)))
     slope = np.zeros_like(base)
     row, when = {t: i for i, t in enumerate(townships)}, table["year"].fillna(county.base_year).astype(int)
-    for (township, band), group in table.assign(year=when).groupby(["township_id", "band"], sort=True):
-        wide = group.pivot_table(index="year", columns="place", values="share", aggfunc="sum").reindex(columns=list(PLACES)).fillna(0.0)
+    # one table for all: a table for every township and band takes a hundred times as long
+    keys = ["township_id", "band", "year"]
+    plain = table.assign(year=when, township_id=table["township_id"].astype("str"), band=table["band"].astype("str"))
+    every = plain.groupby([*keys, "place"], observed=True)["share"].sum().unstack("place").reindex(columns=list(PLACES)).fillna(0.0)
+    for (township, band), part in every.groupby(keys[:2], sort=True):
+        wide = part.set_axis(part.index.get_level_values("year"), axis=0)
         past = wide[wide.index <= county.base_year]
         if township not in row or not len(wide):
             continue

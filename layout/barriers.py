@@ -51,6 +51,11 @@ class Ground:
         lines = shapely.get_parts(np.append(self.obstacles[~area], shapely.boundary(self.obstacles[area])))
         return shapely.STRtree(_short(lines))
 
+    @functools.cached_property
+    def rounds(self) -> dict[tuple[object, ...], np.ndarray]:
+        """Return what :func:`layout.open_ground.ground_minutes` keeps of its searches here: walking speeds and seasons ask the same again."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Barriers:

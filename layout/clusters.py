@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,14 @@ def school_clusters(
     small = table["small"]
     full = ~small & (table["first_grade"] == 1) & (table["last_grade"] >= LAST_PRIMARY_GRADE) & (table["primary_pupils"] > 0)
     full &= ~table["owner"].isin(["private", "other"])
-    rows = [_paired(school, table[full & (table["year"] == school["year"])], legs, standards) for school in table[small].to_dict("records")]
+    # looked up once, not for every small school
+    legs_to = _near_legs(legs, table.loc[full, "school_id"], standards["staff.round.reach"])
+    hubs = {year: _Hubs(_centres(rows), rows.set_index("school_id")) for year, rows in table[full].groupby("year")}
+    none = _Hubs({}, table.iloc[:0].set_index("school_id"))
+    rows = [
+        _paired(school, hubs.get(school["year"], none), legs_to.get(str(school["school_id"]), []), standards)
+        for school in table[small].to_dict("records")
+    ]
     return check("clusters", pd.DataFrame(rows).assign(view=view)) if rows else empty("clusters")
 
 
@@ -147,26 +155,49 @@ def _loads(classes: pd.DataFrame, standing: pd.DataFrame, schools: pd.DataFrame,
     )  # fmt: skip
 
 
-def _hub(school: Mapping[Hashable, Any], full: pd.DataFrame, legs: pd.DataFrame, reach: float) -> tuple[str, str, float, str]:
-    """Return hub, basis, minutes one way in the slower direction and mode."""
-    there = legs[(legs["to_id"] == school["school_id"]) & legs["from_id"].isin(full["school_id"])]
+@dataclass(frozen=True)
+class _Hubs:
+    """Schools of a year that others may lean on: the centre of each township, and what each has by its id."""
+
+    centre: Mapping[str, str]
+    table: pd.DataFrame
+
+
+def _near_legs(legs: pd.DataFrame, hubs: pd.Series, reach: float) -> dict[str, list[tuple[str, float, str]]]:
+    """Return by school the hubs within reach of it, the nearest first, with minutes one way in the slower direction and mode."""
+    there = legs[legs["from_id"].isin(hubs)]
     there = there.assign(slower=np.maximum(there["minutes"], there["minutes_back"]).round(_DIGITS))
-    there = there[there["slower"] <= reach].sort_values(["slower", "from_id"], kind="stable").set_index("from_id")
-    own = full[full["township_id"] == school["township_id"]]
-    named = own[own["name"].str.contains(_CENTRE)]
-    centre = (named if len(named) else own).sort_values(["primary_pupils", "school_id"], ascending=[False, True], kind="stable")["school_id"].tolist()
-    if centre and centre[0] in there.index:
-        found, basis = centre[0], "township_centre"
-    elif len(there):
-        found, basis = str(there.index[0]), "nearest"
-    else:
-        return "", "none", float("nan"), ""
-    return found, basis, float(there.loc[found, "slower"]), str(there.loc[found, "mode"])
+    there = there[there["slower"] <= reach].sort_values(["slower", "from_id"], kind="stable")
+    out: dict[str, list[tuple[str, float, str]]] = {}
+    for to, *leg in zip(*(there[c].tolist() for c in ("to_id", "from_id", "slower", "mode")), strict=True):
+        out.setdefault(to, []).append(tuple(leg))
+    return out
 
 
-def _paired(school: Mapping[Hashable, Any], full: pd.DataFrame, legs: pd.DataFrame, standards: Standards) -> dict[str, object]:
+def _centres(full: pd.DataFrame) -> dict[str, str]:
+    """Return the centre school of each township: of those named so, else of all, the one with most pupils of the primary grades."""
+    out = {}
+    for township, own in full.groupby("township_id"):
+        named = own[own["name"].str.contains(_CENTRE)]
+        ordered = (named if len(named) else own).sort_values(["primary_pupils", "school_id"], ascending=[False, True], kind="stable")
+        out[str(township)] = str(ordered["school_id"].iloc[0])
+    return out
+
+
+def _hub(school: Mapping[Hashable, Any], hubs: _Hubs, legs: Sequence[tuple[str, float, str]]) -> tuple[str, str, float, str]:
+    """Return hub, basis, minutes one way in the slower direction and mode."""
+    there = [leg for leg in legs if leg[0] in hubs.table.index]
+    centre = next((leg for leg in there if leg[0] == hubs.centre.get(school["township_id"])), None)
+    if centre is not None:
+        return centre[0], "township_centre", *centre[1:]
+    return (there[0][0], "nearest", *there[0][1:]) if there else ("", "none", float("nan"), "")
+
+
+def _paired(
+    school: Mapping[Hashable, Any], hubs: _Hubs, legs: Sequence[tuple[str, float, str]], standards: Standards
+) -> dict[str, object]:  # fmt: skip
     load = standards["staff.lessons_per_teacher"]
-    hub, basis, minutes, mode = _hub(school, full, legs, standards["staff.round.reach"])
+    hub, basis, minutes, mode = _hub(school, hubs, legs)
     lessons, given = float(school["lessons"]), float(school["teachers"]) * load
     needed = {name: float(school[f"of_{name}"]) for name in SUBJECTS}
     general = lessons - sum(needed.values())
@@ -176,8 +207,7 @@ def _paired(school: Mapping[Hashable, Any], full: pd.DataFrame, legs: pd.DataFra
         own = min(needed[name], left)
         left, short[name] = left - own, round(needed[name] - own)
     shared = sum(short.values()) if hub else 0
-    centre = full[full["school_id"] == hub]
-    spare = float((centre["teachers"] * load - centre["lessons"]).iloc[0]) if len(centre) else float("nan")
+    spare = float(hubs.table["teachers"][hub]) * load - float(hubs.table["lessons"][hub]) if hub else float("nan")
     posts = float(school["posts"])
     doubtful = [standards.rules[key].verified == "U" for key in ("staff.lessons_per_teacher", "staff.small_school.per_class", "staff.round.reach")]
     own_columns = ("school_id", "year", "kind", "pupils", "classes", "teachers", "teachers_assumed", "posts_by_ratio", "posts_by_class")

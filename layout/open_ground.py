@@ -17,6 +17,8 @@ _WIND = 3.5
 _STRAIGHT_ENOUGH = 1.03
 # how far beyond the straight line a way round is looked for, and the cell of ground that is known to be flat
 _ASIDE_M, _CELL_M = 300.0, 30.0
+# searches over a raster that are kept, a few kilobytes each
+_KEPT = 20_000
 # points whose elevation is looked up in one go: a bound on memory
 _CHUNK_POINTS = 2_000_000
 
@@ -105,7 +107,7 @@ def ground_minutes(ground: Ground, place: np.ndarray, x: np.ndarray, y: np.ndarr
     for way, pairs, towards in ((out, slow[0], False), (back, slow[1], True)):
         at = np.flatnonzero(pairs)
         for rows in np.split(at, np.flatnonzero(np.diff(place[at])) + 1) if len(at) else []:
-            found = _round_about(ground, x1[rows[0]], y1[rows[0]], px[rows], py[rows], way[rows], towards=towards)
+            found = _kept_round_about(ground, x1[rows[0]], y1[rows[0]], px[rows], py[rows], way[rows], towards=towards)
             way[rows] = np.minimum(way[rows], found)
     return out, back
 
@@ -186,6 +188,19 @@ def _surface(ground: Ground, x: np.ndarray, y: np.ndarray) -> Terrain:
     if ground.terrain is None:
         raise ValueError("flat ground has no surface")
     return smooth_surface(ground.terrain, x, y, ground.crs)
+
+
+def _kept_round_about(
+    ground: Ground, x: float, y: float, px: np.ndarray, py: np.ndarray, straight: np.ndarray, *, towards: bool
+) -> np.ndarray:  # fmt: skip
+    """Return the same, without looking anew where the very same was asked before."""
+    kept, asked = ground.rounds, (float(x), float(y), px.tobytes(), py.tobytes(), straight.tobytes(), towards)
+    found = kept.get(asked)
+    if found is None:
+        if len(kept) >= _KEPT:
+            kept.clear()
+        found = kept[asked] = _round_about(ground, x, y, px, py, straight, towards=towards)
+    return found
 
 
 def _round_about(ground: Ground, x: float, y: float, px: np.ndarray, py: np.ndarray, straight: np.ndarray, *, towards: bool) -> np.ndarray:

@@ -125,8 +125,8 @@ def plan_province(
     ImportError
         Without Dask or pyarrow (extra ``province``).
     OSError
-        If the scheduler cannot be reached or is lost, another run is at work in ``out``, or it cannot be written. Runs that were done stay
-        done: ``resume=True`` goes on.
+        If the scheduler cannot be reached or is lost, workers cannot be started, another run is at work in ``out``, or it cannot be
+        written. Runs that were done stay done: ``resume=True`` goes on.
 
     Examples
     --------
@@ -220,15 +220,17 @@ def _cluster(work: Path, scheduler: str | None, workers: int | None, tasks: int,
         "distributed.scheduler.work-stealing": False, "distributed.nanny.pre-spawn-environ": _ONE_THREAD | _TIDY,
         "distributed.worker.multiprocessing-method": "spawn",
     }  # fmt: skip
-    with (
-        _environment_kept(),
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, scheduler_kwargs=quiet,
-            local_directory=str(work), memory_limit=int(ceiling), silence_logs=50, preload=["layout.province"],
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):  # fmt: skip
+    with _environment_kept(), dask.config.set(settings), contextlib.ExitStack() as crew:
+        try:
+            cluster = crew.enter_context(LocalCluster(
+                n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, scheduler_kwargs=quiet,
+                local_directory=str(work), memory_limit=int(ceiling), silence_logs=50, preload=["layout.province"],
+            ))  # fmt: skip
+        except RuntimeError as error:
+            # what Dask says of a worker that does not start; why it did not is the cause
+            why = error.__cause__ or error
+            raise ChildProcessError(messages.text("province.no_start", lang, error=f"{type(why).__name__}: {why}")) from error
+        client = crew.enter_context(Client(cluster, set_as_default=False))
         yield client, ceiling
 
 

@@ -10,20 +10,23 @@ import numpy as np
 import pandas as pd
 import pandas.testing as pdt
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from shapely.geometry import LineString
-from strategies import LONG, QUICK, changed_bytes, counties, places_km
+from strategies import LONG, QUICK, additions, changed_bytes, counties, places_km, planned_counties
 from test_roads import write_pbf
 
 from conftest import CRS, at, make_paper
 from layout.catchment import assign
 from layout.class_size import class_sizes
 from layout.county import read_county, write_county
+from layout.network import prepare_network
+from layout.plan import seat_schools
 from layout.population import project_pupils
 from layout.roads import Roads, read_roads
+from layout.search import join_places
 from layout.standards import read_standards
-from layout.tables import CountyDataError
+from layout.tables import CountyDataError, check
 from layout.travel import nearest, travel_times
 
 STANDARDS = read_standards()
@@ -31,10 +34,9 @@ YEARS = [2026, 2030]
 
 
 def times_of(county):
-    return pd.concat(
-        [travel_times(county.roads, county.settlements, county.schools, band=band, standards=STANDARDS) for band in ("lower", "upper", "junior")],
-        ignore_index=True,
-    )
+    network = prepare_network(county.roads, standards=STANDARDS)
+    homes, schools = join_places(network, county.settlements), join_places(network, county.schools)
+    return pd.concat([travel_times(network, homes, schools, band=band) for band in ("lower", "upper", "junior")], ignore_index=True)
 
 
 def conserve(county):
@@ -55,6 +57,69 @@ def conserve(county):
         inside = found[found["school_id"].astype("str") != ""]
         classes = class_sizes(found, county.schools, county.rosters, STANDARDS, school_years=seats)
         assert classes["pupils"].sum() == inside["pupils"].sum()
+
+
+def all_of_them(county):
+    """Assigned, without a place and away add up to the children of every year, grade and place of study, in both views."""
+    pupils, times = project_pupils(county, STANDARDS, years=YEARS), times_of(county)
+    whole = pupils.groupby(["year", "grade", "attends"])["pupils"].sum()
+    today = assign(pupils, times, county.schools, STANDARDS, seat_schools=seat_schools(county))
+    for found in (today, planned(county, pupils, times, years=YEARS)):
+        here, away = found["school_id"].astype("str") != "", found["status"] == "away"
+        without = found["status"].isin(["no_seat", "no_bed", "no_route"])
+        assert (here.astype(int) + without + away == 1).all() and set(found.loc[here, "status"]) <= {"served", "beyond_limit"}
+        assert (away == (found["attends"] == "away")).all()
+        counted = found.groupby(["year", "grade", "attends"])["pupils"].sum()
+        assert set(counted.index) <= set(whole.index) and ((counted.reindex(whole.index, fill_value=0) - whole).abs() <= 0.5 + 1e-6).all()
+
+
+def planned(county, pupils, times, *, years):
+    columns = ["school_id", "status", "first_grade", "last_grade", "rooms", "beds"]
+    standing = pd.concat([county.schools[columns].assign(year=year) for year in years], ignore_index=True)
+    return assign(pupils, times, county.schools, STANDARDS, school_years=standing, seat_schools=seat_schools(county))
+
+
+def enlarged(county, addition):
+    """The county with more rooms or beds at its first school, or with one more school."""
+    what, more = addition
+    schools = county.schools
+    if what != "school":
+        more = schools.assign(**{what: schools[what] + np.append(more, np.zeros(len(schools) - 1, int))})
+    else:
+        km, kind, rooms, beds = more
+        row = schools.iloc[[-1]].assign(
+            school_id="new", name="new", township_id="T1", kind=kind, last_grade=9 if kind == "nine_year" else 6, rooms=rooms, beds=beds
+        )
+        more = pd.concat([schools, row.set_geometry([at(km)], crs=CRS)], ignore_index=True)
+    return dataclasses.replace(county, schools=check("schools", more))
+
+
+def stops_mixing(county, addition):
+    """Say whether a small school gets as many rooms as it has grades: each grade then has rooms of its own, which may hold fewer than a mix."""
+    first = county.schools.iloc[0]
+    return addition[0] == "rooms" and first["kind"] == "small_primary" and 0 < first["rooms"] < first["last_grade"] <= first["rooms"] + addition[1]
+
+
+def never_worse(mine, other):
+    """Say whether one list of levels is no worse than another, the earlier before the later."""
+    return next((a < b for a, b in zip(mine, other, strict=True) if abs(a - b) > 1e-4), True)
+
+
+def only_better(county, addition):
+    """More rooms, beds or schools never make the levels of a plan worse, the first before the next: neither what is found nor its bounds."""
+    assume(not stops_mixing(county, addition))
+    pupils, more = project_pupils(county, STANDARDS, years=YEARS[1:]), enlarged(county, addition)
+    times = times_of(more)
+    # minutes to the others are the same without the new school
+    ways = [times[times["to_id"].isin(c.schools["school_id"])] for c in (county, more)]
+    before, after = (planned(c, pupils, way, years=YEARS[1:]).attrs["gap"] for c, way in zip((county, more), ways, strict=True))
+    for year, levels in before.items():
+        later = after[year]
+        assert [level["name"] for level in later] == [level["name"] for level in levels]
+        assert never_worse([level["bound"] for level in later], [level["objective"] for level in levels])
+        # counties as small as these are searched to proof
+        assert {level["status"] for level in (*levels, *later)} <= {"optimal"}
+        assert never_worse([level["objective"] for level in later], [level["objective"] for level in levels])
 
 
 def repeat_in_any_order(county, seed):
@@ -104,6 +169,22 @@ def test_schools_and_roads_only_bring_nearer(county, km):
     only_nearer(county, km)
 
 
+@QUICK
+@given(planned_counties())
+def test_assigned_without_a_place_and_away_are_all_children(county):
+    all_of_them(county)
+
+
+@QUICK
+@given(planned_counties(), additions())
+def test_more_rooms_beds_or_schools_make_no_plan_worse(county, addition):
+    only_better(county, addition)
+
+
+def test_lists_of_levels_are_compared_one_after_another():
+    assert never_worse([1.0, 9.0], [2.0, 0.0]) and never_worse([1.0, 2.0], [1.0, 2.0]) and not never_worse([1.0, 3.0], [1.0, 2.0])
+
+
 @pytest.mark.long
 @LONG
 @given(counties(), st.integers(0, 10_000), places_km)
@@ -111,6 +192,14 @@ def test_all_laws_of_stages_at_length(county, seed, km):
     conserve(county)
     repeat_in_any_order(county, seed)
     only_nearer(county, km)
+
+
+@pytest.mark.long
+@LONG
+@given(planned_counties(), additions())
+def test_laws_of_plans_at_length(county, addition):
+    all_of_them(county)
+    only_better(county, addition)
 
 
 # --- readers

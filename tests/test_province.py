@@ -452,6 +452,19 @@ def test_usage_is_checked_before_anything_is_done(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_workers_that_cannot_be_started_are_told_in_words(tmp_path, monkeypatch):
+    import distributed
+
+    def refuse(**options):
+        raise RuntimeError("Nanny failed to start.") from OSError(11, "Resource temporarily unavailable")
+
+    home = write_paper_province(tmp_path / "各县", 1)
+    monkeypatch.setattr(distributed, "LocalCluster", refuse)
+    with pytest.raises(ChildProcessError, match=r"cannot be started \(BlockingIOError.*temporarily unavailable\): .*--workers"):
+        plan_province(home, tmp_path / "out", workers=1, lang="en")
+    assert not (tmp_path / "out" / ".work").exists()
+
+
 def test_states_and_stages_have_words():
     from layout.province import STATES
 

@@ -14,6 +14,7 @@ from test_travel import make_roads, places, tilted
 
 import layout
 from conftest import CRS, EAST, NORTH, make_paper
+from layout import open_ground
 from layout.buses import bus_services
 from layout.network import prepare_network
 from layout.plan import county_times
@@ -240,3 +241,26 @@ def test_a_plan_under_a_scenario_says_so_everywhere(tmp_path):
     page = (tmp_path / "map.html").read_text(encoding="utf-8")
     assert "雨季慢行" in page and "season: rain; walking: slow" in page.replace("\\u0020", " ")
     assert not [key for key, _ in layout.make_plan(make_paper(), to=2026).county.notes if key == "note.scenario"]
+
+
+def test_ground_that_was_searched_is_not_searched_again(monkeypatch):
+    """Speeds and seasons ask for the same ways across open ground: they are searched once, and the answers are those of new searches."""
+    # so steep that a way across may be quicker winding
+    roads = make_roads({0: (EAST, NORTH), 1: (EAST + 9000, NORTH)}, [{"from_node": 0, "to_node": 1, "highway": "tertiary"}])
+    ground = tilted(0.0, 0.6, cells=500)
+    homes, school = places((EAST + 1300, NORTH + 300), (EAST + 1500, NORTH - 200), prefix="v"), places((EAST + 1400, NORTH - 300), prefix="s")
+    pupils = pd.DataFrame({"settlement_id": homes.id, "year": 2025, "grade": 1, "attends": "home", "pupils": [1.0, 2.0]})
+    searches = []
+    real = open_ground._round_about
+    monkeypatch.setattr(open_ground, "_round_about", lambda *a, **k: (searches.append(1), real(*a, **k))[1])
+
+    def found():
+        network = prepare_network(roads, terrain=ground)
+        searches.clear()
+        return sensitivity(pupils, join_places(network, homes), join_places(network, school), teaching(("today", 2025, "s000", 1, 6)), STANDARDS)
+
+    kept = found()
+    once = len(searches)
+    monkeypatch.setattr(open_ground, "_kept_round_about", open_ground._round_about)
+    pd.testing.assert_frame_equal(kept, found())
+    assert 0 < once < len(searches) / 4, (once, len(searches))
