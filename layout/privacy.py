@@ -327,7 +327,7 @@ def hide(counts: Mapping[Cell, int], lines: Sequence[Line], *, least: int) -> di
     Every count from 1 to ``least - 1`` is hidden; zeros stay. A small count is given away where all lines together, the
     marks, and the other hidden counts rounded to tens leave fewer than three whole numbers for it. Then the smallest shown
     count that stands in a line with it is hidden too (where its own lines show none, one of the lines nearest to it with the fewest
-    hidden counts), until none is given away or nothing is left to hide.
+    hidden counts), until none is given away that hiding more would help. 9, 9, 9 and 8 of about 40 are 8 or 9 whatever else is hidden.
 
     Parameters
     ----------
@@ -492,8 +492,9 @@ class _Hidden:
         self.counts, self.lines, self.lines_of, self.least = counts, lines, lines_of, least
         self.marks: dict[Cell, str] = {}
         self.small: set[Cell] = set()
-        # of every line the signed hidden cells, and what they add up to
+        # of every line the signed hidden cells, and what they add up to; lines that still show a count
         self._rows: dict[int, tuple[list[tuple[int, Cell]], int]] = {}
+        self._shown = [sum(counts[cell] > 0 for cell in dict.fromkeys(cell for _, cell in line)) for line in lines]
         self._part: dict[Cell, int] = {}
         self._members: dict[int, list[Cell]] = {}
         self._quick: dict[int, list[Cell]] = {}
@@ -511,6 +512,7 @@ class _Hidden:
                 signs = [sign for sign, other in self.lines[number] if other == cell]
                 joined += [other for _, other in hidden]
                 self._rows[number] = [*hidden, *((sign, cell) for sign in signs)], total + sum(signs) * self.counts[cell]
+                self._shown[number] -= 1
             part = len(self._part)
             merged = {self._part[other] for other in joined if other in self._part}
             for old in merged:
@@ -521,30 +523,40 @@ class _Hidden:
                 self._part[other] = part
 
     def given_away(self) -> list[Cell]:
-        """Return the small counts for which too few numbers are left."""
+        """Return the small counts for which too few numbers are left, and more would be left if other counts were hidden."""
         told = {cell for part in self._members for cell in self._look(part, self._quick, self._quickly)}
         if not told:
             # the quick looks found nothing; the exact one takes all lines and bounds of a part together
             told = {cell for part in self._members for cell in self._look(part, self._exact, self._exactly)}
         return [cell for cell in self.marks if cell in told]
 
-    def _look(self, part: int, seen: dict[int, list[Cell]], look: Callable[[list[Cell], list[Row]], list[Cell]]) -> list[Cell]:
+    def _look(self, part: int, seen: dict[int, list[Cell]], look: Callable[[list[Cell], list[Row], list[Row]], list[Cell]]) -> list[Cell]:
         if part not in seen:
             cells = self._members[part]
             numbers = dict.fromkeys(number for cell in cells for number in self.lines_of.get(cell, ()))
             place = {cell: n for n, cell in enumerate(cells)}
-            rows = [([(sign, place[cell]) for sign, cell in self._rows[number][0]], self._rows[number][1]) for number in sorted(numbers)]
+            rows = {number: ([(sign, place[cell]) for sign, cell in self._rows[number][0]], self._rows[number][1]) for number in sorted(numbers)}
+            # what lines tell that show nothing any more, they tell for good
+            bare = [row for number, row in rows.items() if not self._shown[number]]
             # a count in no line is nowhere given away
-            seen[part] = look(cells, rows) if rows and not self.small.isdisjoint(cells) else []
+            seen[part] = look(cells, list(rows.values()), bare) if rows and not self.small.isdisjoint(cells) else []
         return seen[part]
 
-    def _quickly(self, cells: list[Cell], rows: list[Row]) -> list[Cell]:
-        width, fixed = _carried(rows, self._bounds(cells)), _fixed(rows, len(cells))
-        return [cell for n, cell in enumerate(cells) if cell in self.small and (fixed[n] or width[n] < self._wanted)]
+    def _quickly(self, cells: list[Cell], rows: list[Row], bare: list[Row]) -> list[Cell]:
+        left = self._left(cells, rows)
+        few = [n for n, cell in enumerate(cells) if cell in self.small and left[n] < self._wanted]
+        most = self._left(cells, bare) if few and bare else [np.inf] * len(cells)
+        return [cells[n] for n in few if left[n] < most[n]]
 
-    def _exactly(self, cells: list[Cell], rows: list[Row]) -> list[Cell]:
-        possible = _possible(rows, self._bounds(cells), [n for n, cell in enumerate(cells) if cell in self.small], self._wanted)
-        return [cells[n] for n, number in possible.items() if number < self._wanted]
+    def _left(self, cells: list[Cell], rows: list[Row]) -> list[float]:
+        return [1.0 if still else width for width, still in zip(_carried(rows, self._bounds(cells)), _fixed(rows, len(cells)), strict=True)]
+
+    def _exactly(self, cells: list[Cell], rows: list[Row], bare: list[Row]) -> list[Cell]:
+        bounds = self._bounds(cells)
+        possible = _possible(rows, bounds, [n for n, cell in enumerate(cells) if cell in self.small], self._wanted)
+        few = {n: number for n, number in possible.items() if number < self._wanted}
+        most = _possible(bare, bounds, list(few), self._wanted) if few and bare else dict.fromkeys(few, np.inf)
+        return [cells[n] for n, number in few.items() if number < most[n]]
 
     @property
     def _wanted(self) -> int:

@@ -746,6 +746,17 @@ def test_tables_that_no_line_joins_are_hidden_as_if_each_stood_alone():
     assert whole == {c: m for marks in apart for c, m in marks.items()} and [len(marks) for marks in apart] == [2, 3, 0, 2]
 
 
+def test_nothing_more_is_hidden_where_nothing_helps():
+    # four classes of at most 9 that come to about 40 are 8 or 9 each: to hide all other schools of the county would not change that
+    classes = {("class", i): n for i, n in enumerate([9, 9, 9, 8])}
+    others = {("school", i): n for i, n in enumerate([30, 60, 80, 120, 200])}
+    counts = {**classes, "school": 35, **others, "county": 35 + sum(others.values())}
+    lines = [[(1, "school"), *((-1, c) for c in classes)], [(1, "county"), (-1, "school"), *((-1, s) for s in others)]]
+    marks = hide(counts, lines, least=10)
+    assert marks == dict.fromkeys(classes, "<10") | {"school": "*"}
+    assert all(np.diff(interval(c, counts, lines, marks, 10))[0] == 1 for c in classes)
+
+
 def test_one_school_of_many_is_not_hidden_where_that_changes_nothing():
     # 12 = 1 + 11, and 52 = 12 + 40 gives the 12 away: the 40 helps, one more of the schools, of which some are hidden already, does not
     schools = {("school", i): n for i, n in enumerate([2, 3, 4, 5, *range(10, 30)])}
