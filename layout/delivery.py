@@ -98,7 +98,7 @@ def _staff(told: Told) -> list[Block]:
                 }
             )
         total = {c: sum(r[c] for r in rows) for c in ("count", "rooms", "beds", "near", "all")}
-        columns = {
+        heads_of = {
             "action": heading(plan, lang, "proposals", "action"),
             "count": told.say("col.items"),
             "rooms": heading(plan, lang, "proposals", "rooms"),
@@ -109,7 +109,7 @@ def _staff(told: Told) -> list[Block]:
         out.append(
             told.table(
                 "money",
-                {c: (h, "text" if c == "action" else "int") for c, h in columns.items()},
+                {c: (h, "text" if c == "action" else "int") for c, h in heads_of.items()},
                 [*rows, {"action": told.say("sum"), **total}],
                 sums=1,
             )

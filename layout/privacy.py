@@ -418,7 +418,8 @@ def unserved_villages(assignment: pd.DataFrame) -> pd.DataFrame:
     schools: dict[tuple[object, ...], set[str]] = {}
     for *place, school in zip(*(rows[c].tolist() for c in (*key, "school_id")), strict=True):
         schools.setdefault(tuple(place), set()).add(school)
-    return out.assign(school_ids=[tuple(sorted(schools[place] - {""})) for place in zip(*(out[c].tolist() for c in key), strict=True)])
+    found = [tuple(sorted(schools[place] - {""})) for place in zip(*(out[c].tolist() for c in key), strict=True)]
+    return out.assign(school_ids=pd.Series(found, index=out.index, dtype=object))
 
 
 def relocation_sites(plan: Plan) -> pd.DataFrame:
