@@ -15,6 +15,9 @@ from layout.scheme import scheme
 from layout.situation import situation
 from layout.workbook import summary_sentence
 
+# the documents of a list of bases stand in this order
+_LEVELS = ("law", "national", "provincial")
+
 
 def chapters(
     plan: Plan, *, lang: str, edition: Edition, pages: Mapping[str, Page], figure: Callable[[str], bytes] | None = None, no_maps: str = ""
@@ -82,15 +85,15 @@ def _general(told: Told) -> list[Block]:
     keys = [k.strip() for row in plan.proposals["clauses"].tolist() for k in str(row).split(";") if k.strip()]
     keys += [str(k) for k in plan.merger_gates["clause"]]
     used = told.rules(*dict.fromkeys([*BASES, *keys]))
-    documents: dict[str, list[str]] = {}
+    documents: dict[tuple[int, str], list[str]] = {}
     for rule in used:
         # a figure that the county chose itself is no document
         if rule.level not in ("scenario", "county") and rule.doc:
             mark = messages.text("standards.unverified", told.lang) if rule.verified == "U" else ""
             name = f"《{rule.doc}》" + (f"（{rule.doc_no}）" if rule.doc_no else "")
-            documents.setdefault(name, []).append(rule.clause + mark)
+            documents.setdefault((_LEVELS.index(rule.level), name), []).append(rule.clause + mark)
     out = [told.head("general", 1), told.head("bases"), told.text("general.bases")]
-    for name, clauses in sorted(documents.items()):
+    for (_, name), clauses in sorted(documents.items()):
         said = "、".join(dict.fromkeys(c for c in clauses if c))
         out.append(Block("item", told.say("general.document", document=name, clauses=f"（{said}）" if said else "")))
     out += [
@@ -100,10 +103,10 @@ def _general(told: Told) -> list[Block]:
             "general.term",
             county=plan.county.name,
             base=told.base,
-            date=plan.county.base_date.isoformat(),
+            date=told.day(plan.county.base_date),
             near=NEAR_TERM,
             last=told.last,
-            years="、".join(str(y) for y in plan.years if y != told.base),
+            years=told.listed(y for y in plan.years if y != told.base),
         ),
         told.head("principles"),
         told.text("general.principles", cite=told.cited("layout.merge.principle")),

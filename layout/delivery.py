@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from layout import messages
 from layout.document import Block
-from layout.narrative import BASES, KEPT, NEAR_TERM, YUAN, Told
-from layout.pages import heading, township_heading
+from layout.narrative import BASES, KEPT, NEAR_TERM, YUAN, Told, counted
+from layout.pages import heading, measured, sheet_title, township_heading
 from layout.privacy import records, shown_notes
 from layout.sheets import describe
 from layout.standards import Rule
@@ -62,36 +61,44 @@ def _staff(told: Told) -> list[Block]:
     if told.edition.public:
         out.append(told.text("internal_only"))
     elif len(table):
-        columns = {"pupils": "int", "classes": "int", "posts": "int", "teachers": "int", "teachers_missing": "int", "beds_missing": "int"}
+        # beds stand in the table of beds, which counts whole rooms for boys and for girls
+        columns = ("pupils", "classes", "posts", "teachers", "teachers_missing")
         rows = []
         for year in plan.years:
             own = table[table["year"] == year]
             row: dict[str, Any] = {"year": year} | {c: float(own[c].sum(min_count=1)) for c in columns}
             rows.append(row | {f: float(own[f"{f}_yuan"].sum()) / YUAN for f in ("funding", "funding_boarders", "funding_floor")})
         heads = {"year": (heading(plan, lang, "school_needs", "year"), "year")}
-        heads |= {c: (told.say("col.no_bed") if c == "beds_missing" else heading(plan, lang, "school_needs", c), kind) for c, kind in columns.items()}
+        heads |= {c: (heading(plan, lang, "school_needs", c), "int") for c in columns}
         heads |= {f: (told.say(f"col.{f}"), "int") for f in ("funding", "funding_boarders", "funding_floor")}
         out.append(told.table("staff", heads, rows, note=told.say("staff.idle")))
         if table["unverified"].any():
             out.append(told.text("staff.unverified"))
     out += [told.text("staff.funding", cite=told.cited("fund.per_pupil.primary", "fund.boarder_extra", "fund.small_floor")), told.head("money")]
     spent = plan.proposals[plan.proposals["cost_yuan"] > 0]
-    if len(spent) and not told.edition.public:
+    if told.edition.public:
+        out.append(told.text("internal_only"))
+    elif not len(spent):
+        out.append(told.text("staff.no_money"))
+    else:
         rows = []
+        soon, whole_term = (
+            counted({str(a): float(v) / YUAN for a, v in of.groupby("action", observed=True)["cost_yuan"].sum().items()})
+            for of in (spent.assign(cost_yuan=spent["cost_yuan"].where(spent["year"] <= NEAR_TERM, 0.0)), spent)
+        )
         for action, own in sorted(spent.groupby("action", observed=True)):
-            near = own["year"] <= NEAR_TERM
             rows.append(
                 {
                     "action": label("proposals", "action", action, lang),
                     "count": len(own),
                     "rooms": int(own["rooms"].sum()),
                     "beds": int(own["beds"].sum()),
-                    "near": own.loc[near, "cost_yuan"].sum() / YUAN,
-                    "all": own["cost_yuan"].sum() / YUAN,
+                    "near": soon[action],
+                    "all": whole_term[action],
                 }
             )
         total = {c: sum(r[c] for r in rows) for c in ("count", "rooms", "beds", "near", "all")}
-        columns = {
+        heads_of = {
             "action": heading(plan, lang, "proposals", "action"),
             "count": told.say("col.items"),
             "rooms": heading(plan, lang, "proposals", "rooms"),
@@ -102,7 +109,7 @@ def _staff(told: Told) -> list[Block]:
         out.append(
             told.table(
                 "money",
-                {c: (h, "text" if c == "action" else "int") for c, h in columns.items()},
+                {c: (h, "text" if c == "action" else "int") for c, h in heads_of.items()},
                 [*rows, {"action": told.say("sum"), **total}],
                 sums=1,
             )
@@ -135,7 +142,7 @@ def _near_term(told: Told) -> list[Block]:
                 "no": i,
                 "name": row["name"],
                 "township": row["township"],
-                "stage": "、".join(label("site_pupils", "stage", s, lang) for s in stages),
+                "stage": told.listed(label("site_pupils", "stage", s, lang) for s in stages),
                 "what": _content(told, row),
                 "start": max(start, told.base),
                 "year": row["year"],
@@ -159,16 +166,19 @@ def _near_term(told: Told) -> list[Block]:
             "duty": (told.say("col.duty"), "text"),
             "money": (told.say("col.source"), "text"),
         }
-        out.append(told.table("near_term", columns, rows))
+        costs = [row["cost"] for row in rows]
+        # a sum would tell what a public edition hides
+        sums = [{"name": told.say("sum"), "cost": sum(costs)}] if not told.edition.public else []
+        out.append(told.table("near_term", columns, [*rows, *sums], sums=len(sums), note=told.say("unit.money")))
         out.append(told.text("near.leads", marks=messages.text("standards.unverified", lang)))
     return [*out, *told.drawn("near_term"), told.text("near.years")]
 
 
 def _content(told: Told, row: dict[str, Any]) -> str:
     """Say what is built, without what is not."""
-    parts = [told.say(f"near.{part}", count=row[part]) for part in ("rooms", "beds") if row[part] != 0]
-    listed = "、" if told.lang == "zh" else ", "
-    return told.say("near.item", action=row["action"], said=listed.join(parts)) if parts else str(row["action"])
+    counts = {part: row[part] if isinstance(row[part], str) else told.number(row[part]) for part in ("rooms", "beds") if row[part] != 0}
+    parts = [told.say(f"near.{part}", count=count) for part, count in counts.items()]
+    return told.say("near.item", action=row["action"], said=told.listed(parts)) if parts else str(row["action"])
 
 
 def _measures(told: Told) -> list[Block]:
@@ -190,8 +200,8 @@ def _process(told: Told) -> list[Block]:
             {
                 "no": i,
                 "step": told.say(f"step.{step}"),
-                "time": "；".join(figures),
-                "clause": told.cited(*keys),
+                "time": told.apart(figures) or "—",
+                "clause": told.cited(*keys) or "—",
                 "date": told.say("blank.date"),
                 "result": told.say("blank.result"),
             }
@@ -220,17 +230,18 @@ def _process(told: Told) -> list[Block]:
 def _value(told: Told, rule: Rule) -> str:
     if isinstance(rule.value, str):
         return rule.value
-    text = told.number(float(rule.value), 6)
-    return text.rstrip("0").rstrip(".")
+    share = rule.unit in _SHARES
+    text = told.number(float(rule.value) * (100 if share else 1), 6)
+    return text.rstrip("0").rstrip(".") + ("%" if share else "")
 
 
-def _measured(unit: str, lang: str) -> str:
-    """Write the unit of a rule as readers of the language write it."""
-    key = re.sub(r"[^a-z0-9]+", "_", unit.lower()).strip("_")
-    return messages.catalogue(lang).get(f"report.measured.{key}", unit)
+def _measured(told: Told, rule: Rule) -> str:
+    return told.say(_SHARES[rule.unit]) if rule.unit in _SHARES else measured(rule.unit, told.lang)
 
 
 _TIMES = {"days": "days", "working days": "working_days", "years": "years"}
+# told in per cent
+_SHARES = {"share": "percent.share", "share a year": "percent.share_a_year"}
 
 
 def _unit(unit: str, lang: str) -> str:
@@ -258,20 +269,26 @@ def annexes(told: Told) -> list[Block]:
     >>> annexes(told)  # doctest: +SKIP
     """
     plan, lang = told.plan, told.lang
-    out = [Block("page"), Block("line", told.say("head.schools_list"))]
+    out = [Block("page"), Block("annex", told.say("head.schools_list"))]
     page = told.pages["schools"]
     names = ["name", "township", "kind", "rooms", "beds", "base.pupils", "base.classes", "base.largest_class", "base.tier"]
-    out.append(told.chosen("schools_list", page, names, told.in_code_order(page.frame)))
+    schools = plan.county.schools
+    there = page.frame[page.frame["school_id"].isin(schools.loc[schools["status"] == "open", "school_id"])]
+    out.append(told.chosen("schools_list", page, names, told.in_code_order(there), sums=("rooms", "beds", "base.pupils", "base.classes")))
+    closed = int((schools["status"] == "closed").sum())
+    out += [told.text("data.closed", count=closed, sheet=sheet_title("schools", lang))] if closed else []
     page = told.pages["proposals"]
-    if len(page.frame):
-        out.append(Block("line", told.say("head.reasons")))
+    out.append(Block("annex", told.say("head.reasons")))
+    if not len(page.frame):
+        out.append(told.text("layout.none"))
+    else:
         out.append(told.chosen("reasons", page, ["name", "year", "action", "reason"], told.in_code_order(page.frame, ["year"])))
         out.append(told.text("layout.bases"))
         for action, own in page.frame.groupby("action", sort=True):
             lines = {c: dict.fromkeys(line for cell in own[c] for line in str(cell).split("\n") if line) for c in ("clauses", "gates")}
-            joined = {c: ("；" if lang == "zh" else "; ").join(found) or "—" for c, found in lines.items()}
+            joined = {c: told.apart(found) or "—" for c, found in lines.items()}
             out.append(Block("item", told.say("layout.bases_of", action=action, **joined)))
-    out += [Block("line", told.say("head.data")), told.text("data.inputs", files="、".join(sorted(plan.county.inputs)) or "—")]
+    out += [Block("annex", told.say("head.data")), told.text("data.inputs", files=told.listed(sorted(plan.county.inputs)) or "—")]
     out += [
         Block("item", s)
         for s in describe([n for n in shown_notes(plan, told.audience) if not n[0].startswith(("population.say.", "population.source."))], lang)
@@ -279,7 +296,7 @@ def annexes(told: Told) -> list[Block]:
     page = told.pages["sources"]
     kind = messages.text("workbook.source.assumption", lang)
     assumed = [str(r["what"]) for r in records(page.frame) if r["kind"] == kind]
-    out += [Block("line", told.say("head.assumed")), *(Block("item", text) for text in assumed)] if assumed else []
+    out += [Block("annex", told.say("head.assumed")), *([Block("item", text) for text in assumed] or [told.text("data.no_assumed")])]
     keys = {k.strip() for row in plan.proposals["clauses"].tolist() for k in str(row).split(";")} | set(plan.merger_gates["clause"])
     keys |= (
         {key for keys_of in _STEPS.values() for key in keys_of}
@@ -287,11 +304,11 @@ def annexes(told: Told) -> list[Block]:
         | {k for k in plan.standards.rules if k.startswith(("travel.limit.", "cost.", "lead.")) and ".obs." not in k}
     )
     doubtful = [r for r in told.rules(*sorted(keys)) if r.verified == "U"]
-    out += [Block("line", told.say("head.doubtful")), told.text("data.doubtful", count=len(doubtful))]
+    out += [Block("annex", told.say("head.doubtful")), told.text("data.doubtful", count=len(doubtful))]
     out += [
         Block(
             "item",
-            told.say("data.rule", name=told.named(r), value=_value(told, r), unit=_measured(r.unit, lang), cite=r.cite(lang)),
+            told.say("data.rule", name=told.named(r), value=_value(told, r), unit=_measured(told, r), cite=r.cite(lang)),
         )
         for r in doubtful
     ]

@@ -49,8 +49,8 @@ class Block:
     Parameters
     ----------
     kind
-        ``title``, ``line`` (centred), ``heading``, ``text``, ``item``, ``note`` (small), ``table``, ``figure``, ``contents``,
-        ``page`` (a new page).
+        ``title``, ``line`` (centred), ``heading``, ``annex`` (centred, among the contents), ``text``, ``item``, ``note`` (small),
+        ``table``, ``figure``, ``contents``, ``page`` (a new page).
     text
         Its words; the title of a table or figure.
     level
@@ -163,7 +163,7 @@ def shown(value: object, kind: str, lang: str) -> str:
     kind
         Kind of the column, as in :class:`layout.pages.Field`.
     lang
-        ``en`` groups thousands by commas.
+        ``zh`` or ``en``; both group thousands by commas, as the workbook does.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def shown(value: object, kind: str, lang: str) -> str:
     Examples
     --------
     >>> shown(12345.0, "int", "zh"), shown(12345.0, "int", "en"), shown(0.125, "percent", "zh"), shown(None, "int", "zh")
-    ('12345', '12,345', '12.5%', '')
+    ('12,345', '12,345', '12.5%', '')
     """
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return ""
@@ -182,7 +182,7 @@ def shown(value: object, kind: str, lang: str) -> str:
     number = float(value)
     if number in (float("inf"), float("-inf")):
         return "—"
-    comma = "," if lang == "en" and kind != "year" else ""
+    comma = "" if kind == "year" else ","
     if kind == "percent":
         return f"{number:.1%}"
     decimals = {"int": 0, "year": 0, "minutes": 0, "money": 0, "tenth": 1}.get(kind, 2)
@@ -316,6 +316,9 @@ def _set_styles(document: Any, *, own: bool) -> None:
                     border.getparent().remove(border)
     dressed("Layout Text", _FACES["body"], _SIZES["body"], indent=True)
     dressed("Layout Line", _FACES["heading2"], _SIZES["body"]).paragraph_format.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    annex = dressed("Layout Annex", _FACES["heading1"], _SIZES["body"])
+    annex.paragraph_format.alignment, annex.paragraph_format.keep_with_next = WD_ALIGN_PARAGRAPH.CENTER, True
+    _outline(annex.element)
     dressed("Layout Note", _FACES["body"], _SIZES["line"], pitch=20.0)
     caption = dressed("Layout Caption", _FACES["heading1"], _SIZES["line"], before=8, pitch=None)
     caption.paragraph_format.alignment, caption.paragraph_format.keep_with_next = WD_ALIGN_PARAGRAPH.CENTER, True
@@ -336,6 +339,18 @@ def _faces(properties: Any, face: str) -> None:
         fonts.set(qn(f"w:{name}"), value)
 
 
+def _outline(style: Any) -> None:
+    """Put the paragraphs of a style among the contents."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    form = style.get_or_add_pPr()
+    if form.find(qn("w:outlineLvl")) is None:
+        level = OxmlElement("w:outlineLvl")
+        level.set(qn("w:val"), "0")
+        form.append(level)
+
+
 # --- the blocks
 
 
@@ -351,9 +366,9 @@ def _write_blocks(document: Any, blocks: Sequence[Block], lang: str) -> None:
             _contents(document, blocks, lang, block.text)
         elif block.kind == "table" and block.page is not None:
             tables += 1
-            document.add_paragraph(_legal(messages.text("report.table", lang, n=tables, title=block.text)), style="Layout Caption")
+            _words(document.add_paragraph(style="Layout Caption"), messages.text("report.table", lang, n=tables, title=block.text))
             if block.page.note:
-                document.add_paragraph(_legal(block.page.note), style="Layout Unit")
+                _words(document.add_paragraph(style="Layout Unit"), block.page.note)
             _table(document, block.page, set(block.bold), lang)
         elif block.kind == "figure":
             figures += 1
@@ -361,7 +376,7 @@ def _write_blocks(document: Any, blocks: Sequence[Block], lang: str) -> None:
         elif block.kind == "page":
             document.add_page_break()
         else:
-            styles = {"title": "Title", "line": "Layout Line", "note": "Layout Note"}
+            styles = {"title": "Title", "line": "Layout Line", "annex": "Layout Annex", "note": "Layout Note"}
             paragraph = document.add_paragraph(style=styles.get(block.kind, "Layout Text"))
             _words(paragraph, (f"（{items}）" if lang == "zh" else f"({items}) ") + block.text if block.kind == "item" else block.text)
 
@@ -370,7 +385,7 @@ def _contents(document: Any, blocks: Sequence[Block], lang: str, title: str) -> 
     """Write the chapters as a field that Word turns into page numbers, readable before it does."""
     document.add_paragraph(_legal(title), style="Layout Line")
     chapters = [b.text for b in blocks if b.kind == "heading" and b.level == 1]
-    lines = [heading_number(1, [i], lang) + text for i, text in enumerate(chapters, start=1)]
+    lines = [heading_number(1, [i], lang) + text for i, text in enumerate(chapters, start=1)] + [b.text for b in blocks if b.kind == "annex"]
     paragraph = document.add_paragraph(style="Layout Note")
     _field(paragraph, 'TOC \\o "1-2" \\h \\z \\u', "\n".join(lines), "", 0)
 
@@ -418,7 +433,7 @@ def _breadth(field: Field, cells: Sequence[str]) -> tuple[float, float]:
     """Return the letters that a column takes at least, no number or Latin word broken, and what it would like: its cells, half its heading."""
     lines = [line for cell in cells for line in cell.split("\n")]
     longest, heading = max(map(_letters, lines), default=0), _letters(field.heading)
-    words = max((len(word) for text in (field.heading, *lines) for word in _WORD_OF.findall(text)), default=0)
+    words = max((_letters(word) for text in (field.heading, *lines) for word in _WORD_OF.findall(text)), default=0)
     whole = min(longest, _TOGETHER) if field.kind in ("text", "long") else longest
     least = max(min(words, _BROAD), whole, min(heading, _NARROW))
     return least, max(least, min(max(longest, heading / 2), _LONG if field.kind == "long" else _BROAD))
@@ -435,8 +450,9 @@ def _shared(parts: Sequence[tuple[float, float]], total: int, size: float) -> li
     return [int(total * width / sum(widths)) for width in widths]
 
 
-def _letters(text: str) -> int:
-    return sum(2 if ord(c) >= _WIDE_FROM else 1 for c in text)
+def _letters(text: str) -> float:
+    # a comma between thousands is half a digit wide
+    return sum(2.0 if ord(c) >= _WIDE_FROM else 0.5 if c == "," else 1.0 for c in text)
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], style: str, aligned: Sequence[str], *, bold: bool = False, head: bool = False) -> str:

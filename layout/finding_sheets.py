@@ -20,7 +20,7 @@ from layout.tables import BANDS, Column, label, schemas
 _ELSEWHERE = {"short_villages": "villages", "review_list": "small_schools", "boarding_shares": "boarding_demand"}
 _PAGES = tuple(table for table in TABLES if table not in _ELSEWHERE)
 # columns that hold the id of a school other than the row's own
-_OTHER_SCHOOLS = {"neighbour_id", "nearest_id", "next_school_id", "zone_id", "built_for", "hub_id"}
+_OTHER_SCHOOLS = {"neighbour_id", "nearest_id", "next_school_id", "zone_id", "built_for", "hub_id", "from_id", "to_id"}
 _KINDS = {"year": "year", "minutes": "minutes", "yuan/year": "money", "share": "percent", "share 0-1": "percent", "seats/pupil": "share"}
 _WORDS = {"must_stay": "stays", "review": "under_review", "unverified": "unverified"}
 _LEVELS = ("county", "township", "urban_rural", "school_kind")
@@ -173,7 +173,7 @@ def _column(plan: Plan, lang: str, table: str, column: Column, values: list[Any]
     if name == "township_id":
         return [(Field("township", township_heading(plan, lang)), _named(there, township_names(plan)))]
     if name in _OTHER_SCHOOLS:
-        words = column.zh.removesuffix("标识码") if lang == "zh" else name.removesuffix("_id").replace("_", " ")
+        words = column.zh.removesuffix("标识码") if lang == "zh" else column.en.removesuffix("_id").replace("_", " ")
         return [(Field(name, words), _named(there, school_names(plan)))]
     if name in ("clause_zh", "clause_en"):
         title = heading(plan, lang, table, "clause_zh") if lang == "zh" else messages.text("workbook.head.clause", lang)
@@ -263,7 +263,7 @@ def _rooms(plan: Plan, lang: str, edition: Edition) -> Page:
     fields, frame = list(page.fields), page.frame
     found = {(r["school_id"], r["year"], r["standard_key"]): r for r in records(table)}
     keys = list(zip(first["school_id"], first["year"], strict=True))
-    gap = " " if lang == "en" else "·"
+    gap = ": " if lang == "en" else "·"
     for standard in _STANDARDS:
         prefix = label("rooms_needed", "standard_key", standard, lang) + gap
         for column in _ROOMS:
@@ -331,7 +331,7 @@ def _steps(plan: Plan, lang: str, edition: Edition) -> Page:
         for step in steps:
             kind_of, _, minutes = step.partition("_")
             words = messages.text(f"workbook.step.{step if step == 'no_way' else kind_of}", lang, minutes=minutes.lstrip("0"))
-            gap = " " if lang == "en" else "·"
+            gap = ": " if lang == "en" else "·"
             fields.append(Field(f"{column}.{step}", words + gap + heading(plan, lang, "minute_steps", column), kind))
     rows = []
     for (year, band), group in table.groupby(["year", "band"], sort=False):

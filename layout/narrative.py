@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +103,19 @@ class Told:
 
     def number(self, value: float, decimals: int = 0) -> str:
         """Write a number as readers of the language write it."""
-        return f"{value + 0.0:{',' if self.lang == 'en' else ''}.{decimals}f}"
+        return f"{value + 0.0:,.{decimals}f}"
+
+    def day(self, date: dt.date) -> str:
+        """Write a date as readers of the language write it."""
+        return self.say("day", year=date.year, month=date.month, day=date.day)
+
+    def listed(self, parts: Iterable[object]) -> str:
+        """List things, one behind the other."""
+        return ("、" if self.lang == "zh" else ", ").join(str(part) for part in parts)
+
+    def apart(self, parts: Iterable[object]) -> str:
+        """List things that have commas of their own."""
+        return ("；" if self.lang == "zh" else "; ").join(str(part) for part in parts)
 
     def rules(self, *keys: str) -> list[Rule]:
         """Return the rules of these keys that there are."""
@@ -110,7 +123,7 @@ class Told:
 
     def cited(self, *keys: str) -> str:
         """Cite the documents and clauses of rules, each once."""
-        return ("；" if self.lang == "zh" else "; ").join(dict.fromkeys(rule.cite(self.lang) for rule in self.rules(*keys)))
+        return self.apart(dict.fromkeys(rule.cite(self.lang) for rule in self.rules(*keys)))
 
     def named(self, rule: Rule) -> str:
         """Return the name of a rule."""
@@ -140,11 +153,18 @@ class Told:
             "table", self.say(f"title.{key}", **named), page=Page(key, fields, frame, 1, note), bold=tuple(range(len(rows) - sums, len(rows)))
         )
 
-    def chosen(self, key: str, page: Page, names: Sequence[str], frame: pd.DataFrame | None = None) -> Block:
-        """Show some columns of a page of the workbook."""
-        rows = page.frame if frame is None else frame
+    def chosen(
+        self, key: str, page: Page, names: Sequence[str], frame: pd.DataFrame | None = None, *, sums: Sequence[str] = (), note: str = ""
+    ) -> Block:
+        """Show some columns of a page of the workbook, inside with the sums of some of them below: a public edition may hide a part of a sum."""
+        rows = (page.frame if frame is None else frame).reset_index(drop=True)
         fields = {f.name: f for f in page.fields}
-        return Block("table", self.say(f"title.{key}"), page=Page(key, tuple(fields[n] for n in names if n in fields), rows.reset_index(drop=True)))
+        bold: tuple[int, ...] = ()
+        if sums and len(rows) and not self.edition.public:
+            total = {names[0]: self.say("sum")} | {c: sum(float(v) for v in rows[c].tolist() if not pd.isna(v)) for c in sums if c in rows}
+            bold, rows = (len(rows),), pd.concat([rows.astype(object), pd.DataFrame([total], dtype=object)], ignore_index=True)
+        page = Page(key, tuple(fields[n] for n in names if n in fields), rows, note=note)
+        return Block("table", self.say(f"title.{key}"), page=page, bold=bold)
 
     def by_township(self, key: str, measures: Mapping[str, tuple[str, str, Mapping[str, float]]], *, note: str = "") -> Block:
         """Make a table with a row for every township in the order of the codes, and their sum; measures give heading, kind and values."""
@@ -154,7 +174,7 @@ class Told:
             rows.append({"township": names[code], **{m: values.get(code, 0) for m, (_, _, values) in measures.items()}})
         rows.append({"township": self.say("sum"), **{m: sum(values.get(c, 0) for c in names) for m, (_, _, values) in measures.items()}})
         columns = {"township": (township_heading(self.plan, self.lang), "text")} | {m: (head, kind) for m, (head, kind, _) in measures.items()}
-        return self.table(key, columns, rows, sums=1, note=note or self.say("rounded"))
+        return self.table(key, columns, rows, sums=1, note=note)
 
     def headlines(self, key: str, view: str, year: int) -> Block:
         """Show who is served by township: the three reasons for a child without a place are never added up to one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -107,6 +108,30 @@ def township_heading(plan: Plan, lang: str) -> str:
     >>> township_heading(plan, "en")  # doctest: +SKIP
     """
     return heading(plan, lang, "townships", "name", "township " if lang == "en" else "")
+
+
+def measured(unit: str, lang: str) -> str:
+    """Write the unit of a figure of the standards as readers of the language write it.
+
+    Parameters
+    ----------
+    unit
+        As the standards have it.
+    lang
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        Its words; an unknown unit, and a sign such as %, is returned as it is.
+
+    Examples
+    --------
+    >>> measured("yuan/m2", "zh"), measured("school years", "en"), measured("%", "zh")
+    ('元/平方米', 'school years', '%')
+    """
+    key = re.sub(r"[^a-z0-9]+", "_", unit.lower()).strip("_")
+    return messages.catalogue(lang).get(f"report.measured.{key}", unit) if key else unit
 
 
 def view_prefix(plan: Plan, view: str, year: int, lang: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ _OF_PLACES = ("population.note.sites_primary", "population.note.sites_junior", "
 Cell = tuple[object, ...]
 Line = Sequence[tuple[int, Cell]]
 Marks = Mapping[Cell, str]
+# signed numbers of the hidden counts of a line, and what they add up to
+Row = tuple[list[tuple[int, int]], int]
 
 
 @dataclass(frozen=True)
@@ -324,7 +326,8 @@ def hide(counts: Mapping[Cell, int], lines: Sequence[Line], *, least: int) -> di
 
     Every count from 1 to ``least - 1`` is hidden; zeros stay. A small count is given away where all lines together, the
     marks, and the other hidden counts rounded to tens leave fewer than three whole numbers for it. Then the smallest shown
-    count that stands in a line with it is hidden too, until none is given away or nothing is left to hide.
+    count that stands in a line with it is hidden too (where its own lines show none, one of the lines nearest to it with the fewest
+    hidden counts), until none is given away that hiding more would help. 9, 9, 9 and 8 of about 40 are 8 or 9 whatever else is hidden.
 
     Parameters
     ----------
@@ -352,21 +355,21 @@ def hide(counts: Mapping[Cell, int], lines: Sequence[Line], *, least: int) -> di
     >>> hide(counts, [[(1, ("all",)), (-1, ("a",)), (-1, ("b",)), (-1, ("c",))]], least=10)
     {('a',): '<10', ('b',): '*'}
     """
-    marks = {cell: messages.text("privacy.small", least=least) for cell, value in counts.items() if 0 < value < least}
-    small = frozenset(marks)
     lines_of: dict[Cell, list[int]] = {}
     for number, line in enumerate(lines):
         for _, cell in line:
             lines_of.setdefault(cell, []).append(number)
+    hidden = _Hidden(counts, lines, lines_of, least)
+    more = {cell: messages.text("privacy.small", least=least) for cell, value in counts.items() if 0 < value < least}
     while True:
+        hidden.hide(more)
         more = {}
-        for given_away in _given_away(counts, lines, marks, small, least):
-            found = _smallest_beside(given_away, counts, lines, lines_of, marks)
+        for given_away in hidden.given_away():
+            found = _smallest_beside(given_away, counts, lines, lines_of, hidden.marks)
             if found is not None:
                 more[found] = messages.text("privacy.hidden")
         if not more:
-            return marks
-        marks |= more
+            return hidden.marks
 
 
 def round_people(text: str) -> str:
@@ -410,10 +413,13 @@ def unserved_villages(assignment: pd.DataFrame) -> pd.DataFrame:
     """
     rows = assignment[assignment["status"].isin(["beyond_limit", *WITHOUT]) & (assignment["pupils"] > 0)]
     band = rows["grade"].map({grade: band for band, grades in BANDS.items() for grade in grades})
-    rows = rows.assign(band=band, school_id=rows["school_id"].astype("str"))
-    grouped = rows.groupby(["settlement_id", "year", "band", "status"], observed=True)
-    schools = ("school_id", lambda ids: tuple(sorted(set(ids) - {""})))
-    return grouped.agg(pupils=("pupils", "sum"), minutes=("minutes", "max"), school_ids=schools).reset_index()
+    rows, key = rows.assign(band=band, school_id=rows["school_id"].astype("str")), ["settlement_id", "year", "band", "status"]
+    out = rows.groupby(key, observed=True).agg(pupils=("pupils", "sum"), minutes=("minutes", "max")).reset_index()
+    schools: dict[tuple[object, ...], set[str]] = {}
+    for *place, school in zip(*(rows[c].tolist() for c in (*key, "school_id")), strict=True):
+        schools.setdefault(tuple(place), set()).add(school)
+    found = [tuple(sorted(schools[place] - {""})) for place in zip(*(out[c].tolist() for c in key), strict=True)]
+    return out.assign(school_ids=pd.Series(found, index=out.index, dtype=object))
 
 
 def relocation_sites(plan: Plan) -> pd.DataFrame:
@@ -477,31 +483,96 @@ def _county_lines(plan: Plan, counts: dict[Cell, int], groups: Mapping[Cell, lis
     return lines
 
 
-def _given_away(counts: Mapping[Cell, int], lines: Sequence[Line], marks: Marks, small: frozenset[Cell], least: int) -> list[Cell]:
-    place = {cell: number for number, cell in enumerate(marks)}
-    rows = []
-    for line in lines:
-        hidden = [(sign, place[cell]) for sign, cell in line if cell in place]
-        if hidden:
-            rows.append((hidden, -sum(sign * counts[cell] for sign, cell in line if cell not in place)))
-    # what a reader knows: small counts are 1 to least - 1; other hidden ones may stand elsewhere, rounded to tens
-    bounds = [(1.0, least - 1.0) if cell in small else _rounded(counts[cell], least) for cell in marks]
-    width = _carried(rows, list(bounds))
-    fixed = _fixed(rows, len(bounds))
-    wanted = min(_AMBIGUITY, least - 1)
-    told = [cell for cell in marks if cell in small and (fixed[place[cell]] or width[place[cell]] < wanted)]
-    if told or not rows:
-        return told
-    # the quick looks found nothing; the exact one takes all lines and bounds together
-    exact = _possible(rows, bounds, [place[cell] for cell in marks if cell in small], wanted)
-    return [cell for cell in marks if cell in small and exact[place[cell]] < wanted]
+class _Hidden:
+    """The hidden counts and the lines that bind them, in parts that no line joins: what one part holds says nothing of another.
+
+    What the looks told of a part stays until another count joins it.
+    """
+
+    def __init__(self, counts: Mapping[Cell, int], lines: Sequence[Line], lines_of: Mapping[Cell, Sequence[int]], least: int) -> None:
+        self.counts, self.lines, self.lines_of, self.least = counts, lines, lines_of, least
+        self.marks: dict[Cell, str] = {}
+        self.small: set[Cell] = set()
+        # of every line the signed hidden cells, and what they add up to; lines that still show a count
+        self._rows: dict[int, tuple[list[tuple[int, Cell]], int]] = {}
+        self._shown = [sum(counts[cell] > 0 for cell in dict.fromkeys(cell for _, cell in line)) for line in lines]
+        self._part: dict[Cell, int] = {}
+        self._members: dict[int, list[Cell]] = {}
+        self._quick: dict[int, list[Cell]] = {}
+        self._exact: dict[int, list[Cell]] = {}
+
+    def hide(self, marks: Marks) -> None:
+        for cell, mark in marks.items():
+            self.marks[cell] = mark
+            if 0 < self.counts[cell] < self.least:
+                self.small.add(cell)
+            own = dict.fromkeys(self.lines_of.get(cell, ()))
+            joined = [cell]
+            for number in own:
+                hidden, total = self._rows.get(number) or ([], -sum(sign * self.counts[other] for sign, other in self.lines[number]))
+                signs = [sign for sign, other in self.lines[number] if other == cell]
+                joined += [other for _, other in hidden]
+                self._rows[number] = [*hidden, *((sign, cell) for sign in signs)], total + sum(signs) * self.counts[cell]
+                self._shown[number] -= 1
+            part = len(self._part)
+            merged = {self._part[other] for other in joined if other in self._part}
+            for old in merged:
+                self._quick.pop(old, None)
+                self._exact.pop(old, None)
+            self._members[part] = [other for old in sorted(merged) for other in self._members.pop(old)] + [cell]
+            for other in self._members[part]:
+                self._part[other] = part
+
+    def given_away(self) -> list[Cell]:
+        """Return the small counts for which too few numbers are left, and more would be left if other counts were hidden."""
+        told = {cell for part in self._members for cell in self._look(part, self._quick, self._quickly)}
+        if not told:
+            # the quick looks found nothing; the exact one takes all lines and bounds of a part together
+            told = {cell for part in self._members for cell in self._look(part, self._exact, self._exactly)}
+        return [cell for cell in self.marks if cell in told]
+
+    def _look(self, part: int, seen: dict[int, list[Cell]], look: Callable[[list[Cell], list[Row], list[Row]], list[Cell]]) -> list[Cell]:
+        if part not in seen:
+            cells = self._members[part]
+            numbers = dict.fromkeys(number for cell in cells for number in self.lines_of.get(cell, ()))
+            place = {cell: n for n, cell in enumerate(cells)}
+            rows = {number: ([(sign, place[cell]) for sign, cell in self._rows[number][0]], self._rows[number][1]) for number in sorted(numbers)}
+            # what lines tell that show nothing any more, they tell for good
+            bare = [row for number, row in rows.items() if not self._shown[number]]
+            # a count in no line is nowhere given away
+            seen[part] = look(cells, list(rows.values()), bare) if rows and not self.small.isdisjoint(cells) else []
+        return seen[part]
+
+    def _quickly(self, cells: list[Cell], rows: list[Row], bare: list[Row]) -> list[Cell]:
+        left = self._left(cells, rows)
+        few = [n for n, cell in enumerate(cells) if cell in self.small and left[n] < self._wanted]
+        most = self._left(cells, bare) if few and bare else [np.inf] * len(cells)
+        return [cells[n] for n in few if left[n] < most[n]]
+
+    def _left(self, cells: list[Cell], rows: list[Row]) -> list[float]:
+        return [1.0 if still else width for width, still in zip(_carried(rows, self._bounds(cells)), _fixed(rows, len(cells)), strict=True)]
+
+    def _exactly(self, cells: list[Cell], rows: list[Row], bare: list[Row]) -> list[Cell]:
+        bounds = self._bounds(cells)
+        possible = _possible(rows, bounds, [n for n, cell in enumerate(cells) if cell in self.small], self._wanted)
+        few = {n: number for n, number in possible.items() if number < self._wanted}
+        most = _possible(bare, bounds, list(few), self._wanted) if few and bare else dict.fromkeys(few, np.inf)
+        return [cells[n] for n, number in few.items() if number < most[n]]
+
+    @property
+    def _wanted(self) -> int:
+        return min(_AMBIGUITY, self.least - 1)
+
+    def _bounds(self, cells: Sequence[Cell]) -> list[tuple[float, float]]:
+        # what a reader knows: small counts are 1 to least - 1; other hidden ones may stand elsewhere, rounded to tens
+        return [(1.0, self.least - 1.0) if cell in self.small else _rounded(self.counts[cell], self.least) for cell in cells]
 
 
 def _rounded(value: int, least: int) -> tuple[float, float]:
     return max(float(least), round(value, -1) - 5.0), round(value, -1) + 5.0
 
 
-def _carried(rows: Sequence[tuple[list[tuple[int, int]], int]], bounds: list[tuple[float, float]]) -> list[float]:
+def _carried(rows: Sequence[Row], bounds: list[tuple[float, float]]) -> list[float]:
     """Return how many whole numbers each hidden count may be once bounds are carried from line to line."""
     for _ in range(_PASSES):
         before = list(bounds)
@@ -518,10 +589,8 @@ def _carried(rows: Sequence[tuple[list[tuple[int, int]], int]], bounds: list[tup
     return [high - low + 1 for low, high in bounds]
 
 
-def _fixed(rows: Sequence[tuple[list[tuple[int, int]], int]], size: int) -> np.ndarray:
+def _fixed(rows: Sequence[Row], size: int) -> np.ndarray:
     """Say which hidden counts the lines fix: those that no change of the hidden counts which keeps every line can move."""
-    if not rows:
-        return np.zeros(size, bool)
     matrix = _matrix(rows, size)
     # a random vector, made free of everything that the lines fix, is zero exactly there
     vector = np.random.default_rng(0).uniform(1.0, 2.0, size)
@@ -529,9 +598,7 @@ def _fixed(rows: Sequence[tuple[list[tuple[int, int]], int]], size: int) -> np.n
     return np.abs(free) < _NOTHING
 
 
-def _possible(
-    rows: Sequence[tuple[list[tuple[int, int]], int]], bounds: Sequence[tuple[float, float]], small: Sequence[int], wanted: int
-) -> dict[int, float]:
+def _possible(rows: Sequence[Row], bounds: Sequence[tuple[float, float]], small: Sequence[int], wanted: int) -> dict[int, float]:
     """Return how many numbers each small count may be when all lines hold, by linear programming; exact where below ``wanted``."""
     totals, ends = np.array([float(total) for _, total in rows]), np.array(bounds, float)
     nothing_whole = np.zeros(len(bounds), bool)
@@ -558,22 +625,31 @@ def _possible(
     return {n: float(np.round(high[n] - low[n] + 1, 6)) for n in small}
 
 
-def _matrix(rows: Sequence[tuple[list[tuple[int, int]], int]], size: int) -> sparse.csr_matrix:
+def _matrix(rows: Sequence[Row], size: int) -> sparse.csr_matrix:
     entries = [(r, n, sign) for r, (hidden, _) in enumerate(rows) for sign, n in hidden]
     r, n, sign = (np.array(part) for part in zip(*entries, strict=True))
     return sparse.csr_matrix((sign.astype(float), (r, n)), shape=(len(rows), size))
 
 
 def _smallest_beside(cell: Cell, counts: Mapping[Cell, int], lines: Sequence[Line], lines_of: Mapping[Cell, list[int]], marks: Marks) -> Cell | None:
-    """Return the smallest shown count in a line with a cell, else in a line with a hidden cell beside it, and so on."""
-    seen, border = {cell}, [cell]
+    """Return the smallest shown count in a line with a cell, else in a line with a hidden cell beside it, and so on.
+
+    Of the lines further off those with the fewest hidden counts come first: one more among many, such as a school of all schools, changes
+    nothing.
+    """
+    seen, border, own = {cell}, [cell], True
     while border:
-        beside = dict.fromkeys(other for c in border for number in lines_of.get(c, []) for _, other in lines[number] if other not in seen)
+        beside: dict[Cell, int] = {}
+        for number in dict.fromkeys(number for c in border for number in lines_of.get(c, [])):
+            hidden = 0 if own else sum(other in marks for _, other in lines[number])
+            for _, other in lines[number]:
+                if other not in seen:
+                    beside[other] = min(hidden, beside.get(other, hidden))
         shown = [c for c in beside if c not in marks and counts[c] > 0]
         if shown:
-            return min(shown, key=lambda c: counts[c])
+            return min(shown, key=lambda c: (beside[c], counts[c]))
         seen |= set(beside)
-        border = [c for c in beside if c in marks]
+        border, own = [c for c in beside if c in marks], False
     return None
 
 

@@ -46,15 +46,14 @@ def _layout(told: Told) -> list[Block]:
     proposals = plan.proposals
     out = [told.head("layout", 1), told.head("whole"), told.text("layout.words")]
     counts = proposals["action"].value_counts()
-    listed = "、" if lang == "zh" else ", "
-    said = listed.join(told.say("layout.count", action=label("proposals", "action", a, lang), count=int(n)) for a, n in sorted(counts.items()))
+    said = told.listed(told.say("layout.count", action=label("proposals", "action", a, lang), count=int(n)) for a, n in sorted(counts.items()))
     out.append(told.text("layout.counts", said=said) if len(proposals) else told.text("layout.none"))
     out += [_results(told), *told.drawn("layout")]
     page = told.pages["proposals"]
     order = told.in_code_order(page.frame.assign(code=proposals["action"].tolist()), ["year"])
     names = ["name", "township", "year", "action", "role", "first_grade", "last_grade", "rooms", "beds", "pupils"]
     changed, kept = order[~order["code"].isin(KEPT)], order[order["code"] == "keep"]
-    out += [told.head("changes"), told.chosen("changes", page, names, changed)] if len(changed) else []
+    out += [told.head("changes"), told.chosen("changes", page, names, changed, sums=("rooms", "beds"))] if len(changed) else []
     out += [told.text("layout.reasons")] if len(changed) else []
     out += _kept(told, page, names, kept)
     out += [*_relocation_supply(told), *_beds(told), *_review(told), *variants(told), *_left(told)]
@@ -79,20 +78,24 @@ def _results(told: Told) -> Block:
     columns = {"measure": (messages.text("workbook.head.item", told.lang), "text")}
     for view, year in cases:
         scheme = "idle" if view == "today" and year != told.base else view
-        columns[f"{view}.{year}"] = (messages.text(f"workbook.view.{scheme}", told.lang, year=year).strip("·- "), "int")
-    return told.table("results", columns, rows)
+        columns[f"{view}.{year}"] = (messages.text(f"workbook.view.{scheme}", told.lang, year=year).strip("·-: "), "int")
+    return told.table("results", columns, rows, note=told.say("unit.unless"))
 
 
 def _kept(told: Told, page: Page, names: Sequence[str], kept: pd.DataFrame) -> list[Block]:
     out = [told.head("kept"), told.text("layout.kept", count=len(kept))]
     if len(kept):
         out += [told.chosen("kept", page, names[:7], kept)]
+    schools = told.plan.county.schools
+    others = set(schools.loc[schools["status"] == "open", "school_id"]) - set(told.plan.proposals["school_id"])
+    out += [told.text("layout.others", count=len(others))] if others else []
     stay = told.plan.must_stay[told.plan.must_stay["year"] == told.base]
     out.append(told.text("layout.must_stay", count=stay["school_id"].nunique(), year=told.base, cite=told.cited("layout.merge.principle")))
     if len(stay):
         rows = told.pages["must_stay"].frame
         rows = rows[rows["year"] == told.base]
-        out.append(told.chosen("must_stay", told.pages["must_stay"], ["name", "pupils", "next_minutes"], told.in_code_order(rows)))
+        note = told.say("layout.no_next") if rows["next_minutes"].isna().any() else ""
+        out.append(told.chosen("must_stay", told.pages["must_stay"], ["name", "pupils", "next_minutes"], told.in_code_order(rows), note=note))
     return out
 
 
@@ -118,7 +121,7 @@ def _beds(told: Told) -> list[Block]:
         return [*out, told.text("layout.no_beds")]
     own = table.assign(township=table["school_id"].map(told.homes()))
     columns = ("no_day_way", "by_choice", "beds_needed", "beds", "beds_missing")
-    heads = {c: told.say("col.no_bed") if c == "beds_missing" else heading(told.plan, told.lang, "boarding_demand", c) for c in columns}
+    heads = {c: told.say("col.beds_missing") if c == "beds_missing" else heading(told.plan, told.lang, "boarding_demand", c) for c in columns}
     measures = {c: (head, "int", sums_of(own, "township", c)) for c, head in heads.items()}
     return [*out, told.text("layout.beds", year=told.last), told.by_township("beds", measures, note=told.say("unit.beds"))]
 
@@ -211,7 +214,7 @@ def _gate_figures(told: Told, gate: str, figures: str) -> str:
         )
     if gate == "receiving_classes":
         found = [re.fullmatch(r"(.+) (\d{4}): \+(\d+)", p) for p in parts]
-        return "；".join(
+        return told.apart(
             told.say("review.receiving", name=names.get(m[1], m[1]), year=m[2], pupils=m[3]) if m else p for m, p in zip(found, parts, strict=True)
         )
     if gate == "lower_travel" and "/" in figures:
@@ -219,7 +222,7 @@ def _gate_figures(told: Told, gate: str, figures: str) -> str:
         return told.say("review.minutes", longest=longest, limit=limit)
     if gate == "safe_way":
         pairs = [p.split(":") for p in parts]
-        return "、".join(told.say("review.mode", mode=label("assignment", "mode", m.strip(), told.lang), pupils=n.strip()) for m, n in pairs)
+        return told.listed(told.say("review.mode", mode=label("assignment", "mode", m.strip(), told.lang), pupils=n.strip()) for m, n in pairs)
     return (
         told.say("review.no_beds") if gate == "beds_ready" and figures == "0" else told.say("review.no_lower") if gate == "lower_travel" else figures
     )
@@ -256,8 +259,8 @@ def _sites(told: Told) -> list[Block]:
                 "name": names.get(row["school_id"], row["school_id"]),
                 "township": townships.get(homes.get(row["school_id"], ""), ""),
                 "origin": label("candidates", "origin", site.get("origin", ""), lang),
-                "flags": "、".join(flags) or told.say("sites.no_flag"),
-                "clauses": told.cited(*keys),
+                "flags": told.listed(flags) or told.say("sites.no_flag"),
+                "clauses": told.cited(*keys) or "—",
                 "area": told.say("blank.area"),
                 "survey": told.say("blank.survey"),
             }
@@ -321,7 +324,10 @@ def _travel(told: Told) -> list[Block]:
         scheme = messages.text("workbook.scheme.planned", lang).strip("·- ")
         far = page.frame[(page.frame["year"] == told.last) & (page.frame["scheme"] == scheme)] if len(page.frame) else page.frame
         homes = dict(zip(plan.county.settlements["settlement_id"], plan.county.settlements["township_id"], strict=True))
-        far = far.assign(home=far["settlement_id"].map(homes)).sort_values(["home", "settlement_id"], kind="stable") if len(far) else far
+        # the words of the tables by township
+        said = {label("assignment", "status", status, lang): told.say(f"col.{status}") for status in ("beyond_limit", "no_bed", "no_route")}
+        far = far.assign(home=far["settlement_id"].map(homes), status=far["status"].replace(said)) if len(far) else far
+        far = far.sort_values(["home", "settlement_id"], kind="stable") if len(far) else far
         out.append(told.text("travel.far", year=told.last, villages=far["settlement_id"].nunique() if len(far) else 0))
         if len(far):
             out += [

@@ -13,7 +13,7 @@ from layout.narrative import LISTED, Told, counted, sums_of
 from layout.pages import heading, township_heading, township_names
 from layout.privacy import records, shown_notes
 from layout.sheets import describe
-from layout.tables import BANDS, label
+from layout.tables import BANDS, label, schemas
 
 
 def situation(told: Told) -> list[Block]:
@@ -49,7 +49,8 @@ def _county(told: Told) -> list[Block]:
     out = [told.head("people", 1), told.head("land")]
     out.append(told.text("people.land", county=county.name, townships=len(county.townships), settlements=int((~sites).sum()), sites=int(sites.sum())))
     if roads is not None and len(roads.edges):
-        out.append(told.text("people.roads", km=told.number(roads.edges["length_m"].sum() / 1000), source=roads.source.get("attribution") or "—"))
+        source = roads.source.get("attribution") or told.say("blank.roads")
+        out.append(told.text("people.roads", km=told.number(roads.edges["length_m"].sum() / 1000), source=source))
     else:
         out.append(told.text("people.no_roads"))
     out.append(told.text("people.terrain" if county.terrain is not None else "people.no_terrain"))
@@ -81,7 +82,7 @@ def _county(told: Told) -> list[Block]:
         if registered:
             measures["registered"] = (told.say("col.registered", ages=ages), "int", counted(sums_of(people, "township", "registered")))
         measures["pupils"] = (told.say("col.school_age", year=told.base), "int", counted(sums_of(pupils, "township", "pupils")))
-        out.append(told.by_township("people", measures))
+        out.append(told.by_township("people", measures, note=told.say("rounded")))
     out += [Block("text", s) for s in describe([n for n in shown_notes(plan, told.audience) if n[0].startswith("population.source.")], told.lang)]
     return [*out, *_relocation(told)]
 
@@ -104,8 +105,7 @@ def _today(told: Told) -> list[Block]:
     order = [k for k in ("teaching_point", "small_primary", "primary", "junior", "nine_year") if k in kinds]
     order += sorted(k for k in kinds if k not in order)
     out = [told.head("today", 1), told.head("schools")]
-    listed = "、" if told.lang == "zh" else ", "
-    counts = listed.join(told.say("today.kind", kind=label("schools", "kind", k, told.lang), count=int((schools["kind"] == k).sum())) for k in order)
+    counts = told.listed(told.say("today.kind", kind=label("schools", "kind", k, told.lang), count=int((schools["kind"] == k).sum())) for k in order)
     out.append(
         told.text(
             "today.schools",
@@ -138,10 +138,10 @@ def _class_sizes(told: Told) -> list[Block]:
             "today.classes",
             year=told.base,
             classes=told.number(whole_county["classes"]),
-            oversized=whole_county["oversized"],
+            oversized=told.number(whole_county["oversized"]),
             share=_percent(whole_county["oversized_share"]),
-            above=whole_county["above_standard"],
-            super=whole_county["super"],
+            above=told.number(whole_county["above_standard"]),
+            super=told.number(whole_county["super"]),
             cite=told.cited("class_size.oversize.share_max.guizhou", "class_size.yzjh.primary.max", "class_size.yzjh.junior.max"),
         )
     )
@@ -151,7 +151,7 @@ def _class_sizes(told: Told) -> list[Block]:
             {"township": names[r["area_id"]], **r} for r in records(now[now["level"] == "township"].sort_values("area_id")) if r["area_id"] in names
         ]
         heads = {"township": (township_heading(plan, lang), "text")} | {c: (heading(plan, lang, "class_shares", c), "int") for c in columns}
-        out.append(told.table("class_shares", heads, [*rows, {"township": told.say("sum"), **whole_county}], sums=1))
+        out.append(told.table("class_shares", heads, [*rows, {"township": told.say("sum"), **whole_county}], sums=1, note=told.say("unit.largest")))
     return out
 
 
@@ -170,7 +170,7 @@ def _boarding_now(told: Told, schools: pd.DataFrame) -> list[Block]:
         out.append(
             told.text(
                 "today.young",
-                count=int(young["boarders"].sum()),
+                count=told.number(young["boarders"].sum()),
                 schools=young["school_id"].nunique(),
                 cite=told.cited(*dict.fromkeys(young["clause"])),
             )
@@ -195,7 +195,11 @@ def _targets(told: Told) -> list[Block]:
         table = told.plan.findings.class_targets
         views = label("class_targets", "view", "today", told.lang)
         rows = page.frame[(page.frame["year"] == told.base) & (page.frame["view"] == views)]
-        out.append(told.chosen("class_targets", page, ["target", "level", "due", "value", "bound", "met", "clause"], rows))
+        order = [label("class_targets", "target", code, told.lang) for code in schemas()["class_targets"].columns["target"].values]
+        rows = rows.sort_values("target", key=lambda column: column.map(order.index), kind="stable")
+        rows = rows.assign(due=rows["due"].replace("", told.say("today.no_date")))
+        # numbers of pupils and shares stand in one column
+        out.append(told.chosen("class_targets", page, ["target", "level", "due", "unit", "value", "bound", "met", "clause"], rows))
         failing = table[(table["view"] == "today") & (table["year"] == told.base) & table["in_force"] & ~table["met"]]
         out.append(told.text("today.failing", count=len(failing)))
     return [*out, told.text("today.yzjh_blank")]
@@ -224,7 +228,7 @@ def _forecast(told: Told) -> list[Block]:
         columns = {"year": (heading(plan, lang, "forecast", "year"), "year")}
         columns |= {g: (_stage(told, g), "int") for g in ("primary", "junior", "all")}
         columns |= {c: (heading(plan, lang, "forecast", c), "int") for c in ("low", "middle", "high") if county[c].notna().any()}
-        out.append(told.table("series", columns, rows, note=told.say("unit.pupils")))
+        out += [told.table("series", columns, rows, note=told.say("unit.pupils")), told.text("forecast.rounding")]
     out.append(
         told.text("forecast.variant", variant=label("scenario", "variant", plan.scenario.variant, lang), name=plan.scenario.name or told.say("base"))
     )
@@ -238,7 +242,8 @@ def _forecast(told: Told) -> list[Block]:
         for year in dict.fromkeys((told.base, told.near, told.last)):
             for group in ("primary", "junior"):
                 own = townships[(townships["year"] == year) & (townships["group"] == group)]
-                measures[f"{group}.{year}"] = (f"{year} {_stage(told, group)}", "int", counted(sums_of(own, "area_id", "pupils")))
+                head = messages.text("workbook.view.year", lang, year=year) + _stage(told, group)
+                measures[f"{group}.{year}"] = (head, "int", counted(sums_of(own, "area_id", "pupils")))
         out.append(told.by_township("forecast", measures, note=told.say("unit.pupils")))
     return out
 
@@ -285,7 +290,7 @@ def _needs(told: Told) -> list[Block]:
         measures["pupils"] = (told.say("col.resident_pupils"), "int", sums_of(headline, "township_id", "pupils"))
         measures |= {c: (heading(plan, lang, "rooms_needed", c), "int", sums_of(own, "township", c)) for c in columns}
         out.append(told.text("needs.balance", year=told.last))
-        out.append(told.by_township("balance", measures))
+        out.append(told.by_township("balance", measures, note=told.say("unit.seats")))
     out.append(told.head("breaches"))
     breaches = findings.breaches[findings.breaches["breach"] == "oversized"]
     if not len(breaches):

@@ -29,7 +29,8 @@ _SIGNED = {
 class Column:
     """One column of a table: dtype, unit, meaning and the headings by which a file names it.
 
-    ``required``: the column must be there; ``filled``: every row must have a value.
+    ``required``: the column must be there; ``filled``: every row must have a value; ``words_en``: English words of codes that do not say
+    what they mean.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     synonyms: Mapping[str, str]
     meaning_zh: str
     meaning_en: str
+    words_en: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def schemas() -> Mapping[str, Table]:
     heads: dict[str, dict[str, str]] = {}
     columns: dict[str, dict[str, Column]] = {}
     keys: dict[str, list[tuple[int, str]]] = {}
-    for row in csv.DictReader(text.splitlines()):
+    # only rows with codes that English readers would not understand have the last field
+    for row in csv.DictReader(text.splitlines(), restval=""):
         name = row["table"]
         if not row["column"]:
             heads[name], columns[name], keys[name] = row, {}, []
@@ -148,6 +151,7 @@ def schemas() -> Mapping[str, Table]:
             name=row["column"], dtype=row["dtype"], required=row["required"] != "no", filled=row["required"] == "yes", unit=row["unit"],
             zh=row["zh"], en=row["en"], aliases=tuple(a for a in row["aliases"].split("|") if a), values=values, synonyms=synonyms,
             meaning_zh=row["meaning_zh"], meaning_en=row["meaning_en"],
+            words_en=dict(pair.split("=", 1) for pair in row["values_en"].split("|") if pair),
         )  # fmt: skip
         if row["key"]:
             keys[name].append((int(row["key"]), row["column"]))
@@ -170,7 +174,7 @@ def label(table: str, column: str, value: str, lang: str = "zh") -> str:
     value
         The code; an unknown one is returned as it is.
     lang
-        ``zh`` for the Chinese word, ``en`` for the code with spaces.
+        ``zh`` for the Chinese word, ``en`` for the English ones: the code with spaces where it says what it means.
 
     Returns
     -------
@@ -183,10 +187,11 @@ def label(table: str, column: str, value: str, lang: str = "zh") -> str:
     '教学点'
     >>> label("schools", "kind", "teaching_point", "en")
     'teaching point'
+    >>> label("merger_gates", "state", "people", "en")
+    'for people to judge'
     """
-    if lang == "en":
-        return str(value).replace("_", " ")
-    return schemas()[table].columns[column].values.get(value, value)
+    known = schemas()[table].columns[column]
+    return known.values.get(value, value) if lang == "zh" else known.words_en.get(str(value), str(value).replace("_", " "))
 
 
 def band_of(grade: int) -> str:

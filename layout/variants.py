@@ -98,7 +98,8 @@ def _against_nothing(told: Told) -> Block:
         known = all(isinstance(v, (int, float)) and not pd.isna(v) for v in numbers)
         rows.append({"measure": told.say(f"col.{measure}"), **values, "difference": numbers[1] - numbers[0] if known else None})  # type: ignore[operator]
 
-    for measure in ("pupils", "without", "beyond_limit", "oversized_classes"):
+    # the three reasons for a child without a place are never added up to one but in a public edition, which shows no other sum
+    for measure in ("pupils", *(("without",) if edition.public else WITHOUT), "beyond_limit", "oversized_classes"):
         values = {v: int(sum(found[v][m] for m in WITHOUT) if measure == "without" else found[v][measure]) for v in views}
         cells = {v: ("H", "" if measure == "pupils" else v, told.last, measure) for v in views}
         add(measure, {v: edition.shown(cells[v], n) for v, n in values.items()})
@@ -115,7 +116,7 @@ def _against_nothing(told: Told) -> Block:
     columns = {"measure": (messages.text("workbook.head.item", told.lang), "text")}
     columns |= {v: (plan_title(plan, NOTHING if v == "today" else MAIN, told.lang), "number") for v in views}
     columns["difference"] = (told.say("col.difference"), "number")
-    return told.table("two", columns, rows, year=str(told.last))
+    return told.table("two", columns, rows, note=told.say("unit.unless") if edition.public else told.say("unit.unless_money"), year=str(told.last))
 
 
 def _mean_minutes(plan: Plan, view: str, year: int) -> float | None:

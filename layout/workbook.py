@@ -15,7 +15,7 @@ from layout import messages
 from layout.finding_sheets import finding_pages, internal_only, nothing_found
 from layout.hindrances import cause_words
 from layout.meeting_sheets import MEETING_TABLES, hidden_pages, meeting_pages
-from layout.pages import Field, Page, heading, in_tens, school_names, sheet_title, township_heading, township_names, view_prefix
+from layout.pages import Field, Page, heading, in_tens, measured, school_names, sheet_title, township_heading, township_names, view_prefix
 from layout.plan import Plan, too_small_schools
 from layout.privacy import (
     AUDIENCES,
@@ -237,7 +237,8 @@ def _guide(plan: Plan, lang: str, audience: str, edition: Edition, pages: list[P
     rows += [("notes", cause_words(cause, lang)) for cause in (too_small_schools(plan) if audience == "internal" else [])]
     rows += [("assumption", sentence) for sentence in _assumptions(plan, lang)] or [("assumption", messages.text("workbook.no_assumptions", lang))]
     unverified = [rule for rule in plan.standards.rules.values() if rule.verified == "U"]
-    rows += [("unverified", f"{rule.zh if lang == 'zh' else rule.en}: {_plain(rule.value)} {rule.unit} ({rule.key})") for rule in unverified]
+    named = [(rule, rule.zh if lang == "zh" else rule.en) for rule in unverified]
+    rows += [("unverified", f"{name}{gap}{_plain(rule.value)} {measured(rule.unit, lang)} ({rule.key})") for rule, name in named]
     frame = pd.DataFrame([(messages.text(f"workbook.guide.{key}", lang), value) for key, value in rows], columns=["item", "content"])
     fields = (Field("item", messages.text("workbook.head.item", lang)), Field("content", messages.text("workbook.head.content", lang), "long"))
     return Page("guide", fields, frame)
@@ -486,7 +487,8 @@ def _sites(plan: Plan, lang: str, edition: Edition) -> Page:
     fields += [Field("township", township_heading(plan, lang)), Field("years", heading(plan, lang, "moves", "year"))]
     fields += [Field(c, heading(plan, lang, "moves", c), "int") for c in ("households", "persons")]
     for name, year in (("base", plan.county.base_year), ("plan", max(plan.years))):
-        fields.append(Field(f"pupils_{name}", heading(plan, lang, "pupils", "pupils", f"{year} "), "int"))
+        prefix = messages.text("workbook.view.year", lang, year=year)
+        fields.append(Field(f"pupils_{name}", heading(plan, lang, "pupils", "pupils", prefix), "int"))
     for view in ("today", "planned"):
         prefix = messages.text(f"workbook.scheme.{view}", lang)
         fields.append(Field(f"school_{view}", prefix + messages.text("workbook.head.nearest_school", lang)))
@@ -544,7 +546,7 @@ def _sensitivity(plan: Plan, lang: str, edition: Edition) -> Page:
     ]
     fields = [Field("year", heading(plan, lang, "sensitivity", "year"), "year"), Field("view", heading(plan, lang, "sensitivity", "view"))]
     fields += [Field("band", heading(plan, lang, "sensitivity", "band")), Field("pupils", heading(plan, lang, "sensitivity", "pupils"), "int")]
-    gap = " " if lang == "en" else "："
+    gap = ": " if lang == "en" else "："
     fields += [Field(c, heading(plan, lang, "sensitivity", "within", label("sensitivity", "case", c, lang) + gap), "int") for c in CASES]
     return Page("sensitivity", tuple(fields), pd.DataFrame(rows, columns=[f.name for f in fields]), 3)
 
@@ -568,7 +570,8 @@ def _standards(plan: Plan, lang: str, edition: Edition) -> Page:
     for rule in sorted(plan.standards.rules.values(), key=lambda r: (r.key.partition(".")[0], r.key)):
         mark = messages.text("workbook.unverified" if rule.verified == "U" else "workbook.verified", lang)
         rows.append(vars(rule) | {"section": rule.key.partition(".")[0], "mark": mark,
-                                  "name": rule.zh if lang == "zh" else rule.en, "level": messages.text(f"level.{rule.level}", lang),
+                                  "name": rule.zh if lang == "zh" else rule.en, "unit": measured(rule.unit, lang),
+                                  "level": messages.text(f"level.{rule.level}", lang),
                                   "hard": messages.text(f"workbook.{'yes' if rule.hard else 'no'}", lang)})  # fmt: skip
     kinds = {"name": "long", "value": "number", "doc": "long", "note": "long"}
     names = ("key", "section", "name", "value", "unit", "op", "level", "doc", "doc_no", "clause", "issued", "mark", "hard", "note")

@@ -151,9 +151,11 @@ def test_the_near_term_list_ends_in_2030_and_leaves_duty_blank(tmp_path, plan):
     write_report(dataclasses.replace(plan, proposals=soon), path)
     rows = tables(path)["近期建设项目表"]
     built = soon[~soon["action"].isin(["keep", "review_for_merger"])]
-    assert len(rows) == 1 + len(built)
+    assert len(rows) == 1 + len(built) + 1
     head = rows[0]
-    for row in rows[1:]:
+    total = dict(zip(head, rows[-1], strict=True))
+    assert total["项目（学校）"] == "合计" and total["估算投资（万元）"] == f"{built['cost_yuan'].sum() / 10_000:,.0f}" and not total["责任单位"]
+    for row in rows[1:-1]:
         cell = dict(zip(head, row, strict=True))
         assert cell["责任单位"] == cell["资金来源"] == "【待填】" and cell["投用学年"] == "2028" and cell["学段"] in ("小学", "初中", "小学、初中")
     late = dataclasses.replace(plan, proposals=plan.proposals.assign(year=[2035] * len(plan.proposals)))
@@ -376,8 +378,8 @@ def test_tables_show_numbers_as_readers_read_them(tmp_path):
     table = docx.Document(path).tables[0]
     assert [[c.text for c in row.cells] for row in table.rows] == [
         ["名称", "人数", "比例", "值"],
-        ["甲", "1234", "12.5%", "12.75"],
-        ["合计", "", "", "3000000"],
+        ["甲", "1,234", "12.5%", "12.75"],
+        ["合计", "", "", "3,000,000"],
     ]
     assert [row.cells[0].paragraphs[0].runs[0].bold for row in table.rows] == [True, None, True]
 
@@ -542,7 +544,8 @@ def test_what_is_built_is_said_without_what_is_not(tmp_path, plan):
     rows = first.assign(year=2028, action="expand", rooms=3, beds=0)
     path = tmp_path / "r.docx"
     write_report(dataclasses.replace(plan, proposals=rows), path, maps=False)
-    assert [row[4] for row in tables(path)["近期建设项目表"][1:]] == ["扩建：教室3间"]
+    found = tables(path)["近期建设项目表"]
+    assert [row[4] for row in found[1:]] == ["扩建：教室3间", ""] and found[-1][1] == "合计" and found[-1][7] == found[1][7] != ""
 
 
 def test_no_number_is_broken_and_short_names_stay_in_one_line(plan, tmp_path):
@@ -568,7 +571,7 @@ def test_units_of_unverified_figures_are_words_of_the_reader(written, plan, lang
     text = words(written[lang])
     assert not re.search(r"\de\+\d", text)
     if lang == "zh":
-        assert "元/平方米" in text and "1000000元/所" in text and "yuan/m2" not in text
+        assert "元/平方米" in text and "1,000,000元/所" in text and "年折现率：6%/年" in text and "yuan/m2" not in text
     else:
         assert "1,000,000 yuan a school" in text
 

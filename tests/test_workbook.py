@@ -251,7 +251,7 @@ def test_villages_proposals_sites_and_must_stay_by_hand(written):
     assert proposal[["学校名称", "措施", "办学类型", "估算投资（元）", "服务学生（人）"]].tolist() == ["E村教学点", "新建", "教学点", 1_234_567, 6]
     assert "国办发〔2018〕27号" in proposal["依据"] and "义务教育法" in proposal["依据"] and proposal["前置程序"] == "公示30日\n听证"
     site = sheets["安置点"].iloc[0]
-    assert site[["村寨名称", "户数", "人数", "2025 学生数（人）", "2035 学生数（人）", "规划·到最近小学（分钟）"]].tolist() == [
+    assert site[["村寨名称", "户数", "人数", "2025年学生数（人）", "2035年学生数（人）", "规划·到最近小学（分钟）"]].tolist() == [
         "D村",
         30,
         120,
@@ -494,7 +494,7 @@ def test_class_targets_and_breaches_by_hand(found):
         ["S2", "S2九年制学校", "乙镇", 7, "大班额", 2027, 57, 2029, 3, 58, 0.625, 0.75],
     ]
     english = sheets_of(found["en"])["breaches"]
-    assert english["breach"].tolist() == ["above standard", "oversized"] and english["township name"].tolist() == ["乙镇", "乙镇"]
+    assert english["breach"].tolist() == ["above the standard", "oversized"] and english["township name"].tolist() == ["乙镇", "乙镇"]
     assert sheets_of(found["en"])["class targets"]["clause"].tolist() == ["GB 50099", "GF 2016 40", "JD 2017 6"]
 
 
@@ -733,6 +733,40 @@ def test_without_the_second_step_they_could():
     line = [(1, ("all",)), (-1, ("a",)), (-1, ("b",)), (-1, ("c",))]
     assert interval(("a",), counts, [line], {("a",): "<10"}, 10) == [3, 3]
     assert hide(counts, [line], least=10) == {("a",): "<10", ("b",): "*"}
+
+
+def test_tables_that_no_line_joins_are_hidden_as_if_each_stood_alone():
+    def table(name, cells):
+        counts = {(name, i): n for i, n in enumerate(cells)} | {(name, "all"): sum(cells)}
+        return counts, [[(1, (name, "all")), *((-1, (name, i)) for i in range(len(cells)))]]
+
+    alone = [table("a", (3, 17, 40)), table("b", (1, 10)), table("c", (12, 30)), table("d", (2, 0, 0, 25, 26))]
+    whole = hide({c: n for counts, _ in alone for c, n in counts.items()}, [line for _, lines in alone for line in lines], least=10)
+    apart = [hide(counts, lines, least=10) for counts, lines in alone]
+    assert whole == {c: m for marks in apart for c, m in marks.items()} and [len(marks) for marks in apart] == [2, 3, 0, 2]
+
+
+def test_nothing_more_is_hidden_where_nothing_helps():
+    # four classes of at most 9 that come to about 40 are 8 or 9 each: to hide all other schools of the county would not change that
+    classes = {("class", i): n for i, n in enumerate([9, 9, 9, 8])}
+    others = {("school", i): n for i, n in enumerate([30, 60, 80, 120, 200])}
+    counts = {**classes, "school": 35, **others, "county": 35 + sum(others.values())}
+    lines = [[(1, "school"), *((-1, c) for c in classes)], [(1, "county"), (-1, "school"), *((-1, s) for s in others)]]
+    marks = hide(counts, lines, least=10)
+    assert marks == dict.fromkeys(classes, "<10") | {"school": "*"}
+    assert all(np.diff(interval(c, counts, lines, marks, 10))[0] == 1 for c in classes)
+
+
+def test_one_school_of_many_is_not_hidden_where_that_changes_nothing():
+    # 12 = 1 + 11, and 52 = 12 + 40 gives the 12 away: the 40 helps, one more of the schools, of which some are hidden already, does not
+    schools = {("school", i): n for i, n in enumerate([2, 3, 4, 5, *range(10, 30)])}
+    counts = {"few": 1, "more": 11, "town": 12, "next": 40, "both": 52, **schools, "county": 12 + sum(schools.values())}
+    lines = [[(1, "town"), (-1, "few"), (-1, "more")], [(1, "both"), (-1, "town"), (-1, "next")]]
+    lines.append([(1, "county"), (-1, "town"), *((-1, school) for school in schools)])
+    marks = hide(counts, lines, least=10)
+    assert {c for c, m in marks.items() if m == "*"} == {"more", "town", "next"} and sum(m == "<10" for m in marks.values()) == 5
+    low, high = interval("few", counts, lines, marks, 10)
+    assert high - low >= 2 - 1e-6
 
 
 def test_a_neighbour_just_above_the_threshold_is_not_enough():
