@@ -10,10 +10,12 @@ import numpy as np
 from layout.built import Built, formed_at, over_columns, whole_plan
 from layout.classrooms import Classes
 from layout.programme import Columns, Model, Programme, grade_sums, write_programme
-from layout.programs import Program, Solution, round_stepwise
+from layout.programs import InfeasibleError, Program, Solution, round_stepwise
 
 # how much of a child is rounding error
 _SAME = 1e-6
+# share by which what is held may move where the rows cannot be met otherwise
+_SLACK = 1e-5
 # schools bound at a time, steps at most, and how often further schools are found to need whole classes
 _BATCH, _STEPS, _ROUNDS = 4, 80, 5
 # ten thousand yuan that a child-year above the standard weighs against money while classes are rounded: more than the rooms that a class takes
@@ -47,8 +49,11 @@ def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: 
     exact, last = set(short), found
     for _ in range(_ROUNDS):
         finer = write_programme(model, exact=exact | programme.exact)
-        held = _held(model, finer, programme, found)
-        values = _rounding(model, finer, held, exact, time_limit)
+        try:
+            values = _rounding(model, finer, _held(model, finer, programme, found, 0.0), exact, time_limit)
+        except InfeasibleError:
+            # what was found meets its rows within the solver's tolerance only: held a little less tightly, it meets them
+            values = _rounding(model, finer, _held(model, finer, programme, found, _SLACK), exact, time_limit)
         last = Solution(values, found.levels, found.status)
         better, further = whole_plan(model, finer, last)
         built, more = better, further - exact
@@ -58,7 +63,7 @@ def rounded(model: Model, programme: Programme, found: Solution, *, time_limit: 
     return built
 
 
-def _held(model: Model, finer: Programme, programme: Programme, found: Solution) -> Program:
+def _held(model: Model, finer: Programme, programme: Programme, found: Solution, slack: float) -> Program:
     """Hold what is new, and those who go there, beyond the limit or nowhere."""
     program, values = finer.program, found.values
     lower, upper = program.lower.copy(), program.upper.copy()
@@ -70,8 +75,9 @@ def _held(model: Model, finer: Programme, programme: Programme, found: Solution)
     stays[demand[(shares > _SAME) & (new[site] | flows["beyond"].to_numpy(bool))]] = True
     stays[values[programme.columns.none] > _SAME] = True
     held = np.flatnonzero(stays[demand] | new[site] | flows["beyond"].to_numpy(bool))
-    lower[held] = upper[held] = shares[held]
-    lower[none] = upper[none] = values[programme.columns.none]
+    without = np.clip(values[programme.columns.none], 0.0, 1.0)
+    for columns, share in ((held, shares[held]), (none, without)):
+        lower[columns], upper[columns] = np.maximum(share - slack, 0.0), np.minimum(share + slack, 1.0)
     for kind in ("state", "rooms", "classes", "runs"):
         for key, column in getattr(finer.columns, kind).items():
             if new[key[0]]:
