@@ -153,7 +153,7 @@ def with_futures(
         for name, s in zip(names, [plan.scenario, *scenarios], strict=True)
     }
     rows = [{"plan_id": p, "scenario_id": name, **measure(future, proposals)} for name, future in futures.items() for p, proposals in found.items()]
-    evaluations = check("evaluations", pd.DataFrame(rows))
+    evaluations = check("evaluations", pd.DataFrame(rows).drop(columns="children"))
     columns = ["scenario_id", *(c for c in plan.proposals.columns if c != "geometry")]
     parts = [found[name].assign(scenario_id=name) for name in names[1:] if len(found[name])]
     future_proposals = check("future_proposals", pd.concat(parts, ignore_index=True)[columns]) if parts else empty("future_proposals")
@@ -242,7 +242,7 @@ def _frontier(future: Future, proposals: pd.DataFrame, rows: Mapping[str, Mappin
         gone = set(order[:k])
         points.append((f"{MAIN}_less_{k}", k, measure(future, proposals[~proposals["school_id"].isin(gone)])))
     table = pd.DataFrame([{
-        "point_id": name, "openings_less": k, "children": found["without_place"] + found["beyond_limit"] + found["above_standard"],
+        "point_id": name, "openings_less": k, "children": found["children"],
         **{m: found[m] for m in ("without_place", "beyond_limit", "above_standard", "cost_yuan", "pupil_minutes")},
     } for name, k, found in points])  # fmt: skip
     pairs = [_rounded(p) for p in zip(table["children"], table["cost_yuan"], strict=True)]

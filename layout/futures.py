@@ -186,7 +186,8 @@ def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
         The measures of :data:`layout.regret.MEASURES`: children without a way or a bed, beyond the limit, minutes beyond it, children without a
         seat in a class at the standard, yuan that the proposals add, minutes one way (of a boarder a fifth). Children and minutes count
         once for each school year that a plan year speaks for; so does money, by ``yuan_a_year`` from the year of the proposal on. And
-        ``too_small``: new schools that in some year have fewer children than ``layout.min_pupils`` asks of a school of their kind.
+        ``too_small``: new schools that in some year have fewer children than ``layout.min_pupils`` asks of a school of their kind;
+        ``children``: those of the first, second and fourth measure, each child once.
 
     Examples
     --------
@@ -214,7 +215,9 @@ def measure(future: Future, proposals: pd.DataFrame) -> dict[str, float]:
         "above_standard": sum(weights[year] * _above(levels) for year, levels in rows.attrs["gap"].items()),
         "cost_yuan": sum(money), "pupil_minutes": (count * minutes * part).sum(),
     }  # fmt: skip
-    return {name: float(found[name]) for name in MEASURES} | {"too_small": float(below["school_id"].nunique())}
+    # a child may count on two levels, but is one child
+    children = count[np.isin(status, ["no_route", "no_bed", "beyond_limit", "no_seat"])].sum()
+    return {name: float(found[name]) for name in MEASURES} | {"too_small": float(below["school_id"].nunique()), "children": float(children)}
 
 
 def _above(levels: Sequence[Mapping[str, object]]) -> float:

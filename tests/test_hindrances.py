@@ -125,7 +125,7 @@ def test_too_few_seats_are_named():
     assert levels["without_place"] == 504 - 120
     causes = unserved(plan.planned, county)
     assert sum(fields["pupils"] for _, fields in causes) > 0
-    with pytest.raises(NoPlanError, match="pupils have no place"):
+    with pytest.raises(NoPlanError, match="pupils find no seat at the class-size standard"):
         make_plan(asks(county, unserved="refuse"), tight, to=2026)
 
 
@@ -195,7 +195,7 @@ CASES = {
         lambda: dataclasses.replace(make_paper(), schools=make_paper().schools.assign(rooms=[1, 1], expandable_rooms=0), rosters=make_paper().rosters.iloc[:0]),
         'unserved = "refuse"\n',
         '"size.max.primary_junior" = 60\n"size.max.nine_year" = 60\n' + "".join(f'"layout.min_pupils.{r}" = 9999\n' for r in ("teaching_point", "small_primary", "primary", "junior")),
-        "have no place"),
+        "find no seat at the class-size standard"),
 }  # fmt: skip
 
 

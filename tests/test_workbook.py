@@ -282,7 +282,7 @@ def test_guide_standards_and_sources(written):
 
 def test_summary_in_words():
     # nobody beyond the limit once N1 is open; 9 juniors of A still find no bed
-    expected = "超过上学时限的学生 2025年 18 人，2035年维持现状 6 人、规划后 0 人；另有无处就学的学生 2025年 30 人，2035年维持现状 9 人、规划后 9 人"
+    expected = "超过上学时限的学生 2025年 18 人，2035年维持现状 6 人、规划后 0 人；另有无学位、床位或路可达的学生 2025年 30 人，2035年维持现状 9 人、规划后 9 人"
     assert expected in summary_sentence(hand_plan())
     assert "beyond the limit on the way to school 18 in 2025, 6 in 2035" in summary_sentence(hand_plan(), lang="en")
 
