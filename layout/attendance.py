@@ -52,7 +52,7 @@ def place_shares(county: County, townships: Sequence[str], *, years: Sequence[in
     base = np.zeros((len(townships), len(BANDS), len(PLACES)))
     slope = np.zeros_like(base)
     row, when = {t: i for i, t in enumerate(townships)}, table["year"].fillna(county.base_year).astype(int)
-    # one table for all: a table for every township and band takes a hundred times as long
+    # one table for all: a pivot for every township and band takes many times as long
     keys = ["township_id", "band", "year"]
     plain = table.assign(year=when, township_id=table["township_id"].astype("str"), band=table["band"].astype("str"))
     every = plain.groupby([*keys, "place"], observed=True)["share"].sum().unstack("place").reindex(columns=list(PLACES)).fillna(0.0)

@@ -45,6 +45,6 @@ def bus_services(assignment: pd.DataFrame, standards: Standards, *, schools: pd.
     # a bus full of grown-ups takes one child all the same, so that the need is seen
     seats = max(1, int(standards["bus.occupants.max"] - standards["bus.attendants"]))
     buses = np.ceil(table["riders"] / (seats * standards["bus.runs"])).astype("int64")
-    there = table["school_id"] if schools is None else schools.loc[(schools["status"] == "open") & schools["school_bus"].fillna(False), "school_id"]
+    there = table["school_id"] if schools is None else schools.loc[(schools["status"] == "open") & schools["school_bus"], "school_id"]
     table["exists"] = table["school_id"].astype("str").isin(set(there.astype("str")))
     return check("bus_services", table.assign(seats=seats, buses=buses, enough_riders=table["riders"] >= standards["bus.riders.min"]))

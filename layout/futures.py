@@ -14,7 +14,7 @@ from layout.catchment import assign
 from layout.county import County
 from layout.horizon import horizon_of
 from layout.placement import apply_proposals, must_stay, propose
-from layout.plan import county_times, opened_schools, seat_schools
+from layout.plan import county_times, opened_schools, seat_schools, times_today
 from layout.population import project_pupils
 from layout.regret import MEASURES
 from layout.scenario import Scenario, check_scenario, supposed_aims, supposed_standards
@@ -83,8 +83,7 @@ def future_of(
         joined = pd.concat([own.sites, more_sites], ignore_index=True).drop_duplicates("school_id").sort_values("school_id", ignore_index=True)
         sites = gpd.GeoDataFrame(joined, geometry="geometry", crs=county.crs)
     times = county_times(county, standards, candidates=sites, scenario=scenario)
-    open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
-    now = times[times["to_id"].isin(open_ids)].reset_index(drop=True)
+    now = times_today(times, county.schools)
     pupils = every[every["year"].isin(wanted)].reset_index(drop=True)
     return Future(
         county, standards, scenario, wanted, pupils, Candidates(sites, own.rejected), times, must_stay(every, now, county.schools, standards)

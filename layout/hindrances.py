@@ -136,7 +136,7 @@ def left_out(model: Model, *, time_limit: float) -> list[Cause]:
 
 
 def unserved_causes(assignment: pd.DataFrame, names: Mapping[str, str]) -> list[Cause]:
-    """Say who has no place in a plan, year by year and for what reason.
+    """Say who has no place in a plan, or no seat at the class-size standard, year by year and for what reason.
 
     Parameters
     ----------

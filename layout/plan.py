@@ -318,10 +318,7 @@ def make_plan(
     times = _all_times(roads, standards)
     seats = seat_schools(county)
     step("today")
-    open_ids = county.schools.loc[county.schools["status"] == "open", "school_id"]
-    # a service that the plan may start is not there today
-    unknown = (times["mode"] == "bus") & ~times["to_id"].isin(county.schools.loc[county.schools["school_bus"], "school_id"])
-    now = times[times["to_id"].isin(open_ids) & ~unknown].reset_index(drop=True)
+    now = times_today(times, county.schools)
     assignment = assign(pupils, now, county.schools, standards, zones=county.zones, seat_schools=seats)
     # classes of the years in which nothing is done: families go on choosing as the rosters show
     enrolled = enrolled_pupils(every_pupil, now, county.schools, county.rosters, standards, seat_schools=seats)
@@ -419,6 +416,32 @@ def plan_years(base_year: int, to: int) -> tuple[int, ...]:
     return tuple(sorted({year for year in (base_year + 1, _NEAR_TERM, *ends, to) if base_year < year <= to}))
 
 
+def times_today(times: pd.DataFrame, schools: pd.DataFrame) -> pd.DataFrame:
+    """Return the ways to the schools of today: a bus service that a plan may start is not there yet.
+
+    Parameters
+    ----------
+    times
+        Table ``times`` in minutes, of :func:`county_times`.
+    schools
+        Table ``schools``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its rows to open schools, those by bus where a service exists.
+
+    Examples
+    --------
+    >>> times = pd.DataFrame({"to_id": ["S1", "S1", "C-E"], "mode": ["walk", "bus", "walk"], "minutes": [5.0, 2.0, 9.0]})
+    >>> times_today(times, paper.schools)["mode"].tolist()
+    ['walk']
+    """
+    there = schools[schools["status"] == "open"]
+    starts = (times["mode"] == "bus") & ~times["to_id"].isin(there.loc[there["school_bus"], "school_id"])
+    return times[times["to_id"].isin(there["school_id"]) & ~starts].reset_index(drop=True)
+
+
 def too_small_schools(plan: Plan) -> list[Cause]:
     """Name the new schools of a plan that have fewer children than a new school of their kind must have.
 
@@ -442,7 +465,7 @@ def too_small_schools(plan: Plan) -> list[Cause]:
 
 
 def unserved(planned: Outcome, county: County) -> list[Cause]:
-    """Say who has no place in a plan: by year and reason, with the settlements.
+    """Say who has no place in a plan, or no seat at the class-size standard: by year and reason, with the settlements.
 
     Parameters
     ----------
@@ -454,7 +477,7 @@ def unserved(planned: Outcome, county: County) -> list[Cause]:
     Returns
     -------
     list
-        Causes for :func:`layout.hindrances.cause_words`; empty where everybody has a place.
+        Causes for :func:`layout.hindrances.cause_words`; empty where everybody has a seat.
 
     Examples
     --------

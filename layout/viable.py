@@ -186,7 +186,9 @@ def filled(
     lacking = np.zeros(total)
     lacking[width:] = 1.0
     costs = {"below_least": lacking} | {name: np.append(cost[mine], np.zeros(len(short))) for name, cost in levels.items()}
-    found = solve(program, costs, absolute_gaps=dict.fromkeys(costs, 1 - _SAME), work_limit=_NODES, seed=seed)
+    # the placing at hand meets every row, so that there is always an answer
+    at_hand = np.append(values[mine], [np.ceil(least[i].pupils - have[i] - _SAME) for i in short])
+    found = solve(program, costs, absolute_gaps=dict.fromkeys(costs, 1 - _SAME), work_limit=_NODES, start=at_hand, seed=seed)
     out = held
     out[mine] = np.round(found.values[:width])
     return out

@@ -46,7 +46,7 @@ def test_nobody_is_sent_beyond_the_limit_for_it_and_the_planner_is_told():
     assert levels_of(out)["below_least"] == 2 and out.attrs["gap"][2030][-1]["status"] == "search"
     (cause,) = too_small(out, years, schools[schools["school_id"] == "S"], {"N": "新校"}, STANDARDS)
     assert cause == ("below_least", {"school": "新校", "year": 2030, "there": 8, "least": 10, "mark": "unverified"})
-    assert cause_words(cause, "zh").startswith("新设学校 新校 2030学年有学生 8 人，少于新设学校最少 10 人【待核实】")
+    assert cause_words(cause, "zh").startswith("新设学校 新校 2030学年有学生 8 人，少于新设学校最少 10 人【待核实】；请论证")
 
 
 def test_the_view_of_today_and_whole_villages_know_no_least():
