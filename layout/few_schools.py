@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,10 +13,11 @@ from scipy import sparse
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import better
 from layout.programme import Model, Programme, grade_sums, write_programme
-from layout.programs import NoSolutionError, Program, Solution, least_value, price, search
+from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search
 
-# schools at a time, and neighbourhoods of that size at most, small ones first; branch-and-bound nodes of each: counted work
-_SITES, _NODES = ((4, 45), (7, 30)), 1
+# searches one after another: whether only children above the standard are looked at, schools at a time, and neighbourhoods for each site
+# of the county; branch-and-bound nodes of a neighbourhood: counted work
+_PASSES, _NODES = ((True, 4, 0.12), (True, 6, 0.08), (False, 4, 0.1), (False, 6, 0.17)), 1
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
@@ -97,15 +99,24 @@ def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, f
     References
     ----------
     Neighbourhoods of a school and those to which the same children may go, all plan years together, with whole classes, openings, rooms
-    and beds; the schools that cost most come first, one that gained nothing comes again once its surroundings have changed. Objective: the
+    and beds; the schools come first at which the plan costs most above the linear relaxation (reduced costs and duals times what
+    is left of the rows; summed over all schools that is the whole difference), one that gained nothing comes again once its
+    surroundings have changed. Objective: the
     children above the standard, then money, under all constraints of :func:`layout.placement.propose`; large neighbourhood search, Shaw, P. (1998).
     Using constraint programming and local search methods to solve vehicle routing problems. Principles and Practice of Constraint Programming.
     """
     until = time.monotonic() + time_limit
-    surroundings = _surroundings(model, whole)
+    around = _surroundings(model, whole)
     values = plan_values(model, whole.programme, built)
-    for sites, tries in _SITES:
-        values = _pass(surroundings, values, sites, tries, enough, until)
+    prices: dict[bool, Prices] = {}
+    for first, sites, share in _PASSES:
+        if _enough(around, values, enough, first):
+            continue
+        try:
+            prices = prices if first in prices else {first: _prices(around, values, first, until)}
+        except NoSolutionError:
+            break
+        values = _pass(around, values, prices[first], sites, math.ceil(share * len(model.sites)), enough, first, until)
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
     ended = "optimal" if time.monotonic() < until else "time_limit"
     return again if better(evaluate(model, again), evaluate(model, built)) else built, ended
@@ -137,9 +148,14 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float
     ----------
     The root of branch and bound with cuts for whole numbers, in very large counties without them; levels before are rows.
     """
-    program = whole.program
-    for name in (*_FIRST, "above_standard"):
-        cost = whole.programme.objectives[name]
+    program = _held(whole.program, {name: whole.programme.objectives[name] for name in (*_FIRST, "above_standard")}, reached)
+    cuts = whole.programme.columns.flows <= _CUTS
+    return least_value(program, whole.programme.objectives["money"], known=reached["money"], cuts=cuts, time_limit=time_limit)
+
+
+def _held(program: Program, levels: Mapping[str, np.ndarray], reached: Mapping[str, float]) -> Program:
+    """Keep levels at what was reached, each by a row of the size of the others."""
+    for name, cost in levels.items():
         if not cost.any():
             continue
         scale = 1.0 / max(float(np.median(cost[cost > 0])), 1.0)
@@ -148,8 +164,7 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float
             program, matrix=sparse.vstack([program.matrix, sparse.csr_matrix(cost * scale)], format="csr"),
             row_lower=np.append(program.row_lower, -np.inf), row_upper=np.append(program.row_upper, most * scale),
         )  # fmt: skip
-    cuts = whole.programme.columns.flows <= _CUTS
-    return least_value(program, whole.programme.objectives["money"], known=reached["money"], cuts=cuts, time_limit=time_limit)
+    return program
 
 
 def plan_values(model: Model, programme: Programme, built: Built) -> np.ndarray:
@@ -217,6 +232,7 @@ class _Surroundings:
     soft: np.ndarray
     shared: sparse.csr_matrix
     by_column: sparse.csc_matrix
+    row_site: np.ndarray
 
 
 def _surroundings(model: Model, whole: Whole) -> _Surroundings:
@@ -238,21 +254,63 @@ def _surroundings(model: Model, whole: Whole) -> _Surroundings:
     levels = {name: objectives[name] for name in _FIRST if objectives[name].any()}
     return _Surroundings(
         program, cost, objectives["above_standard"], objectives["money"], levels, whole.reached, columns.flows, columns.none, site, flow_demand,
-        soft, shared, program.matrix.tocsc(),
+        soft, shared, program.matrix.tocsc(), _row_sites(program.matrix, site),
     )  # fmt: skip
 
 
-def _pass(around: _Surroundings, values: np.ndarray, sites: int, tries: int, enough: tuple[float, float], until: float) -> np.ndarray:
+def _row_sites(matrix: sparse.csr_matrix, site: np.ndarray) -> np.ndarray:
+    """Return for each row the school whose columns alone it holds, -1 where it holds those of several or none."""
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    owner = site[matrix.indices]
+    row, owner = row[owner >= 0], owner[owner >= 0]
+    least, most = np.full(matrix.shape[0], len(site)), np.full(matrix.shape[0], -1)
+    np.minimum.at(least, row, owner)
+    np.maximum.at(most, row, owner)
+    return np.where(least == most, most, -1)
+
+
+def _enough(around: _Surroundings, values: np.ndarray, enough: tuple[float, float], first: bool) -> bool:
+    above, money = (float(cost @ values) <= most for cost, most in zip((around.above, around.money), enough, strict=True))
+    return above and (first or money)
+
+
+def _prices(around: _Surroundings, values: np.ndarray, first: bool, until: float) -> Prices:
+    """Price rows and columns; once seats are settled, the children above the standard are a level that is kept."""
+    levels = {**around.levels, **({} if first else {"above_standard": around.above})}
+    program = _held(around.program, levels, {name: float(cost @ values) for name, cost in levels.items()})
+    found = price(program, {"money": around.cost if first else around.money}, {}, time_limit=max(until - time.monotonic(), 0.0))
+    return replace(found, duals=found.duals[: len(around.program.row_lower)])
+
+
+def _losses(around: _Surroundings, values: np.ndarray, prices: Prices) -> np.ndarray:
+    """Return by school what the plan costs there above the linear relaxation."""
+    done = around.program.matrix @ values
+    columns = _apart(prices.reduced, values, prices.lower, prices.upper)
+    rows = _apart(prices.duals, done, around.program.row_lower, around.program.row_upper)
+    out = np.zeros(around.shared.shape[0])
+    for sites, losses in ((around.site, columns), (around.row_site, rows)):
+        np.add.at(out, sites[sites >= 0], losses[sites >= 0])
+    return out
+
+
+def _apart(costs: np.ndarray, at: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Return costs times the distance from the bound at which they are paid."""
+    low, high = np.where(np.isfinite(lower), lower, at), np.where(np.isfinite(upper), upper, at)
+    return np.maximum(np.where(costs > 0, costs * (at - low), costs * (at - high)), 0.0)
+
+
+def _pass(
+    around: _Surroundings, values: np.ndarray, prices: Prices, sites: int, tries: int, enough: tuple[float, float], first: bool, until: float
+) -> np.ndarray:
     """Search the neighbourhoods of so many schools until none gains any more or the tries are used."""
     count = around.shared.shape[0]
-    owned = np.flatnonzero(around.site >= 0)
     tried = np.zeros(count)
     # a neighbourhood is worth another look once something around it has changed
     stale = np.zeros(count, bool)
     while tries > 0 and time.monotonic() < until:
-        if all(float(cost @ values) <= most for cost, most in zip((around.above, around.money), enough, strict=True)):
+        if _enough(around, values, enough, first):
             break
-        worth = np.bincount(around.site[owned], (around.cost * values)[owned], minlength=count) / (1.0 + tried) ** 2
+        worth = _losses(around, values, prices) / (1.0 + tried) ** 2
         worth[stale] = 0.0
         k = int(np.argmax(worth))
         if worth[k] <= _BETTER:

@@ -23,6 +23,8 @@ _ROOM = 0.01
 _LONG = ("mip_heuristic_run_rens", "mip_heuristic_run_root_reduced_cost", "mip_allow_restart")
 # what a search for a bound leaves out
 _HEURISTICS = ("rins", "rens", "root_reduced_cost", "feasibility_jump")
+# rounds of cuts end once so many in a row lift a bound by less than this share of what lies between it and the values at hand
+_SLOW, _LIFT = 3, 0.003
 # number of the primal simplex among the strategies of HiGHS
 _PRIMAL = 4
 # the solver is given this long at least, so that it can say that it was stopped
@@ -694,11 +696,31 @@ def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, c
     for key, value in (options | ({"objective_bound": cutoff} if np.isfinite(cutoff) else {})).items():
         model.setOptionValue(key, value)
     model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), np.asarray(costs, float))
+    _end_slow_rounds(model, known)
     model.run()
     bound = float(model.getInfo().mip_dual_bound)
     if np.isfinite(bound) and not _contradicted(model, known) and bound <= known + _slip(known):
         return bound
     return _linear_level(_highs(_as_linear(program), linear), "bound", np.asarray(costs, float))[1].bound
+
+
+def _end_slow_rounds(model: Any, known: float) -> None:
+    """Let the solver stop once rounds of cuts hardly lift the bound; it asks after each of them, so this is counted work."""
+    import highspy
+
+    bounds: list[float] = []
+
+    def look(_kind: Any, _text: str, now: Any, answer: Any, _data: Any) -> None:
+        bound = float(now.mip_dual_bound)
+        if np.isfinite(bound) and (not bounds or bound > bounds[-1] + _slip(bounds[-1])):
+            bounds.append(bound)
+        # the first is that of the linear relaxation
+        lifts = np.diff(bounds[-_SLOW - 1 :]) if len(bounds) > _SLOW + 1 else np.full(1, np.inf)
+        if np.isfinite(known) and bool((lifts < _LIFT * (known - max(bounds, default=-np.inf))).all()):
+            answer.user_interrupt = True
+
+    model.setCallback(look, None)
+    model.startCallback(highspy.cb.HighsCallbackType.kCallbackMipInterrupt)
 
 
 def corners(program: Program, *, time_limit: float = 300.0, seed: int = 0) -> Callable[[np.ndarray], np.ndarray | None]:

@@ -97,13 +97,17 @@ def below_least(assignment: pd.DataFrame, least: pd.DataFrame) -> pd.DataFrame:
     [['N1', 300.0, 120]]
     """
     rows = assignment[["school_id", "year", "grade", "mode", "pupils"]]
-    rows = rows.assign(school_id=rows["school_id"].astype("str"), mode=rows["mode"].astype("str"))
-    years, there = set(rows["year"].unique()), []
-    rows = rows[rows["school_id"].isin(least["school_id"])]
-    for want in least.to_dict("records"):
-        mine = rows[(rows["school_id"] == want["school_id"]) & (rows["year"] == want["year"])]
-        mine = mine[mine["grade"].between(want["first_grade"], want["last_grade"]) & ~((mine["mode"] == "board") & want["by_day"])]
-        there.append(int(mine["pupils"].sum()))
+    years = set(rows["year"].unique())
+    rows = rows.assign(school_id=rows["school_id"].astype("str"), boards=rows["mode"].astype("str") == "board")
+    counts = rows[rows["school_id"].isin(least["school_id"])].groupby(["school_id", "year", "grade", "boards"])["pupils"].sum().to_dict()
+    there = [
+        sum(
+            int(counts.get((want["school_id"], want["year"], grade, boards), 0))
+            for grade in range(want["first_grade"], want["last_grade"] + 1)
+            for boards in ((False,) if want["by_day"] else (False, True))
+        )
+        for want in least.to_dict("records")
+    ]
     out = least.assign(there=np.array(there, dtype="int64"))
     return out[out["year"].isin(years) & (out["there"] < out["pupils"])].reset_index(drop=True)
 

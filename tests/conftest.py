@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
 
 import geopandas as gpd
 import pandas as pd
@@ -85,3 +91,37 @@ def paper() -> County:
 def change():
     """Return a county with some tables replaced."""
     return dataclasses.replace
+
+
+class Demo(NamedTuple):
+    """What the demo of a checkout printed, and the folder that it wrote."""
+
+    returncode: int
+    said: str
+    wrong: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Demo:
+    """Return the demo of this checkout, made once for all processes of a run of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo of the checkout"
+    out, ended = home / "out", home / "ended"
+    try:
+        home.mkdir()
+    except FileExistsError:
+        until = time.monotonic() + 1200
+        while not ended.is_file():
+            assert time.monotonic() < until, "the process that makes the demo does not end"
+            time.sleep(0.2)
+    else:
+        root = Path(__file__).parents[1]
+        env = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
+        command = [sys.executable, "-m", "layout", "demo", "--out", str(out)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=env, cwd=home)
+        for name, text in (("said", done.stdout), ("wrong", done.stderr), ("part", str(done.returncode))):
+            (home / name).write_text(text, encoding="utf-8")
+        (home / "part").rename(ended)
+    said, wrong, code = ((home / name).read_text(encoding="utf-8") for name in ("said", "wrong", "ended"))
+    return Demo(int(code), said, wrong, out)

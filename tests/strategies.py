@@ -18,6 +18,12 @@ _SLOW = [HealthCheck.too_slow]
 QUICK = settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW)
 LONG = settings(max_examples=int(os.environ.get("LAYOUT_EXAMPLES", "1000")), deadline=None, suppress_health_check=_SLOW)
 
+
+def sampled(count):
+    """How many of so many fixed cases a long test takes: all of them, or as many as LAYOUT_EXAMPLES allows, one at least."""
+    return max(1, count * min(LONG.max_examples, 1000) // 1000)
+
+
 # made once: no strategy changes its tables
 _paper = functools.cache(make_paper)
 places_km = st.integers(0, 40).map(lambda quarter: quarter / 4)

@@ -11,7 +11,7 @@ from test_maps import HOSTILE
 
 import layout
 from layout.maps import save_map
-from layout.plan import make_plan
+from layout.plan import make_plan, read_plan
 from layout.scenario import read_scenario
 from layout.school_changes import read_changes
 from layout.what_if import estimate_changes, make_what_if, packed, plan_changes
@@ -124,8 +124,8 @@ def test_page_and_python_agree_to_the_last_pupil(page, what_if):
 
 
 @pytest.mark.slow
-def test_page_and_python_agree_on_the_sample_county(show, request):  # noqa: F811
-    plan = make_plan(layout.read_county(request.config.rootpath / "data" / "sample"), draws=0)
+def test_page_and_python_agree_on_the_sample_county(show, demo):  # noqa: F811
+    plan = read_plan(demo.folder)
     what_if, opened = make_what_if(plan), show(plan)
     opened.evaluate(READY)
     start = state_of(opened)

@@ -498,7 +498,7 @@ def test_children_are_conserved_and_rules_are_kept(seed):
             assert not (out["status"] == "no_seat").any() or not len(schools)
         else:
             crowded = next(level["objective"] for level in out.attrs["gap"][2030] if level["name"] == "above_standard") > 0.5
-            seated = out[(out["school_id"] != "") & (~crowded | (out["status"] == "served"))]
+            seated = out[(out["school_id"] != "") & ((out["status"] == "served") | (not crowded))]
             classes = seated.groupby(["school_id", "grade"])["pupils"].sum()
             kind = schools.set_index("school_id")["kind"]
             needed = pd.Series(

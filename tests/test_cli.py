@@ -334,12 +334,10 @@ def test_demo_without_a_sample_folder_makes_the_county(here, monkeypatch):
 
 
 @pytest.mark.slow
-def test_demo_of_a_checkout_plans_data_sample(here):
-    out = here / "out"
-    result = subprocess.run([sys.executable, "-m", "layout", "demo", "--out", str(out)], capture_output=True, encoding="utf-8", check=False, env=ENV)
-    assert result.returncode == 0, result.stderr
+def test_demo_of_a_checkout_plans_data_sample(demo):
+    assert demo.returncode == 0, demo.wrong
     # how long it takes is judged by benchmarks/straight_line.py, with nothing running beside it
-    assert str(ROOT / "data" / "sample") in result.stdout and sorted(p.name for p in out.iterdir()) == FILES
+    assert str(ROOT / "data" / "sample") in demo.said and sorted(p.name for p in demo.folder.iterdir()) == FILES
 
 
 def test_every_sentence_of_the_command_line_is_used():

@@ -495,13 +495,13 @@ def test_a_province_without_any_plan_still_says_why(tmp_path):
 # --- what machines do
 
 
-def small(tmp_path, count=ALL):
+def small(tmp_path, count):
     return write_paper_province(tmp_path / "各县", count)
 
 
 @pytest.mark.slow
 def test_a_worker_killed_on_the_way_changes_no_byte_of_the_tables(tmp_path):
-    home = small(tmp_path)
+    home = small(tmp_path, 2)
     plan_province(home, tmp_path / "quiet", workers=2, to=2026)
     killed = []
 
@@ -524,7 +524,7 @@ def test_a_worker_killed_on_the_way_changes_no_byte_of_the_tables(tmp_path):
 
 @pytest.mark.slow
 def test_a_county_whose_worker_is_always_lost_is_given_up_and_the_others_are_done(tmp_path):
-    home = small(tmp_path)
+    home = small(tmp_path, 3)
     begun = []
 
     def kill(step):
@@ -542,7 +542,7 @@ def test_a_county_whose_worker_is_always_lost_is_given_up_and_the_others_are_don
 
 @pytest.mark.slow
 def test_stopped_and_resumed_it_redoes_only_what_is_missing_or_changed(tmp_path):
-    home, out = small(tmp_path), tmp_path / "out"
+    home, out = small(tmp_path, 2), tmp_path / "out"
     plan_province(home, tmp_path / "quiet", workers=1, to=2026)
 
     def stop(step):
@@ -553,11 +553,11 @@ def test_stopped_and_resumed_it_redoes_only_what_is_missing_or_changed(tmp_path)
         plan_province(home, out, workers=1, to=2026, progress=stop)
     assert not (out / ".work").exists() and not [p for p in psutil.Process().children(recursive=True) if "spawn" in " ".join(p.cmdline())]
     done = sorted(p.parent.name for p in (out / "runs").glob("*/*.json"))
-    assert 1 <= len(done) < ALL
+    assert len(done) == 1
     steps = []
     plan_province(home, out, workers=1, to=2026, resume=True, progress=steps.append)
     assert sorted(s.county for s in steps if s.state == "kept") == done
-    assert sorted(s.county for s in steps if s.state == "begun") == sorted({"0县", "1县", "2县"} - set(done))
+    assert sorted(s.county for s in steps if s.state == "begun") == sorted({"0县", "1县"} - set(done))
     assert tables_of(out) == tables_of(tmp_path / "quiet")
     # one county changes: only it is planned again; nothing changes: nobody works
     text = (home / "1县" / "county.toml").read_text(encoding="utf-8")
@@ -571,8 +571,8 @@ def test_stopped_and_resumed_it_redoes_only_what_is_missing_or_changed(tmp_path)
     # a county that is taken away leaves the tables too
     shutil.rmtree(home / "0县")
     found = plan_province(home, out, workers=1, to=2026, resume=True)
-    assert found.counties["county"].tolist() == ["1县", "2县"]
-    assert sorted(p.name for p in (out / "tables" / "summary").iterdir()) == ["county=1县", "county=2县"]
+    assert found.counties["county"].tolist() == ["1县"]
+    assert sorted(p.name for p in (out / "tables" / "summary").iterdir()) == ["county=1县"]
 
 
 @pytest.mark.slow
@@ -597,7 +597,7 @@ def started(folder, *command):
 
 @pytest.mark.slow
 def test_a_real_scheduler_and_two_workers_as_processes_of_their_own(tmp_path):
-    home = small(tmp_path)
+    home = small(tmp_path, 2)
     note = tmp_path / "scheduler.json"
     processes = [started(tmp_path, "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(note))]
     try:
@@ -623,7 +623,7 @@ def test_a_real_scheduler_and_two_workers_as_processes_of_their_own(tmp_path):
         with pytest.raises(ConnectionError, match="断了"):
             plan_province(home, tmp_path / "cut", scheduler=address, to=2026, progress=kill)
         certified = sorted((tmp_path / "cut" / "runs").glob("*/*.json"))
-        assert 1 <= len(certified) <= ALL and not (tmp_path / "cut" / ".work").exists()
+        assert 1 <= len(certified) <= 2 and not (tmp_path / "cut" / ".work").exists()
     finally:
         for p in reversed(processes):
             p.terminate()
@@ -649,7 +649,7 @@ def test_the_command_lists_what_failed_and_ends_with_one(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
 def test_stopped_by_the_keyboard_the_command_says_how_to_go_on(tmp_path):
-    home = small(tmp_path)
+    home = small(tmp_path, 2)
     command = [
         sys.executable,
         "-m",
@@ -678,4 +678,4 @@ def test_stopped_by_the_keyboard_the_command_says_how_to_go_on(tmp_path):
     assert process.returncode == 130 and "go on with --resume" in said and "Traceback" not in said
     assert not (tmp_path / "out" / ".work").exists()
     result = subprocess.run([*command, "--resume"], capture_output=True, text=True, encoding="utf-8", check=False)
-    assert result.returncode == 0 and ": kept" in result.stdout and "3 of 3 runs have a plan" in result.stdout
+    assert result.returncode == 0 and ": kept" in result.stdout and "2 of 2 runs have a plan" in result.stdout
