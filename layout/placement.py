@@ -135,9 +135,9 @@ def propose(
     children = whole_children(chosen)
     if not children["attends"].isin(["home", "county_seat"]).any():
         return _empty(county)
-    ways = ways_of(times, standards)
     every_site = sites_of(county, found.sites, horizon, standards)
-    journeys, sites = journeys_of(children, ways, every_site, horizon, standards)
+    # the ways of all pairs are the largest table there is, and nobody needs them afterwards
+    journeys, sites = journeys_of(children, ways_of(times, standards), every_site, horizon, standards)
     spend = {y: m for y, m in (county.aims.budget if budget is None else budget).items() if y in horizon.years}
     must = tuple(k for k, s in enumerate(sites) if not s.existing and s.school_id in county.aims.must_open)
     model = Model(journeys, sites, horizon, standards, spend, must=must, most=county.aims.most_open)
