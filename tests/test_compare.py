@@ -207,7 +207,7 @@ def naive_villages(plan, year):
     return out
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6))
 def test_random_plans_against_a_naive_count(seed):
     random = np.random.default_rng(seed)

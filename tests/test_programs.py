@@ -188,6 +188,34 @@ def test_a_bound_with_cuts_lies_between_the_relaxation_and_the_optimum():
     assert raised >= 15
 
 
+def test_rounds_of_cuts_that_end_early_leave_a_bound(monkeypatch):
+    """Seats in whole rooms for children who choose among schools: a bound needs several rounds of cuts."""
+    rng = np.random.default_rng(7)
+    sites, places = 12, 40
+    children = rng.integers(5, 30, places).astype(float)
+    flows = places * sites
+    matrix = sparse.lil_matrix((places + sites, flows + sites))
+    for v in range(places):
+        matrix[v, v * sites : (v + 1) * sites] = 1.0
+        for k in range(sites):
+            matrix[places + k, v * sites + k] = -children[v]
+    for k in range(sites):
+        matrix[places + k, flows + k] = 45.0
+    low = np.concatenate([np.ones(places), np.zeros(sites)])
+    case = Program(
+        np.zeros(flows + sites), np.concatenate([np.ones(flows), np.full(sites, 20.0)]), np.arange(flows + sites) >= flows, matrix.tocsr(), low,
+        np.concatenate([np.ones(places), np.full(sites, np.inf)]),
+    )  # fmt: skip
+    costs = np.concatenate([rng.integers(1, 60, flows) * 0.3, np.full(sites, 40.0)])
+    known = programs.search(case, costs, gap=0.05, work_limit=200).levels[0].objective
+    bounds = [programs.least_value(case, costs, known=known, cuts=False)]
+    for lift in (1e9, 0.0):
+        monkeypatch.setattr(programs, "_LIFT", lift)
+        bounds.append(programs.least_value(case, costs, known=known))
+    # the relaxation, as soon as it may end, and when the solver itself ends
+    assert bounds[0] < bounds[1] < bounds[2] <= known + 1e-6
+
+
 def test_a_bound_that_contradicts_what_is_known_is_not_used(monkeypatch):
     case = program([[2.0]], [3.0], [np.inf], integer=True)
     assert programs.least_value(case, np.ones(1), known=2.0) == 2.0
