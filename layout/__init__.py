@@ -103,7 +103,7 @@ _HOMES = {
     "read_changes": "school_changes",
     "read_county": "county",
     "read_obstacles": "obstacles",
-    "read_plan": "plan",
+    "read_plan": "saved_plan",
     "read_roads": "roads",
     "read_scenario": "scenario",
     "read_standards": "standards",

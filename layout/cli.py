@@ -225,7 +225,7 @@ def plan(
 def draw(folder: CountyFolder, out: Out = None, lang: Lang = "zh", audience: Audience = "internal") -> None:
     """Draw the map of a plan that was made before."""
     from layout.outputs import plan_folder, write_map
-    from layout.plan import read_plan
+    from layout.saved_plan import read_plan
 
     with _exits(lang):
         home = out
@@ -246,7 +246,7 @@ def export(
     """Write the layers of a plan for other programs."""
     from layout.exports import FORMATS, export_plan
     from layout.outputs import plan_folder
-    from layout.plan import read_plan
+    from layout.saved_plan import read_plan
 
     wanted = formats or list(FORMATS)
     with _exits(lang):
@@ -278,7 +278,7 @@ def compare(
     from layout.compare_page import save_comparison
     from layout.compare_sheets import write_comparison
     from layout.outputs import plan_folder
-    from layout.plan import read_plans
+    from layout.saved_plan import read_plans
 
     with _exits(lang):
         one, other = read_plans([a, b])
@@ -316,7 +316,7 @@ def figures(
     if importlib.util.find_spec("matplotlib") is None:
         _stop("figures.no_matplotlib", lang)
     from layout.figures import INTERNAL, chinese_font, save_figures
-    from layout.plan import read_plans
+    from layout.saved_plan import read_plans
 
     with _exits(lang):
         found = read_plans([folder])[0]
@@ -346,8 +346,8 @@ def report(
 ) -> None:
     """Write the report of a plan that was made before."""
     from layout.outputs import plan_folder
-    from layout.plan import read_plan
     from layout.report import write_report
+    from layout.saved_plan import read_plan
 
     with _exits(lang):
         home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))

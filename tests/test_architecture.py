@@ -68,6 +68,7 @@ ROOMS = [
     ["sample_province"],
     ["findings"],
     ["plan"],
+    ["saved_plan"],
     ["province_tables"],
     ["futures", "checkup", "borders"],
     ["check_page"],

@@ -11,7 +11,8 @@ from test_maps import HOSTILE
 
 import layout
 from layout.maps import save_map
-from layout.plan import make_plan, read_plan
+from layout.plan import make_plan
+from layout.saved_plan import read_plan
 from layout.scenario import read_scenario
 from layout.school_changes import read_changes
 from layout.what_if import estimate_changes, make_what_if, packed, plan_changes

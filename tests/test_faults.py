@@ -19,7 +19,8 @@ from layout import outputs
 from layout.county import read_county, write_county
 from layout.exports import export_plan
 from layout.outputs import FILES, write_map, write_plan
-from layout.plan import Plan, read_plan
+from layout.plan import Plan
+from layout.saved_plan import read_plan
 from layout.tables import CountyDataError
 
 ROOT = Path(__file__).parents[1]

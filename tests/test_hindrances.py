@@ -12,7 +12,8 @@ from layout.aims import Aims, read_aims
 from layout.cli import app
 from layout.county import read_county, write_county
 from layout.hindrances import NoPlanError, cause_words
-from layout.plan import make_plan, read_plan, unserved
+from layout.plan import make_plan, unserved
+from layout.saved_plan import read_plan
 from layout.standards import read_standards
 from layout.tables import CountyDataError, check
 

@@ -18,7 +18,8 @@ from test_workbook import hand_plan
 
 from layout import outputs
 from layout.outputs import FILES, OLD_NOTE, made_anew, of_an_older_plan, plan_folder, safe_name, write_map, write_plan
-from layout.plan import Plan, read_plan
+from layout.plan import Plan
+from layout.saved_plan import read_plan
 from layout.tables import CountyDataError
 
 

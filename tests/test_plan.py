@@ -12,8 +12,9 @@ from pandas.testing import assert_frame_equal
 
 import layout
 from conftest import VILLAGES, at, make_paper
-from layout.plan import county_times, make_plan, read_plan, seat_schools
+from layout.plan import county_times, make_plan, seat_schools
 from layout.sample import make_sample_county
+from layout.saved_plan import read_plan
 from layout.scenario import Scenario
 from layout.standards import read_standards
 from layout.tables import CountyDataError, check

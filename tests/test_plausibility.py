@@ -300,7 +300,7 @@ def test_sources_and_their_bias_travel_with_the_county(tmp_path, paper):
 
 
 def test_a_plan_holds_forecast_ranges_and_scenario(paper, tmp_path):
-    from layout.plan import read_plan
+    from layout.saved_plan import read_plan
 
     plan = make_plan(paper, to=2031, draws=30, seed=5, scenario=Scenario("低", variant="low"))
     assert plan.manifest["draws"]["draws"] == 30 and plan.manifest["scenario"]["variant"] == "low"

@@ -28,9 +28,10 @@ from layout import messages, runs
 from layout.borders import border_rows
 from layout.cli import app
 from layout.county import write_county
-from layout.plan import make_plan, read_plan
+from layout.plan import make_plan
 from layout.province import plan_province
 from layout.province_tables import PARTS, equity_rows, part_path, read_part
+from layout.saved_plan import read_plan
 from layout.scenario import Scenario
 from layout.shared_ground import SharedGround, read_shared, shared_roads
 from layout.tables import BANDS, CountyDataError, band_of, empty

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 import layout
 from conftest import make_paper
 from layout.cli import app
-from layout.plan import make_plan, read_plan
+from layout.plan import make_plan
+from layout.saved_plan import read_plan
 from layout.scenario import Scenario, read_scenario
 from layout.school_changes import changed_standards, read_changes, school_fingerprint
 from layout.tables import CountyDataError
