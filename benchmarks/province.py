@@ -2,8 +2,8 @@
 
 Writes the county folders of a fictional province (in the shapes of real counties where LAYOUT_REAL_DATA has them, else on a grid), plans it
 with one worker and with two, then once more with two in a process of its own that is killed when half of the counties are done, and resumes
-it. Prints seconds, ratios, the peak of the memory of all processes together, how many counties that were done the resumed run planned again,
-and whether its tables have the bytes of the undisturbed one. Ends with an error where a limit is missed. --all plans all 88 with two workers
+it. Two counties by the plain command, one after the other and side by side, say what two processes gain on the machine at all. Prints
+seconds, ratios, the peak of the memory of all processes together, how many counties that were done the resumed run planned again, and whether its tables have the bytes of the undisturbed one. Ends with an error where a limit is missed. --all plans all 88 with two workers
 once and sets its cost a village against that of the 16; --counties 4 --villages 160 is a quick look, whose limits say little.
 """
 
@@ -73,6 +73,26 @@ def measured(home, out, workers):
     return seconds, peak.bytes
 
 
+def bare_gain(home, out, counties):
+    """Return how much sooner two counties are planned side by side than one after the other, each by a command of its own: no more is to be had here."""
+
+    def begun(county, name):
+        command = [sys.executable, "-m", "layout", "plan", str(home / county), "--out", str(out / name), "--draws", "0", "--lang", "en"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def ended(*processes):
+        if any(process.wait() for process in processes):
+            sys.exit("a county by itself has no plan")
+
+    start = time.perf_counter()
+    for county in counties:
+        ended(begun(county, f"after {county}"))
+    after = time.perf_counter() - start
+    start = time.perf_counter()
+    ended(*[begun(county, f"beside {county}") for county in counties])
+    return after / (time.perf_counter() - start)
+
+
 def killed_at_half(home, out, counties):
     command = [sys.executable, "-m", "layout", "province", str(home), "--out", str(out), "--workers", "2", "--draws", "0", "--lang", "en"]
     start = time.perf_counter()
@@ -117,6 +137,9 @@ def main():
         one, _ = measured(home, Path(folder) / "one", 1)
         two, peak = measured(home, Path(folder) / "two", 2)
         judged("two workers against one", one / two, RATIO, "x", most=False)
+        # counties of like size, so that neither waits long for the other
+        alike = sorted(counts, key=lambda county: (counts[county], county))[len(counts) // 2 - 1 :][:2]
+        print(f"{'two bare processes against one, two counties':<52} {bare_gain(home, Path(folder) / 'bare', alike):>9.2f} x", flush=True)
         kept, begun = killed_at_half(home, Path(folder) / "resumed", given.counties), set()
 
         def noted(step):
