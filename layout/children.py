@@ -14,6 +14,8 @@ from layout.tables import BANDS, check
 
 # sums of fractions that should be halves may be a little less
 TOLERANCE = 1e-9
+# rows of the table of minutes that are looked at together
+_ROWS = 1_000_000
 # kinds of schools that need not teach every primary grade, and may teach grades together
 INCOMPLETE = ("teaching_point", "small_primary")
 
@@ -144,24 +146,44 @@ def ways_of(times: pd.DataFrame, standards: Standards) -> pd.DataFrame:
     [['walk', 29.0, False]]
     """
     judged = judged_minutes(times, standards).to_numpy(float)
+    limits = {f"{m} {b}": standards.limit(m, b) for m in ("walk", "bus", "week") for b in BANDS}
+    may_board = {band: any(standards.may_board(g) for g in grades) for band, grades in BANDS.items()}
+    codes = pd.factorize(times["from_id"].astype("str"), sort=True)[0]
+    order = np.argsort(codes, kind="stable")
+    # some settlements at a time: names of all pairs at once take much memory
+    ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
+    first, days, weeks = 0, [], []
+    for end in ends.tolist():
+        if end - first < _ROWS and end != len(order):
+            continue
+        day, week = _chosen_ways(times.iloc[order[first:end]], judged[order[first:end]], limits, may_board)
+        days.append(day)
+        weeks.append(week)
+        first = end
+    if not days:
+        days, weeks = ([one] for one in _chosen_ways(times, judged, limits, may_board))
+    return pd.concat([*days, *weeks], ignore_index=True).drop(columns="limit")
+
+
+def _chosen_ways(
+    times: pd.DataFrame, judged: np.ndarray, limits: Mapping[str, float], may_board: Mapping[str, bool]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return day ways and weekly ways of some settlements."""
     frame = pd.DataFrame({
         "settlement_id": times["from_id"].astype("str"), "school_id": times["to_id"].astype("str"), "band": times["band"].astype("str"),
         "mode": times["mode"].astype("str"), "minutes": judged,
     })  # fmt: skip
     known = frame["mode"].isin(["walk", "bus", "week"])
     frame = frame[known].sort_values(["settlement_id", "school_id", "band", "mode"], kind="stable", ignore_index=True)
-    limits = {f"{m} {b}": standards.limit(m, b) for m in ("walk", "bus", "week") for b in BANDS}
     frame["limit"] = (frame["mode"] + " " + frame["band"]).map(limits).astype(float)
     week = frame[(frame["mode"] == "week") & (frame["minutes"] <= frame["limit"])].assign(mode="board", beyond=False, excess=0.0)
-    may_board = {band: any(standards.may_board(g) for g in grades) for band, grades in BANDS.items()}
-    week = week[[may_board[b] for b in week["band"]]]
+    week = week[np.array([may_board[b] for b in week["band"]], bool)]
     day = frame[frame["mode"] != "week"].reset_index(drop=True)
     groups = day.groupby(["settlement_id", "school_id", "band"], sort=True).ngroup().to_numpy()
     # the legal order: near by foot, then the bus
     chosen = choose_way(groups, day["minutes"].to_numpy(), day["limit"].to_numpy(), (day["mode"] == "bus").to_numpy(int))
     day = day.iloc[chosen]
-    day = day.assign(beyond=day["minutes"] > day["limit"], excess=np.maximum(day["minutes"] - day["limit"], 0.0))
-    return pd.concat([day, week], ignore_index=True).drop(columns="limit")
+    return day.assign(beyond=day["minutes"] > day["limit"], excess=np.maximum(day["minutes"] - day["limit"], 0.0)), week
 
 
 def spread(children: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:

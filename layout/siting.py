@@ -304,9 +304,10 @@ def _roomy(sites: Sequence[Site], children: pd.DataFrame, ways: pd.DataFrame, ho
     """Say which schools of today cannot reach their largest size, whoever comes that can."""
     kept = children[children["year"].isin(horizon.years)]
     kept = kept.assign(band=[band_of(g) for g in kept["grade"]])
-    home = kept[kept["attends"] == "home"].groupby(["settlement_id", "band", "year"], as_index=False)["pupils"].sum()
+    home = kept[kept["attends"] == "home"].groupby(["settlement_id", "band", "year"])["pupils"].sum().unstack("year", fill_value=0)
     pairs = ways[["settlement_id", "school_id", "band"]].drop_duplicates()
-    most = pairs.merge(home, on=["settlement_id", "band"]).groupby(["school_id", "year"])["pupils"].sum().groupby("school_id").max().to_dict()
+    # a column for each year: a row for each pair and year would be the largest table of all
+    most = pairs.merge(home.reset_index(), on=["settlement_id", "band"]).groupby("school_id")[list(home.columns)].sum().max(axis=1).to_dict()
     seat = kept[kept["attends"] == "county_seat"].groupby("year")["pupils"].sum().max()
     seat = 0.0 if pd.isna(seat) else float(seat)
     return np.array([s.existing and most.get(s.school_id, 0) + seat * s.at_seat <= largest_size(s, standards) for s in sites] or [False])

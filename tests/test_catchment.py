@@ -13,6 +13,7 @@ from scipy.optimize import LinearConstraint, milp
 
 from conftest import make_paper
 from layout import catchment
+from layout import children as ways_module
 from layout.catchment import assign, headline, nearest_school
 from layout.children import best_runs, ways_of, whole_children
 from layout.standards import Standards, Step, read_standards
@@ -59,6 +60,17 @@ def test_mode_walk_first_then_bus_then_the_quicker():
         ["A", "walk", "served", 30.0], ["B", "bus", "served", 30.0], ["C", "bus", "beyond_limit", 41.0]
     ]  # fmt: skip
     assert ways_of(times, STANDARDS)["excess"].tolist() == [0.0, 0.0, 11.0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ways_of_some_settlements_at_a_time_are_those_of_all_at_once(seed, monkeypatch):
+    times = random_county(seed)[1]
+    shuffled = times.sample(frac=1.0, random_state=seed)
+    whole = ways_of(times, STANDARDS)
+    monkeypatch.setattr(ways_module, "_ROWS", 1)
+    assert_frame_equal(ways_of(times, STANDARDS), whole)
+    assert_frame_equal(ways_of(shuffled, STANDARDS), whole)
+    assert_frame_equal(ways_of(times.iloc[:0], STANDARDS), whole.iloc[:0], check_dtype=False)
 
 
 def test_the_slower_direction_is_judged():

@@ -401,11 +401,12 @@ def test_little_memory_is_told_in_words(folder, megabytes):
     after = contents(folder)
     assert {n: h for n, h in after.items() if n != "map.html"} == {n: h for n, h in before.items() if n != "map.html"}
     read_plan(folder)
-    assert not [p for p in folder.iterdir() if p.name.startswith(".layout-")]
-    if run.returncode:
-        assert run.returncode in (2, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL), said(run)
-        if run.returncode == 2:
-            assert "Earlier results are unchanged" in said(run)
+    # a library that finds no memory may end the process on the spot: then nobody takes the scratch folder away
+    assert run.returncode in (0, 2, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL), said(run)
+    if run.returncode >= 0:
+        assert not [p for p in folder.iterdir() if p.name.startswith(".layout-")]
+    if run.returncode == 2:
+        assert "Earlier results are unchanged" in said(run)
 
 
 def test_random_bytes_in_every_output_never_pass_for_a_plan(folder):
