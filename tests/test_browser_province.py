@@ -60,6 +60,9 @@ def test_what_failed_and_the_border_are_told_in_both_languages(page):
     assert BROKEN in page.locator("#table-problems").inner_text() and "1066" in page.locator("#table-problems").inner_text()
     page.locator("#table-borders summary").click()
     page.locator("#table-equity summary").click()
+    # rows are made once the browser says that the box is open
+    page.locator("#table-borders tbody tr").first.wait_for()
+    page.locator("#table-equity tbody tr").first.wait_for()
     assert "纸上0县" in page.locator("#table-borders").inner_text() and page.locator("#table-equity tbody tr").count() == 3
     page.locator("#plan-lang").click()
     assert page.locator("h1").inner_text() == "纸上省: layout plans of its counties"
