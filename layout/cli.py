@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.metadata
 import importlib.util
 import logging
@@ -722,7 +723,9 @@ def _exits(lang: str, *, stream: object = None) -> Iterator[None]:
         _console(stderr=True).print(messages.text("cli.no_plan", lang, error=_shown(said)))
         raise typer.Exit(NO_PLAN) from None
     except OSError as error:
-        _console(stderr=True).print(messages.text("cli.os_error", lang, error=_shown(str(error))))
+        # the system has no memory for its own tables either
+        words = messages.text("cli.no_memory", lang) if error.errno == errno.ENOMEM else messages.text("cli.os_error", lang, error=_shown(str(error)))
+        _console(stderr=True).print(words)
         raise typer.Exit(USAGE) from None
     except UnicodeEncodeError as error:
         # a name from a system whose language setting it does not fit

@@ -401,12 +401,15 @@ def test_little_memory_is_told_in_words(folder, megabytes):
     after = contents(folder)
     assert {n: h for n, h in after.items() if n != "map.html"} == {n: h for n, h in before.items() if n != "map.html"}
     read_plan(folder)
-    # a library that finds no memory may end the process on the spot: then nobody takes the scratch folder away
-    assert run.returncode in (0, 2, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL), said(run)
-    if run.returncode >= 0:
-        assert not [p for p in folder.iterdir() if p.name.startswith(".layout-")]
-    if run.returncode == 2:
-        assert "Earlier results are unchanged" in said(run)
+    text = (run.stdout + run.stderr).decode("utf-8", "replace")
+    if run.returncode == 0:
+        assert not [p for p in folder.iterdir() if p.name.startswith(".layout-")] and "Traceback" not in text, text
+    elif run.returncode == 2:
+        # to take the scratch folder away the system may have had no memory either
+        assert "Earlier results are unchanged" in text and "Traceback" not in text, text
+    else:
+        # a library that finds no memory may end the process on the spot, or lose its error
+        assert run.returncode in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL) or "OpenBLAS error" in text or "SystemError" in text, text
 
 
 def test_random_bytes_in_every_output_never_pass_for_a_plan(folder):
