@@ -3,7 +3,8 @@
 Writes the county folders of a fictional province (in the shapes of real counties where LAYOUT_REAL_DATA has them, else on a grid), plans it
 with one worker and with two, then once more with two in a process of its own that is killed when half of the counties are done, and resumes
 it. Two counties by the plain command, one after the other and side by side, say what two processes gain on the machine at all. Prints
-seconds, ratios, the peak of the memory of all processes together, how many counties that were done the resumed run planned again, and whether its tables have the bytes of the undisturbed one. Ends with an error where a limit is missed. --all plans all 88 with two workers
+seconds, ratios, the peak of the memory of all processes together, how many counties that were done the resumed run planned again, and
+whether its tables have the bytes of the undisturbed one. Ends with an error where a limit is missed. --all plans all 88 with two workers
 once and sets its cost a village against that of the 16; --counties 4 --villages 160 is a quick look, whose limits say little.
 """
 

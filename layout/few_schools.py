@@ -20,6 +20,8 @@ from layout.programs import NoSolutionError, Prices, Program, Solution, least_va
 _PASSES, _NODES = ((True, 4, 0.12), (True, 6, 0.08), (False, 4, 0.1), (False, 6, 0.17)), 1
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
+# neighbourhoods of each search at least, in small counties
+_TRIES = 14
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
 _ABOVE = 1000.0
 # ten thousand yuan that a neighbourhood must save
@@ -116,7 +118,7 @@ def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, f
             prices = prices if first in prices else {first: _prices(around, values, first, until)}
         except NoSolutionError:
             break
-        values = _pass(around, values, prices[first], sites, math.ceil(share * len(model.sites)), enough, first, until)
+        values = _pass(around, values, prices[first], sites, max(math.ceil(share * len(model.sites)), _TRIES), enough, first, until)
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
     ended = "optimal" if time.monotonic() < until else "time_limit"
     return again if better(evaluate(model, again), evaluate(model, built)) else built, ended

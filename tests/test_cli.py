@@ -171,6 +171,15 @@ def test_a_full_disk_is_told_in_words(folder, here, monkeypatch):
     assert result.exit_code == 2 and "No space left" in result.stderr and "Traceback" not in result.output
 
 
+def test_memory_that_the_system_does_not_have_is_told_as_memory(folder, here, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("layout.plan.make_plan", fail)
+    result = run("plan", folder)
+    assert result.exit_code == 2 and "内存不够" in result.stderr and "Cannot allocate" not in result.stderr and contents(here) == {}
+
+
 def test_doctor_finds_this_machine_fit(here):
     result = run("doctor", "--lang", "en")
     assert result.exit_code == 0 and "min x + y = 3" in result.stdout and "Ready to use." in result.stdout
