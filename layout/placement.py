@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import geopandas as gpd
@@ -138,6 +139,7 @@ def propose(
     every_site = sites_of(county, found.sites, horizon, standards)
     # the ways of all pairs are the largest table there is, and nobody needs them afterwards
     journeys, sites = journeys_of(children, ways_of(times, standards), every_site, horizon, standards)
+    _give_back()
     spend = {y: m for y, m in (county.aims.budget if budget is None else budget).items() if y in horizon.years}
     must = tuple(k for k, s in enumerate(sites) if not s.existing and s.school_id in county.aims.must_open)
     model = Model(journeys, sites, horizon, standards, spend, must=must, most=county.aims.most_open)
@@ -220,6 +222,13 @@ def apply_proposals(schools: pd.DataFrame, proposals: pd.DataFrame, *, years: Se
             table = table.assign(**{column: table["school_id"].map(last[column]).fillna(table[column])})
         frames.append(table.assign(year=year, status="open"))
     return check("school_years", pd.concat(frames, ignore_index=True)) if frames else empty("school_years")
+
+
+def _give_back() -> None:
+    """Let Arrow, where it holds the text of tables, return freed memory: a fifth of what the search of a large county takes otherwise."""
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.default_memory_pool().release_unused()
 
 
 def _written(

@@ -63,9 +63,9 @@ def test_the_page_opens_on_the_differences(show, found):
     assert drawn(page) == {"villages": 5, "schools": 3, "proposals": 4}
     said = counted(page)
     # grades 1-3: E's 18 children
-    assert said["变慢"] == "18 人 / 1 村" and said["无着落增加"] == "0 人 / 0 村" and said["规模不同"] == "2 所"
+    assert said["变慢"] == "18 人 / 1 村" and said["缺学位等增加"] == "0 人 / 0 村" and said["规模不同"] == "2 所"
     page.locator("label:has(#band-junior)").click()
-    assert counted(page)["无着落增加"] == "30 人 / 1 村"
+    assert counted(page)["缺学位等增加"] == "30 人 / 1 村"
     assert page.locator(".leaflet-control-attribution svg").count() == 0 and "北" in page.locator(".north").first.inner_text()
 
 
@@ -94,9 +94,9 @@ def test_tables_name_what_differs_and_fly_there(show, found):
     page.locator("label:has(#band-junior)").click()
     page.locator("#table-villages summary").click()
     page.locator("#table-villages tbody tr").first.wait_for()
-    assert page.locator("#table-villages tbody tr").all_inner_texts() == ["A村\t无着落增加\t30 → 30\t0 → 30\t无 → 无"]
+    assert page.locator("#table-villages tbody tr").all_inner_texts() == ["A村\t缺学位等增加\t30 → 30\t0 → 30\t无 → 无"]
     page.locator("#table-villages button").click()
-    assert "A村" in page.locator("#plan-card h2").inner_text() and "无着落增加" in page.locator("#plan-card").inner_text()
+    assert "A村" in page.locator("#plan-card h2").inner_text() and "缺学位等增加" in page.locator("#plan-card").inner_text()
     page.keyboard.press("Escape")
     assert not page.locator("#plan-card").is_visible()
     for name in ("schools", "townships", "years", "money", "basis"):

@@ -151,7 +151,7 @@ def test_before_and_after_tells_who_gains(page, plan):
     before, after = bad(plan.today.assignment), bad(plan.planned.assignment)
     gained = [v for v in before.index if before[v] > after.get(v, 0)]
     assert len(gained) > 0
-    line = next(line for line in legend(page, "changes") if line.startswith("有了着落，或回到时限内"))
+    line = next(line for line in legend(page, "changes") if line.startswith("有了学位、床位或道路，或回到时限内"))
     assert line.endswith(f"人 / {len(gained)} 村")
     assert page.evaluate(SHAPES).get("star", 0) == len(gained)
 

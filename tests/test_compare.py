@@ -375,7 +375,7 @@ def test_the_workbook_has_a_sheet_of_every_table(found, tmp_path):
     book = openpyxl.load_workbook(tmp_path / "c.xlsx")
     assert book.sheetnames == ["说明", "总体差异", "学年差异", "乡镇差异", "村寨差异", "学校差异", "建议差异", "经费差异", "依据差异"]
     rows = list(book["村寨差异"].iter_rows(min_row=3, values_only=True))
-    assert [(r[0], r[1], r[3]) for r in rows] == [("A", "A村", "7—9年级"), ("E", "E村", "1—3年级")] and rows[0][-1] == "无着落增加"
+    assert [(r[0], r[1], r[3]) for r in rows] == [("A", "A村", "7—9年级"), ("E", "E村", "1—3年级")] and rows[0][-1] == "缺学位等增加"
     headings = [c.value for c in book["村寨差异"][2]]
     assert len(headings) == len(set(headings)) and "A学生数（人）" in headings
     said = " ".join(str(c) for r in book["说明"].iter_rows(values_only=True) for c in r if c)
@@ -418,7 +418,7 @@ def test_compare_writes_page_and_workbook(saved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("compare", saved / "近", saved / "省" / "plan.gpkg", "-o", "out/比较.html", "--xlsx")
     assert done.exit_code == 0, done.output
-    assert "无着落增加的村寨 1 个，减少的 0 个，变慢 1 个，变快 0 个；布局建议有 4 项不同" in done.stdout
+    assert "缺学位、床位或道路的人增加的村寨 1 个，减少的 0 个，变慢 1 个，变快 0 个；布局建议有 4 项不同" in done.stdout
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["比较.html", "比较.xlsx"]
     assert island((tmp_path / "out" / "比较.html").read_text(encoding="utf-8"))["names"] == ["近", "省"]
     assert run("compare", saved / "近", saved / "省", "--lang", "en").exit_code == 0
