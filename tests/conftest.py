@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 from shapely.geometry import LineString, Point
 
-from layout.county import County
+from layout.county import County, write_county
 from layout.roads import Roads
+from layout.sample import make_sample_county
 from layout.tables import check, empty
 
 CRS = "EPSG:4545"
@@ -91,6 +92,15 @@ def paper() -> County:
 def change():
     """Return a county with some tables replaced."""
     return dataclasses.replace
+
+
+@pytest.fixture(scope="session")
+def small_ground(tmp_path_factory) -> Path:
+    """A folder whose data/sample holds sixty settlements: the county of three hundred is planned by the demo, once."""
+    home = tmp_path_factory.mktemp("small ground")
+    write_county(make_sample_county(seed=0, settlements=60), home / "data" / "sample")
+    (home / "examples").mkdir()
+    return home
 
 
 class Demo(NamedTuple):

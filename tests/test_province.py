@@ -500,10 +500,17 @@ def small(tmp_path, count):
     return write_paper_province(tmp_path / "各县", count)
 
 
+@pytest.fixture(scope="session")
+def quiet(tmp_path_factory):
+    """Return what two paper counties come to where nothing disturbs the run."""
+    folder = tmp_path_factory.mktemp("quiet")
+    plan_province(small(folder, 2), folder / "out", workers=2, to=2026)
+    return folder / "out"
+
+
 @pytest.mark.slow
-def test_a_worker_killed_on_the_way_changes_no_byte_of_the_tables(tmp_path):
+def test_a_worker_killed_on_the_way_changes_no_byte_of_the_tables(tmp_path, quiet):
     home = small(tmp_path, 2)
-    plan_province(home, tmp_path / "quiet", workers=2, to=2026)
     killed = []
 
     def kill(step):
@@ -517,9 +524,9 @@ def test_a_worker_killed_on_the_way_changes_no_byte_of_the_tables(tmp_path):
     found = plan_province(home, tmp_path / "killed", workers=2, to=2026, progress=kill)
     assert len(killed) == 2 and [s for s in steps if s.state == "again"]
     assert set(found.counties["state"]) == {"done"}
-    quiet, loud = (tables_of(tmp_path / name) for name in ("quiet", "killed"))
-    assert set(quiet) == set(loud) and [name for name in quiet if quiet[name] != loud[name]] == []
-    whole = [contents(tmp_path / name) for name in ("quiet", "killed")]
+    calm, loud = tables_of(quiet), tables_of(tmp_path / "killed")
+    assert set(calm) == set(loud) and [name for name in calm if calm[name] != loud[name]] == []
+    whole = [contents(quiet), contents(tmp_path / "killed")]
     assert [n for n in whole[0] if whole[0][n] != whole[1].get(n)] == []
 
 
@@ -542,9 +549,8 @@ def test_a_county_whose_worker_is_always_lost_is_given_up_and_the_others_are_don
 
 
 @pytest.mark.slow
-def test_stopped_and_resumed_it_redoes_only_what_is_missing_or_changed(tmp_path):
+def test_stopped_and_resumed_it_redoes_only_what_is_missing_or_changed(tmp_path, quiet):
     home, out = small(tmp_path, 2), tmp_path / "out"
-    plan_province(home, tmp_path / "quiet", workers=1, to=2026)
 
     def stop(step):
         if step.state == "done":
@@ -559,7 +565,7 @@ def test_stopped_and_resumed_it_redoes_only_what_is_missing_or_changed(tmp_path)
     plan_province(home, out, workers=1, to=2026, resume=True, progress=steps.append)
     assert sorted(s.county for s in steps if s.state == "kept") == done
     assert sorted(s.county for s in steps if s.state == "begun") == sorted({"0县", "1县"} - set(done))
-    assert tables_of(out) == tables_of(tmp_path / "quiet")
+    assert tables_of(out) == tables_of(quiet)
     # one county changes: only it is planned again; nothing changes: nobody works
     text = (home / "1县" / "county.toml").read_text(encoding="utf-8")
     (home / "1县" / "county.toml").write_text(text.replace("纸上1县", "改名县"), encoding="utf-8")
@@ -597,7 +603,7 @@ def started(folder, *command):
 
 
 @pytest.mark.slow
-def test_a_real_scheduler_and_two_workers_as_processes_of_their_own(tmp_path):
+def test_a_real_scheduler_and_two_workers_as_processes_of_their_own(tmp_path, quiet):
     home = small(tmp_path, 2)
     note = tmp_path / "scheduler.json"
     processes = [started(tmp_path, "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(note))]
@@ -630,9 +636,8 @@ def test_a_real_scheduler_and_two_workers_as_processes_of_their_own(tmp_path):
             p.terminate()
         for p in processes:
             p.wait(30)
-    plan_province(home, tmp_path / "here", workers=1, to=2026)
     plan_province(home, tmp_path / "cut", workers=1, to=2026, resume=True)
-    assert tables_of(tmp_path / "afar") == tables_of(tmp_path / "here") == tables_of(tmp_path / "cut")
+    assert tables_of(tmp_path / "afar") == tables_of(quiet) == tables_of(tmp_path / "cut")
     with pytest.raises(ConnectionError, match="dask scheduler"):
         plan_province(home, tmp_path / "afar", scheduler=address, to=2027)
 
