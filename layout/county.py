@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import hashlib
+import os
 import shutil
 import tempfile
 import tomllib
@@ -243,10 +244,10 @@ def inspect_county(folder: str | Path, *, shared: SharedGround | None = None) ->
     if shared is not None and area is not None:
         if roads is None and not paths["roads"] and shared.roads is not None:
             roads, more = _collect(lambda: shared_roads(shared, area, crs=crs))
-            problems, lent = problems + more, lent | {f"../{shared.roads.name}": file_hash(shared.roads)}
+            problems, lent = problems + more, lent | {_beside(shared.roads, folder): file_hash(shared.roads)}
         if terrain is None and not paths["terrain"] and shared.terrain:
             terrain, more = _collect(lambda: shared_terrain(shared, area))
-            problems, lent = problems + more, lent | {f"../{path.name}": file_hash(path) for path in shared.terrain}
+            problems, lent = problems + more, lent | {_beside(path, folder): file_hash(path) for path in shared.terrain}
     boundary, more = _collect(lambda: _read_boundary(paths["boundary"][0], crs)) if paths["boundary"] else (None, [])
     problems += more
     exclusions, more = _collect(lambda: _read_exclusions(paths["exclusions"][0], crs)) if paths["exclusions"] else (None, [])
@@ -433,12 +434,18 @@ def export_crs(county: County) -> str:
     return "EPSG:4490" if 4491 <= epsg <= 4554 else "EPSG:4326"
 
 
+def _beside(path: Path, folder: Path) -> str:
+    # as seen from the county: two shared files may have one name
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
 def _without_path(problem: Problem, folder: Path) -> Problem:
-    """Name files within the folder; where it lies on a machine is nobody's business."""
-    homes = (f"{folder.resolve()}/", f"{folder.absolute()}/", f"{folder}/")
+    """Name files within the folder, or beside it where counties share them; where that lies on a machine is nobody's business."""
     error = str(problem.fields.get("error", ""))
-    for home in homes:
-        error = error.replace(home, "")
+    for place in (folder.resolve(), folder.absolute(), folder, folder.resolve().parent, folder.absolute().parent):
+        # libraries write the paths of Windows either way
+        for home in (str(place), place.as_posix(), str(place).replace("/", "\\")):
+            error = error.replace(f"{home}/", "").replace(f"{home}\\", "") if len(home) > 1 else error
     return replace(problem, fields={**problem.fields, "error": error}) if error else problem
 
 

@@ -510,12 +510,16 @@ def _view(
     counts |= {"no_place": counts["no_seat"] + counts["no_bed"], "out_of_reach": counts["beyond_limit"] + counts["no_route"]}
     # the public page has the great sums only
     kept_back = _PARTS if least else ()
+    few = _few_beds(plan.proposals, outcome.view, year, least)
     return {
         "key": key, "year": year, "flows": _flows(outcome.assignment, year, villages, schools, least),
         "headline": {name: None if name in kept_back else _published(n, least) for name, n in counts.items()},
         "oversized": [int(total["oversized_classes"]), int(total["super_classes"])],
         "open_schools": len(seats), "rolls": _rolls(classes, schools, least),
-        "seats": [[schools[r.school_id], r.status, r.first_grade, r.last_grade, r.rooms, _published(r.beds, 0) or 0] for r in _rows(seats)],
+        "seats": [
+            [schools[r.school_id], r.status, r.first_grade, r.last_grade, r.rooms, -1 if r.school_id in few else _published(r.beds, 0) or 0]
+            for r in _rows(seats)
+        ],
         "classes": [] if least else [
             [schools[r.school_id], r.grades, r.pupils, r.classes, r.largest_class, r.tier, r.mixed] for r in _rows(classes)
         ],
@@ -616,13 +620,22 @@ def _findings(plan: Plan, villages: Mapping[str, int], schools: Mapping[str, int
     }  # fmt: skip
 
 
+def _few_beds(proposals: pd.DataFrame, view: str, year: int, least: int) -> set[str]:
+    """Return the schools that get a few beds by then: what stands after less what stands before would count the children for whom they are."""
+    beds = proposals.loc[(proposals["beds"] > 0) & (proposals["year"] <= year)].groupby("school_id")["beds"].min()
+    return set(beds.index[beds < least]) if view == "planned" else set()
+
+
 def _proposals(plan: Plan, schools: Mapping[str, int], audience: str, least: int) -> list[dict[str, Any]]:
     out = []
     for r in _rows(plan.proposals):
         clauses, gates = _parts(r.clauses), _parts(r.gates)
+        # a bed stands for a child, and the money for a few beds says how many they are
+        few = 0 < r.beds < least
         out.append({
             "school": schools[r.school_id], "year": r.year, "action": r.action, "role": r.role, "first": r.first_grade, "last": r.last_grade,
-            "rooms": r.rooms, "beds": r.beds, "cost": _number(r.cost_yuan) or 0, "pupils": _published(r.pupils, least),
+            "rooms": r.rooms, "beds": -1 if few else r.beds, "cost": None if few else _number(r.cost_yuan) or 0,
+            "pupils": _published(r.pupils, least),
             # the sentence counts the children of single villages
             "reason": None if audience == "public" else {"zh": r.reason_zh, "en": r.reason_en},
             "clauses": clauses, "gates": gates,

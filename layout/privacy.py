@@ -32,7 +32,7 @@ _PUSHES = 12
 # notes that tell the pupils of single places, or perhaps of a few children
 _OF_PLACES = ("population.note.sites_primary", "population.note.sites_junior", "population.note.residence",
               "population.note.hukou_high", "population.note.births_off", "population.note.same_counts",
-              "population.note.ages_missing")  # fmt: skip
+              "population.note.ages_missing", "note.boarders_differ", "note.rosters_history")  # fmt: skip
 
 Cell = tuple[object, ...]
 Line = Sequence[tuple[int, Cell]]

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from layout.borders import border_minutes, border_rows
 from layout.province_page import save_province
 from layout.province_sheets import write_province
 from layout.province_tables import Province, county_rows, equity_rows, outlines, year_rows
-from layout.runs import Run, Told, alone, carry_out, certified, county_folders, failed, fingerprint, is_done, memory_needed, scenarios_of, sweep
+from layout.runs import Run, Told, alone, carry_out, certified, county_folders, failed, is_done, prepared, scenarios_of, sweep
 from layout.scenario import Scenario
 from layout.shared_ground import SharedGround, read_shared
 from layout.standards import read_standards
@@ -144,12 +144,13 @@ def plan_province(
     runs = [Run(county, scenario, path, out, supposed, shared, options) for county, path in county_folders(folder, out=out).items()
             for scenario, supposed in named.items()]  # fmt: skip
     tell = progress or (lambda step: None)
-    with alone(out) as work:
-        size = {run.folder: memory_needed(run.folder) for run in runs}
-        runs = [replace(run, key=fingerprint(run), memory=size[run.folder]) for run in runs]
-        told = [Told(run.county, run.scenario, True) for run in runs if resume and is_done(run)]
-        for count, kept in enumerate(told, 1):
-            tell(Step(kept.county, kept.scenario, "kept", finished=count, runs=len(runs)))
+    with alone(out) as (work, turn):
+        ready = [prepared(run, turn) for run in runs]
+        told = [found for found in ready if isinstance(found, Told)]
+        runs = [found if isinstance(found, Run) else run for run, found in zip(runs, ready, strict=True)]
+        told += [Told(run.county, run.scenario, True) for run, found in zip(runs, ready, strict=True) if found is run and resume and is_done(run)]
+        for count, one in enumerate(told, 1):
+            tell(Step(one.county, one.scenario, "kept" if one.done else "failed", finished=count, runs=len(runs)))
         there = {(t.county, t.scenario) for t in told}
         waiting = [run for run in runs if (run.county, run.scenario) not in there]
         client: Client | None = None

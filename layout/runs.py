@@ -11,8 +11,9 @@ import os
 import shutil
 import tempfile
 import traceback
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from layout import messages
@@ -34,6 +35,8 @@ _MEMORY, _PER_VILLAGE, _PER_PAIR = 680_000_000, 1_200_000, 3_000
 _SITES, _VILLAGES = 0.6, 300
 # far longer than any search takes: where it stops must not depend on the machine
 _PATIENCE_S = 6 * 3600.0
+# beside the lock: whose turn it is
+_TURN = ".turn"
 _PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "highspy", "pyarrow")
 Tell = Callable[[str], None]
 
@@ -58,6 +61,8 @@ class Run:
         Fingerprint of all that goes in.
     memory
         Bytes that it is expected to take.
+    turn
+        From :func:`alone`; where given, nothing is written once that turn is over.
     """
 
     county: str
@@ -69,6 +74,7 @@ class Run:
     options: Mapping[str, object]
     key: str = ""
     memory: int = 0
+    turn: str = ""
 
     @property
     def plan_folder(self) -> Path:
@@ -310,6 +316,31 @@ def certified(run: Run) -> bool:
         return False
 
 
+def prepared(run: Run, turn: str) -> Run | Told:
+    """Complete a run by what is to be known before it begins.
+
+    Parameters
+    ----------
+    run
+        Which.
+    turn
+        From :func:`alone`.
+
+    Returns
+    -------
+    Run or Told
+        With fingerprint, memory and turn; where the county's files cannot be read, what is to be told of it.
+
+    Examples
+    --------
+    >>> prepared(run, "")  # doctest: +SKIP
+    """
+    try:
+        return replace(run, key=fingerprint(run), memory=memory_needed(run.folder), turn=turn)
+    except OSError as error:
+        return failed(run, "province.os_error", error=_without_folders(str(error), run))
+
+
 def carry_out(run: Run, tell: Tell | None = None) -> Told:
     """Plan a county under a scenario and write its files; whatever goes wrong is told, not raised.
 
@@ -335,7 +366,7 @@ def carry_out(run: Run, tell: Tell | None = None) -> Told:
     try:
         _carry_out(run, tell or (lambda stage: None))
     except CountyDataError as error:
-        return Told(run.county, run.scenario, False, tuple(_row(p) for p in error.problems))
+        return Told(run.county, run.scenario, False, tuple(_row(_without_folders_in(p, run)) for p in error.problems))
     except NoSolutionError as error:
         causes = [error.words(lang) for lang in messages.LANGUAGES] if hasattr(error, "words") else [[str(error)]] * 2
         return Told(run.county, run.scenario, False, tuple({"what_zh": zh, "what_en": en} for zh, en in zip(*causes, strict=True)))
@@ -409,8 +440,10 @@ def sweep(out: Path, runs: Sequence[Run], done: Sequence[tuple[str, str]]) -> No
 
 
 @contextlib.contextmanager
-def alone(out: Path) -> Iterator[Path]:
+def alone(out: Path) -> Iterator[tuple[Path, str]]:
     """Keep an output folder to one run at a time, and give it a folder for what is unfinished.
+
+    A task that a scheduler goes on with after its run was stopped sees that the turn is over and writes nothing more.
 
     Parameters
     ----------
@@ -419,8 +452,8 @@ def alone(out: Path) -> Iterator[Path]:
 
     Yields
     ------
-    pathlib.Path
-        A folder inside it that is removed at the end.
+    tuple of pathlib.Path and str
+        A folder inside it that is removed at the end, and the name of this turn.
 
     Raises
     ------
@@ -430,7 +463,7 @@ def alone(out: Path) -> Iterator[Path]:
     Examples
     --------
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder, alone(Path(folder) / "out") as work:
+    >>> with tempfile.TemporaryDirectory() as folder, alone(Path(folder) / "out") as (work, turn):
     ...     work.name
     '.work'
     """
@@ -441,10 +474,22 @@ def alone(out: Path) -> Iterator[Path]:
             raise BlockingIOError(messages.text("province.taken", "zh") + " / " + messages.text("province.taken", "en"))
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(exist_ok=True)
+        turn = uuid.uuid4().hex
+        (out / _TURN).write_text(turn, encoding="utf-8")
         try:
-            yield work
+            yield work, turn
         finally:
+            (out / _TURN).unlink(missing_ok=True)
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _still_wanted(run: Run) -> None:
+    """Raise unless what was read is what the fingerprint stands for, and the run that handed this out is still the one at work."""
+    if fingerprint(run) != run.key:
+        raise CountyDataError([Problem("changed_meanwhile", run.county)])
+    turn = run.out / _TURN
+    if run.turn and (not turn.is_file() or turn.read_text(encoding="utf-8") != run.turn):
+        raise BlockingIOError(messages.text("province.taken", "zh") + " / " + messages.text("province.taken", "en"))
 
 
 def _locked(descriptor: int) -> bool:
@@ -466,8 +511,7 @@ def _locked(descriptor: int) -> bool:
 
 def _carry_out(run: Run, tell: Tell) -> None:
     inputs = _inputs(run)
-    if fingerprint(run) != run.key:
-        raise CountyDataError([Problem("changed_meanwhile", run.county)])
+    _still_wanted(run)
     tell("reading")
     county = read_county(run.folder, shared=run.shared)
     options = run.options
@@ -481,6 +525,7 @@ def _carry_out(run: Run, tell: Tell) -> None:
     tables.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tables, prefix=".layout-") as scratch:
         paths = write_parts(parts, scratch, county=run.county, scenario=run.scenario)
+        _still_wanted(run)
         run.manifest.unlink(missing_ok=True)
         write_plan(plan, run.plan_folder, lang=str(options["lang"]))
         for path in paths:
@@ -488,9 +533,7 @@ def _carry_out(run: Run, tell: Tell) -> None:
             (Path(scratch) / path).replace(tables / path)
     for gone in {part_path(table, run.county, run.scenario) for table in PARTS} - set(paths):
         (tables / gone).unlink(missing_ok=True)
-    # what was read is what the fingerprint stands for
-    if fingerprint(run) != run.key:
-        raise CountyDataError([Problem("changed_meanwhile", run.county)])
+    _still_wanted(run)
     written = [tables / path for path in paths] + [run.plan_folder / name for name in FILES]
     files = {path.relative_to(run.out).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha(path)} for path in sorted(written)}
     said = {"format": FORMAT, "county": run.county, "scenario": run.scenario, "key": run.key, **inputs, "files": files}
@@ -501,7 +544,9 @@ def _carry_out(run: Run, tell: Tell) -> None:
 
 
 def _inputs(run: Run) -> dict[str, object]:
-    files = {p.relative_to(run.folder).as_posix(): _sha(p) for p in sorted(run.folder.rglob("*")) if p.is_file() and not _aside(p, run.folder)}
+    files = {
+        _readable(p.relative_to(run.folder).as_posix()): _sha(p) for p in sorted(run.folder.rglob("*")) if p.is_file() and not _aside(p, run.folder)
+    }
     shared = [*([] if run.shared.roads is None else [run.shared.roads]), *run.shared.terrain]
     versions = {}
     for package in _PACKAGES:
@@ -509,8 +554,13 @@ def _inputs(run: Run) -> dict[str, object]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
             versions[package] = ""
-    return {"inputs": files, "shared": {path.name: file_hash(path) for path in shared}, "supposed": asdict(run.supposed),
-            "options": dict(run.options), "versions": versions}  # fmt: skip
+    lent = {_readable(os.path.relpath(path, run.folder)): file_hash(path) for path in shared}
+    return {"inputs": files, "shared": lent, "supposed": asdict(run.supposed), "options": dict(run.options), "versions": versions}
+
+
+def _readable(name: str) -> str:
+    # a name may hold bytes of another encoding, as archives of other systems leave them
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _aside(path: Path, folder: Path) -> bool:
@@ -536,16 +586,23 @@ def _row(problem: Problem) -> dict[str, object]:
 
 def _without_folders(text: str, run: Run) -> str:
     # where the folders lie on a machine is nobody's business
-    for folder in (run.folder, run.out):
-        text = text.replace(f"{folder}{os.sep}", "").replace(str(folder), folder.name)
+    for folder in (run.folder, run.out, run.folder.parent):
+        # libraries write the paths of Windows either way
+        for home in (str(folder), folder.as_posix()):
+            text = text.replace(f"{home}/", "").replace(f"{home}\\", "").replace(home, folder.name)
     return text
+
+
+def _without_folders_in(problem: Problem, run: Run) -> Problem:
+    error = problem.fields.get("error")
+    return problem if error is None else replace(problem, fields={**problem.fields, "error": _without_folders(str(error), run)})
 
 
 def _counted(folder: Path) -> tuple[int, int]:
     """Return how many settlements and schools the sheets of a county folder have, looking at nothing else in them."""
-    from python_calamine import CalamineError, CalamineWorkbook
+    from python_calamine import CalamineWorkbook
 
-    from layout.sheets import table_named
+    from layout.sheets import table_named, unfit
 
     counts = {"settlements": 0, "schools": 0}
     try:
@@ -554,13 +611,13 @@ def _counted(folder: Path) -> tuple[int, int]:
             if path.suffix.lower() == ".csv" and table is not None and table.name in counts:
                 with path.open("rb") as stream:
                     counts[table.name] = sum(1 for _ in stream) - 1
-            elif path.suffix.lower() in (".xlsx", ".xls") and not _aside(path, folder):
+            elif path.suffix.lower() in (".xlsx", ".xls") and not _aside(path, folder) and unfit(path) is None:
                 with CalamineWorkbook.from_path(path) as book:
                     for title in book.sheet_names:
                         table = table_named(title)
                         if table is not None and table.name in counts:
                             counts[table.name] = book.get_sheet_by_name(title).height - 1
-    except (OSError, CalamineError):
-        # what cannot be read is reported by the run itself
-        pass
+    except Exception:
+        # what cannot be read, whatever a reader says of it, is reported by the run itself
+        logging.getLogger(__name__).debug("no count of %s", folder.name, exc_info=True)
     return (counts["settlements"] or _VILLAGES, counts["schools"])

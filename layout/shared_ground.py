@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import glob
 import hashlib
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ FORMAT = 1
 SETTINGS = "province.toml"
 # shared ground so far beyond the outermost places of a county still belongs to its ways, in degrees (about ten kilometres)
 MARGIN_DEG = 0.1
+
+# a file, its size and when it was changed
+_Stamp = tuple[Path, int, int]
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def shared_roads(shared: SharedGround, bounds: tuple[float, float, float, float]
     """
     if shared.roads is None:
         return None
-    roads = _whole_roads(*_stamp(shared.roads), crs)
+    roads = _whole_roads(shared.roads, _stamps(shared.roads), crs)
     edges = roads.edges
     area = gpd.GeoSeries([shapely.box(*_grown(bounds))], crs=4326).segmentize(0.01).to_crs(crs).iloc[0]
     # the index is made once for all counties
@@ -164,7 +168,7 @@ def shared_terrain(shared: SharedGround, bounds: tuple[float, float, float, floa
     """
     if not shared.terrain:
         return None
-    return clip_terrain(_whole_terrain(tuple(_stamp(path) for path in shared.terrain)), _grown(bounds), crs="EPSG:4326")
+    return clip_terrain(_whole_terrain(tuple(_stamps(path)[0] for path in shared.terrain)), _grown(bounds), crs="EPSG:4326")
 
 
 def shared_obstacles(shared: SharedGround, roads: Roads) -> gpd.GeoDataFrame | None:
@@ -189,7 +193,7 @@ def shared_obstacles(shared: SharedGround, roads: Roads) -> gpd.GeoDataFrame | N
     """
     if shared.roads is None or not is_extract(shared.roads):
         return None
-    found = _whole_obstacles(*_stamp(shared.roads), roads.crs)
+    found = _whole_obstacles(shared.roads, _stamps(shared.roads), roads.crs)
     # as far beyond the roads as anybody walks
     area = shapely.box(*(roads.edges.total_bounds + np.array([-1, -1, 1, 1]) * 5000.0))
     return found.iloc[np.sort(found.sindex.query(area, predicate="intersects"))].reset_index(drop=True)
@@ -201,7 +205,7 @@ def file_hash(path: Path) -> str:
     Parameters
     ----------
     path
-        The file.
+        The file; a Shapefile stands for all its parts (classes and widths of roads lie in its ``.dbf``).
 
     Returns
     -------
@@ -216,7 +220,10 @@ def file_hash(path: Path) -> str:
     ...     file_hash(Path(folder) / "a")[:8]
     'e3b0c442'
     """
-    return _hash(*_stamp(path))
+    stamps = _stamps(path)
+    if len(stamps) == 1:
+        return _hash(*stamps[0])
+    return hashlib.sha256("".join(f"{part.name} {_hash(part, size, changed)}\n" for part, size, changed in stamps).encode("utf-8")).hexdigest()
 
 
 def _grown(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -228,24 +235,24 @@ def _unknown(key: str, known: tuple[str, ...], file: str) -> Problem:
     return Problem("unknown_setting", file, column=key, fields={"near": difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]})
 
 
-def _stamp(path: Path) -> tuple[Path, int, int]:
+def _stamps(path: Path) -> tuple[_Stamp, ...]:
     # a file that was exchanged is read again
-    about = path.stat()
-    return path.resolve(), about.st_size, about.st_mtime_ns
+    parts = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if path.suffix.lower() == ".shp" else [path]
+    return tuple((part.resolve(), part.stat().st_size, part.stat().st_mtime_ns) for part in parts)
 
 
 @functools.lru_cache(maxsize=3)
-def _whole_roads(path: Path, size: int, changed: int, crs: str) -> Roads:
+def _whole_roads(path: Path, stamps: tuple[_Stamp, ...], crs: str) -> Roads:
     return read_roads(path, crs=crs)
 
 
 @functools.lru_cache(maxsize=1)
-def _whole_terrain(files: tuple[tuple[Path, int, int], ...]) -> Terrain:
+def _whole_terrain(files: tuple[_Stamp, ...]) -> Terrain:
     return read_terrain([path for path, _, _ in files])
 
 
 @functools.lru_cache(maxsize=3)
-def _whole_obstacles(path: Path, size: int, changed: int, crs: str) -> gpd.GeoDataFrame:
+def _whole_obstacles(path: Path, stamps: tuple[_Stamp, ...], crs: str) -> gpd.GeoDataFrame:
     return read_obstacles(path, crs=crs)
 
 

@@ -463,7 +463,7 @@ def raw_sheets(paths: Iterable[Path], problems: list[Problem]) -> Iterable[tuple
     """
     for path in paths:
         try:
-            fault = _unfit(path)
+            fault = unfit(path)
             if fault is None:
                 yield from _csv_cells(path, problems) if path.suffix.lower() == ".csv" else _book_cells(path, problems)
             else:
@@ -472,8 +472,27 @@ def raw_sheets(paths: Iterable[Path], problems: list[Problem]) -> Iterable[tuple
             problems.append(Problem("unreadable", path.name, fields={"error": _short(error)}))
 
 
-def _unfit(path: Path) -> Problem | None:
-    """Say what is no county's file, before anything of it is unpacked."""
+def unfit(path: Path) -> Problem | None:
+    """Say what is no county's file, before anything of it is unpacked.
+
+    Parameters
+    ----------
+    path
+        A workbook, or a sheet as text.
+
+    Returns
+    -------
+    Problem or None
+        None for a file that may be opened: neither it nor what it unpacks to is too large.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "a.csv").write_bytes(b"1,2")
+    ...     unfit(Path(folder) / "a.csv") is None
+    True
+    """
     size = path.stat().st_size
     if size > _MOST_BYTES:
         return Problem("too_large", path.name, fields={"size": f"{size / 1e6:,.0f}", "most": f"{_MOST_BYTES / 1e6:,.0f}"})

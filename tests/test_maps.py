@@ -987,6 +987,21 @@ def test_the_public_page_has_no_count_that_is_not_rounded():
     assert all(set(m) == {"from", "to", "year"} for m in data["moves"])
 
 
+def test_a_few_new_beds_and_what_they_cost_are_not_on_the_public_page():
+    """A bed stands for a child: 7 new beds, their money, and what stands with them less what stands today are hidden, 40 beds are not."""
+    plan = thin(30)
+    row = plan.proposals.iloc[[0]].assign(action="add_boarding", school_id="S2", year=plan.years[-1], rooms=0, cost_yuan=91_000.0)
+    for beds, shown, cost in ((7, -1, None), (40, 40, 91_000)):
+        adds = dataclasses.replace(plan, proposals=row.assign(beds=beds))
+        public, internal = island(render(adds, audience="public")), island(render(adds))
+        at = plan.schools["school_id"].tolist().index("S2")
+        assert [(p["beds"], p["cost"]) for p in public["proposals"]] == [(shown, cost)]
+        assert [(p["beds"], p["cost"]) for p in internal["proposals"]] == [(beds, 91_000)]
+        stand = {view["key"]: next(s[5] for s in view["seats"] if s[0] == at) for view in public["situations"] if view["year"] == plan.years[-1]}
+        usual = {view["key"]: next(s[5] for s in view["seats"] if s[0] == at) for view in internal["situations"] if view["year"] == plan.years[-1]}
+        assert stand == {key: -1 if beds == 7 and key.startswith("planned") else n for key, n in usual.items()}
+
+
 def test_few_children_without_a_place_are_not_pointed_at():
     public = island(render(thin(3), audience="public"))["situations"][0]["flows"]
     # E has 9 beyond the limit: not told; C has 16 and A 30 without a bed: told

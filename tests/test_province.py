@@ -24,6 +24,7 @@ from python_calamine import CalamineWorkbook
 from typer.testing import CliRunner
 
 import layout
+from layout import county as counties
 from layout import messages, runs
 from layout.borders import border_rows
 from layout.cli import app
@@ -34,7 +35,7 @@ from layout.province_tables import PARTS, equity_rows, part_path, read_part
 from layout.saved_plan import read_plan
 from layout.scenario import Scenario
 from layout.shared_ground import SharedGround, read_shared, shared_roads
-from layout.tables import BANDS, CountyDataError, band_of, empty
+from layout.tables import BANDS, CountyDataError, Problem, band_of, empty
 
 ALL = 3
 BROKEN = "坏县"
@@ -317,6 +318,85 @@ def test_a_version_of_a_package_makes_another_fingerprint(ran, monkeypatch):
     assert all(before[c] != after[c] for c in before)
 
 
+def one_run(tmp_path, **more):
+    """Return the run of a paper county by itself."""
+    home = small(tmp_path, 1)
+    options = {"to": 2026, "draws": 0, "lang": "zh"}
+    return runs.Run("0县", "base", home / "0县", tmp_path / "out", **({"supposed": Scenario(), "shared": SharedGround(), "options": options} | more))
+
+
+def test_every_part_of_what_is_shared_counts(tmp_path):
+    """Of two shared tiles with one name either may change, and of a Shapefile any part: classes and widths lie in its .dbf."""
+    for name in ("west/dem.tif", "east/dem.tif", "roads.shp", "roads.dbf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"before")
+    ground = SharedGround(roads=tmp_path / "roads.shp", terrain=(tmp_path / "west" / "dem.tif", tmp_path / "east" / "dem.tif"))
+    run = one_run(tmp_path, shared=ground)
+    found = [runs.fingerprint(run)]
+    for name in ("west/dem.tif", "east/dem.tif", "roads.dbf"):
+        (tmp_path / name).write_bytes(b"another size")
+        found.append(runs.fingerprint(run))
+    assert len(set(found)) == 4 and runs.fingerprint(run) == found[-1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_a_name_in_another_encoding_stops_nobody(tmp_path):
+    run = one_run(tmp_path)
+    before = runs.fingerprint(run)
+    (Path(os.fsdecode(os.fsencode(run.folder) + b"/\xd6\xd0.txt"))).write_bytes(b"")
+    assert runs.fingerprint(run) != before
+
+
+def test_a_county_that_cannot_be_read_is_told_and_stops_nobody(tmp_path, monkeypatch):
+    """No file of it may be opened: it fails before anything begins, in words, and without the path."""
+    run = one_run(tmp_path)
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(runs, "_sha", refused)
+    found = plan_province(run.folder.parent, tmp_path / "out", workers=1, to=2026)
+    assert found.counties["state"].tolist() == ["failed"] and found.problems["county"].tolist() == ["0县"]
+    assert "Permission denied" in found.problems["what_en"].iloc[0] and str(tmp_path) not in found.problems["what_en"].iloc[0]
+
+
+def test_what_a_plan_would_refuse_is_not_unpacked_to_count_it(tmp_path, monkeypatch):
+    import python_calamine
+
+    run, opened = one_run(tmp_path), []
+    usual = python_calamine.CalamineWorkbook.from_path
+    monkeypatch.setattr(python_calamine, "CalamineWorkbook", type("Book", (), {"from_path": lambda path: opened.append(path) or usual(path)}))
+    assert runs.memory_needed(run.folder) > 0 and len(opened) == 1
+    monkeypatch.setattr("layout.sheets._MOST_BYTES", 10)
+    assert runs.memory_needed(run.folder) > 0 and len(opened) == 1
+
+
+def test_a_task_whose_turn_is_over_replaces_nothing(tmp_path):
+    """As on a scheduler whose worker goes on after its run was stopped and another began."""
+    run = runs.prepared(one_run(tmp_path), "mine")
+    run.out.mkdir()
+    (run.out / ".turn").write_text("mine", encoding="utf-8")
+
+    def tell(stage):
+        if stage == "writing":
+            (run.out / ".turn").write_text("of another", encoding="utf-8")
+
+    told = runs.carry_out(run, tell)
+    assert not told.done and "another provincial run" in told.problems[0]["what_en"]
+    assert not run.plan_folder.exists() and not run.manifest.exists()
+    (run.out / ".turn").write_text("mine", encoding="utf-8")
+    assert runs.carry_out(run).done and run.manifest.is_file()
+
+
+def test_where_shared_files_lie_is_nobodys_business(tmp_path):
+    run = one_run(tmp_path)
+    home = run.folder.parent
+    for text in (f"cannot open {home / 'roads.shx'}", f"cannot open {home}\\roads.shx", f"cannot open {run.folder}/roads.shx"):
+        problem = Problem("unreadable", "roads.shp", fields={"error": text})
+        assert runs._without_folders_in(problem, run).fields["error"] == "cannot open roads.shx"
+        assert counties._without_path(problem, run.folder).fields["error"] == "cannot open roads.shx"
+
+
 def test_inputs_that_change_while_they_are_read_are_not_certified(ran, tmp_path):
     run = dataclasses.replace(runs_of(ran)["0县"], out=tmp_path, key="of other files")
     told = runs.carry_out(run)
@@ -355,7 +435,7 @@ def test_sweeping_keeps_only_what_finished_runs_stand_for(ran, tmp_path):
 
 
 def test_one_run_at_a_time_in_a_folder(tmp_path):
-    with runs.alone(tmp_path / "out") as work:
+    with runs.alone(tmp_path / "out") as (work, _):
         (work / "unfinished").write_text("x", encoding="utf-8")
         with pytest.raises(BlockingIOError, match="another provincial run"), runs.alone(tmp_path / "out"):
             pass

@@ -19,6 +19,7 @@ from scipy.optimize import linprog
 from conftest import CRS, VILLAGES, at, make_paper
 from layout.choice import fit_error
 from layout.findings import TABLES, Findings
+from layout.outputs import write_plan
 from layout.pages import sheet_title
 from layout.plan import Outcome, Plan, make_plan
 from layout.privacy import PUBLIC_FINDINGS, hidden_counts, hide, parts_in_tens, published_counts, round_people
@@ -646,6 +647,22 @@ def test_notes_on_single_places_stay_inside(tmp_path):
         write_workbook(dataclasses.replace(plan, county=county), tmp_path / "plan.xlsx", audience=audience)
         text = " ".join(str(v) for sheet in load_workbook(tmp_path / "plan.xlsx") for row in sheet.values for v in row)
         assert ("共少 7 人" in text) is there
+
+
+@pytest.mark.parametrize(
+    "note",
+    [("note.boarders_differ", {"count": 1, "schools": "S2九年制学校 9/7"}),
+     ("note.rosters_history", {"year": 2025, "count": 1, "places": "S2九年制学校 7年级：9 / 7"})],
+)  # fmt: skip
+def test_a_few_pupils_of_a_named_school_are_in_no_public_file(tmp_path, note):
+    plan = hand_plan()
+    plan = dataclasses.replace(plan, county=dataclasses.replace(plan.county, notes=(*plan.county.notes, note)))
+    for audience, there in (("internal", True), ("public", False)):
+        write_plan(plan, tmp_path / audience, audience=audience)
+        page = (tmp_path / audience / "map.html").read_text(encoding="utf-8")
+        cells = [str(v) for sheet in load_workbook(tmp_path / audience / "plan.xlsx") for row in sheet.values for v in row]
+        assert any("S2九年制学校 9/7" in text or "9 / 7" in text for text in cells) is there
+        assert ("S2九年制学校 9/7" in page or "9 / 7" in page) is there
 
 
 def test_public_edition_hides_a_few_beds_and_what_they_cost(tmp_path):

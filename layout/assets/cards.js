@@ -170,7 +170,7 @@ function planCards(page) {
   function schoolCard(i) {
     const s = schools[i], parts = [h("h2", { tabindex: "-1" }, s.name)], seats = page.now().bySchool[i].seats;
     parts.push(h("p", { class: "note" }, [word("school_kind", s.kind), page.townshipOf(s), s.id].filter(Boolean).join(" · ")));
-    parts.push(h("p", { class: "note" }, t("cards.told", { what: page.situationName(page.now()), text: seats ? t("card.seats", { status: word("school_status", seats[1]), first: seats[2], last: seats[3], rooms: seats[4], beds: seats[5] }) : t("card.not_open") })));
+    parts.push(h("p", { class: "note" }, t("cards.told", { what: page.situationName(page.now()), text: seats ? t("card.seats", { status: word("school_status", seats[1]), first: seats[2], last: seats[3], rooms: seats[4], beds: count(seats[5]) }) : t("card.not_open") })));
     for (const p of data.proposals.filter((p) => p.school === i)) parts.push(proposal(p, false));
     for (const m of data.must_stay.filter((m) => m[0] === i)) parts.push(h("p", {}, m[2] === null ? t("card.must_stay_public", { year: m[1], minutes: page.minutesWord(m[3]) }) : t(m[3] === null ? "card.must_stay_only" : "card.must_stay", { year: m[1], n: count(m[2]), minutes: m[3] === null ? "" : m[3].toFixed(0) })));
     for (const [, year, next, way, pupils, lower, upper, reason] of data.review.filter((r) => r[0] === i)) {

@@ -690,7 +690,7 @@ function drawPlan(map) {
   function proposalText(p) {
     const parts = [h("h3", {}, t("card.proposal", { year: p.year, action: word("action", p.action), role: word("school_kind", p.role) }))];
     parts.push(h("p", { class: "reason" }, p.reason ? both(p.reason) : t("card.reason_withheld")));
-    parts.push(h("p", { class: "note" }, t("card.adds", { first: p.first, last: p.last, rooms: p.rooms, beds: p.beds, cost: count(Math.round(p.cost / 1e4)), n: count(p.pupils) })));
+    parts.push(h("p", { class: "note" }, t("card.adds", { first: p.first, last: p.last, rooms: p.rooms, beds: count(p.beds), cost: p.cost === null ? "*" : count(Math.round(p.cost / 1e4)), n: count(p.pupils) })));
     if (p.clauses.length) parts.push(h("p", { class: "note" }, t("card.clauses")), h("ul", { class: "note" }, p.clauses.map((c) => h("li", {}, both(data.cited.clauses[c])))));
     if (p.gates.length) parts.push(h("p", { class: "note" }, t("card.gates")), h("ul", { class: "note" }, p.gates.map((g) => h("li", {}, both(data.cited.gates[g])))));
     return parts;
