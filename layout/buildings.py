@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,16 +82,16 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         if whole is not None:
             built, guard = improved(model, built, whole, enough=enough, time_limit=time_limit)
             ended = guard if guard != "optimal" else ended
-        built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
+        slack = _slack(found.levels, {name: sum(values) for name, values in evaluate(model, built).items()})
+        built, least["above_standard"] = relieved(model, built, slack=slack, time_limit=time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
     if whole is not None:
         least["money"] = _money_bound(whole, by_year, time_limit)
     levels: list[Level] = []
+    slack = _slack(found.levels, {name: sum(values) for name, values in by_year.items()})
     for level in found.levels:
-        # a bound of the search holds among plans that reach what it reached on the levels before; else only one found for this plan
-        same = all(one.status == "optimal" for one in levels)
-        bound = level if same else replace(level, bound=0.0)
+        bound = level if np.isfinite(slack[level.name]) else replace(level, bound=0.0)
         levels.append(_reached(bound, least.get(level.name, -np.inf), sum(by_year[level.name]), absolute.get(level.name), gap))
     status = ended if ended != "optimal" else status
     status = "search" if status == "optimal" and any(level.status == "search" for level in levels) else status
@@ -147,10 +147,23 @@ def _money_bound(whole: Whole, by_year: Mapping[str, tuple[float, ...]], time_li
         return -np.inf
 
 
+def _slack(levels: Sequence[Level], sums: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much each level lies above its bound; infinite where the bound does not hold for the plan.
+
+    A bound of the search holds among plans that reach what it reached on the levels before.
+    """
+    out, holds = {}, True
+    for level in levels:
+        out[level.name] = sums[level.name] - level.bound if holds else np.inf
+        holds = holds and sums[level.name] <= level.objective + _SAME * max(1.0, abs(level.objective))
+    return out
+
+
 def _reached(level: Level, least: float, objective: float, absolute: float | None, gap: float) -> Level:
     """Put a level's value in the plan beside its bound: proven where they are within the gap asked for, else what was searched."""
-    bound = min(max(level.bound, least), objective)
     slip = _SAME * max(1.0, abs(objective))
+    # no level is below 0; a bound above what the plan reaches is none: it is set aside, never taken for a proof
+    bound = min(max(0.0, *(b for b in (level.bound, least) if b <= objective + slip), 0.0), objective)
     within = objective - bound <= (gap * abs(objective) if absolute is None else absolute) + slip
     unproven = "search" if level.status == "optimal" else level.status
     return replace(level, objective=objective, bound=bound, gap=objective - bound, status="optimal" if within else unproven)

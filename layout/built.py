@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from layout.classrooms import Classes, form_classes
-from layout.programme import MONEY, Columns, Model, Programme, bed_year, floor_money, flow_money, grade_sums, room_year, site_year
+from layout.programme import MONEY, Columns, Model, Programme, bed_year, floor_money, flow_money, funded_pupils, grade_sums, room_year, site_year
 from layout.programs import Solution
 from layout.siting import PARTS, part_grades, role_of
 
@@ -73,7 +73,7 @@ def evaluate(model: Model, built: Built) -> dict[str, tuple[float, ...]]:
         if parts:
             out["money"][t] += site_year(model)[1]
         if "small" in parts:
-            out["money"][t] += floor - each * min(float(loads[k, t].sum()), model.standards["layout.small_school.max"])
+            out["money"][t] += floor - each * min(float(loads[k, t].sum()), funded_pupils(model))
     for (k, group, t), count in built.rooms.items():
         out["money"][t] += count * room_year(model, k, group)[1]
     for (k, t), count in built.beds.items():

@@ -77,7 +77,8 @@ def assign(
         Limits, class sizes, who may board.
     school_years
         None for the view of today: schools that are open, nobody in reach refused, only beds bind. Else the planned view:
-        grades, rooms and beds of each year, and seats bind.
+        grades, rooms and beds of each year, and seats bind; grades 4 to 6 do not board where a school that is open in ``schools`` (those of
+        ``least`` apart) is within the limit by day.
     zones
         Table ``zones``: today's 划片. In the view of today a child goes to the school of its zone where that teaches its grade and a
         day way leads there. In the planned view children who go elsewhere are counted last (``change``).
@@ -145,7 +146,9 @@ def assign(
     ways = as_numbers(ways_of(times, standards))
     neighbours = None if adjacency is None else _neighbours(adjacency)
     wanted = least if least is not None and school_years is not None else None
-    rules = Rules(school_years is not None, tuple(sorted(seat_schools)), zones, whole_villages or neighbours is not None, neighbours)
+    opened = set() if least is None else set(least["school_id"].astype("str"))
+    before = frozenset(schools.loc[schools["status"] == "open", "school_id"].astype("str")) - opened
+    rules = Rules(school_years is not None, tuple(sorted(seat_schools)), zones, whole_villages or neighbours is not None, neighbours, before)
     years = sorted(int(y) for y in children["year"].unique())
     stood = [_schools_of(schools, school_years, year, standards) for year in years]
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from scipy import sparse
 
 from layout.built import Built, evaluate, trimmed, whole_plan
 from layout.programme import LEVELS, Model, write_programme
-from layout.programs import NoSolutionError, price, solve
+from layout.programs import NoSolutionError, Program, price, solve
 from layout.siting import Journeys
 
 # how much of a child, and which share of minutes or money, is rounding error
@@ -20,13 +21,15 @@ _NODES = 300
 _FIRST = ("without_place", "beyond_limit", "excess_minutes")
 
 
-def relieved(model: Model, built: Built, *, time_limit: float = 300.0) -> tuple[Built, float]:
+def relieved(model: Model, built: Built, *, slack: Mapping[str, float] | None = None, time_limit: float = 300.0) -> tuple[Built, float]:
     """Search the years before the first new school for fewer children above the standard, and bound them.
 
     Parameters
     ----------
     model, built
         The plan.
+    slack
+        By how much, over all years, each level before may lie above the least possible; None: nowhere.
     time_limit
         Seconds for each search, a guard only.
 
@@ -39,14 +42,16 @@ def relieved(model: Model, built: Built, *, time_limit: float = 300.0) -> tuple[
     References
     ----------
     Without new schools, and with all rooms and beds that may be added, a year does not depend on the others on the levels of children. Its
-    programme has whole classes everywhere. Other years count nothing in the bound.
+    programme has whole classes everywhere. Other years count nothing in the bound. Another plan may save elsewhere what the slack says at most,
+    and spend it in this year: the bound is that of the year with so much more allowed.
     """
     bound = 0.0
+    more = {name: value for name, value in (slack or {}).items() if name in _FIRST and value > _SAME * max(1.0, sum(evaluate(model, built)[name]))}
     for t, year in enumerate(model.horizon.years):
         values = evaluate(model, built)
         early = all(s.existing or s.first_year > year for s in model.sites)
         if early and values["above_standard"][t] > _CHILD:
-            again, least = _year(model, built, t, {name: values[name][t] for name in _FIRST}, time_limit)
+            again, least = _year(model, built, t, {name: values[name][t] for name in _FIRST}, more, time_limit)
             bound += least
             built = again if better(evaluate(model, again), values) else built
     return built, bound
@@ -78,12 +83,15 @@ def better(one: Mapping[str, tuple[float, ...]], other: Mapping[str, tuple[float
     return False
 
 
-def _year(model: Model, built: Built, t: int, reached: dict[str, float], time_limit: float) -> tuple[Built, float]:
+def _year(
+    model: Model, built: Built, t: int, reached: dict[str, float], more: Mapping[str, float], time_limit: float
+) -> tuple[Built, float]:  # fmt: skip
     part = year_of(model, t)
     year = write_programme(part)
     above = year.objectives["above_standard"]
+    objectives = {**{name: year.objectives[name] for name in _FIRST}, "above_standard": above}
     try:
-        found = price(year.program, {**{name: year.objectives[name] for name in _FIRST}, "above_standard": above}, reached, time_limit=time_limit)
+        found = price(year.program, objectives, reached, time_limit=time_limit)
         if found.levels:
             # whole rooms or beds cost something on a level before: what one year may then trade against another is not known
             return built, 0.0
@@ -92,7 +100,30 @@ def _year(model: Model, built: Built, t: int, reached: dict[str, float], time_li
     except NoSolutionError:
         return built, 0.0
     again, _ = whole_plan(part, year, answer)
-    return _with_year(model, built, again, t), max(found.value, answer.levels[0].bound)
+    least = max(found.value, answer.levels[0].bound)
+    if more:
+        least = _least_with_more(year.program, objectives, {name: reached[name] + more.get(name, 0.0) for name in _FIRST}, time_limit)
+    return _with_year(model, built, again, t), least
+
+
+def _least_with_more(program: Program, objectives: Mapping[str, np.ndarray], allowed: Mapping[str, float], time_limit: float) -> float:
+    """Bound the children above the standard where the levels before come to no more than is allowed."""
+    if not np.isfinite(list(allowed.values())).all():
+        return 0.0
+    try:
+        found = price(program, objectives, allowed, time_limit=time_limit)
+        rows = [(objectives[name], allowed[name]) for name in found.levels]
+        scale = [1.0 / max(float(np.median(cost[cost > 0])), 1.0) for cost, _ in rows]
+        held = replace(
+            program, lower=found.lower, upper=found.upper,
+            matrix=sparse.vstack([program.matrix, *(sparse.csr_matrix(cost * s) for (cost, _), s in zip(rows, scale, strict=True))], format="csr"),
+            row_lower=np.append(program.row_lower, np.full(len(rows), -np.inf)),
+            row_upper=np.append(program.row_upper, [most * s for (_, most), s in zip(rows, scale, strict=True)]),
+        )  # fmt: skip
+        answer = solve(held, {"above": objectives["above_standard"]}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
+    except NoSolutionError:
+        return 0.0
+    return max(found.value, answer.levels[0].bound)
 
 
 def year_of(model: Model, t: int) -> Model:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import better
-from layout.programme import Model, Programme, grade_sums, write_programme
+from layout.programme import Model, Programme, funded_pupils, grade_sums, write_programme
 from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, and neighbourhoods for each site
@@ -201,7 +201,7 @@ def plan_values(model: Model, programme: Programme, built: Built) -> np.ndarray:
     for (k, t), column in columns.counted.items():
         if "small" in built.parts.get((k, t), ()):
             primary = float(loads[k, t].sum())
-            out[column] = min(primary, model.standards["layout.small_school.max"])
+            out[column] = min(primary, funded_pupils(model))
     return out
 
 

@@ -21,13 +21,14 @@ MODES = ("board", "bus", "none", "seat", "walk")
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds in every year: whether seats bind, the schools of the county seat, today's zones."""
+    """What holds in every year: whether seats bind, the schools of the county seat, today's zones, and the schools that stood before the plan."""
 
     seats_bind: bool
     seat_schools: tuple[str, ...]
     zones: pd.DataFrame | None
     whole_villages: bool
     neighbours: Mapping[str, frozenset[str]] | None
+    before: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,9 @@ def lay_out(children: pd.DataFrame, ways: Ways, schools: tuple[School, ...], sta
     standards
         Who may board.
     rules
-        What holds in every year. Where seats bind, a child may also sit above the standard: at the end of its best day way, and in a bed
-        where that way is beyond the limit or missing.
+        What holds in every year. Where seats bind, grades 4 to 6 board only where no school that stood before the plan is within the limit
+        by day, and a child may also sit above the standard: at the end of its best day way, and in a bed where that way is beyond the limit
+        or missing.
 
     Returns
     -------
@@ -160,6 +162,13 @@ def lay_out(children: pd.DataFrame, ways: Ways, schools: tuple[School, ...], sta
         columns.append((demand[usable], school[rows][usable], rows[usable]))
     demand, to, rows = (np.concatenate([c[i] for c in columns]) if columns else np.zeros(0, int) for i in range(3))
     mode, minutes, beyond, excess = (v[rows] for v in (ways.mode, ways.minutes, ways.beyond, ways.excess))
+    if rules.seats_bind:
+        stood = np.array([s.school_id in rules.before for s in schools] + [False])
+        near = np.zeros(len(children), bool)
+        near[demand[(mode != board) & ~beyond & stood[to]]] = True
+        near &= children["grade"].isin(BANDS["upper"]).to_numpy()
+        kept = ~((mode == board) & near[demand])
+        demand, to, mode, minutes, beyond, excess = (v[kept] for v in (demand, to, mode, minutes, beyond, excess))
     zoned = _zone_of(children, rules.zones, numbers)
     if not rules.seats_bind:
         # today's zone goes before every other school, but only where a day way leads there: nobody in reach is refused

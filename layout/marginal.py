@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from layout.built import Built, formed_at
-from layout.programme import Model, bed_year, floor_money, grade_sums, room_year, site_year
+from layout.programme import Model, bed_year, floor_money, funded_pupils, grade_sums, room_year, site_year
 from layout.siting import least_pupils, part_grades
 
 # a share of a demand below this is rounding error
@@ -136,7 +136,7 @@ def yearly_money(model: Model, built: Built, site: int, at: int) -> float:
     money += built.beds.get((site, at), 0) * bed_year(model, site)[1] if (site, at) in built.beds else 0.0
     if "small" in parts:
         floor, each = floor_money(model)
-        money += floor - each * min(float(grade_sums(model, built.shares)[site, at].sum()), model.standards["layout.small_school.max"])
+        money += floor - each * min(float(grade_sums(model, built.shares)[site, at].sum()), funded_pupils(model))
     return money
 
 

@@ -286,6 +286,22 @@ def floor_money(model: Model) -> tuple[float, float]:
     return model.standards["fund.small_floor"] * per_pupil, per_pupil
 
 
+def funded_pupils(model: Model) -> float:
+    """Return up to how many children of a small school each takes something off its running money.
+
+    Parameters
+    ----------
+    model
+        ``fund.small_floor`` and ``layout.small_school.max``.
+
+    Returns
+    -------
+    float
+        Beyond the floor nothing is paid for pupils that are not there, so nothing is saved.
+    """
+    return min(model.standards["layout.small_school.max"], model.standards["fund.small_floor"])
+
+
 def runs_of(grades: Sequence[int], standards: Standards) -> list[tuple[int, ...]]:
     """List the runs of two and more neighbouring grades that may sit in one room.
 
@@ -341,7 +357,7 @@ def _columns(model: Model, exact: frozenset[int]) -> tuple[Columns, np.ndarray, 
                 if site.more_beds and {"primary", "junior"} & set(site.parts):
                     columns.beds[k, t] = add(site.more_beds, True)
                 if "small" in site.parts:
-                    columns.counted[k, t] = add(model.standards["layout.small_school.max"], False)
+                    columns.counted[k, t] = add(funded_pupils(model), False)
                 _seat_columns(model, columns, add, k, t, exact)
     return columns, np.array(upper, float), np.array(whole, bool)
 
@@ -570,7 +586,7 @@ def _sizes(model: Model, columns: Columns, rows: _Rows) -> None:
             rows.below([*load, *both], nine + 2 * spare)
         if "small" in state:
             counted = columns.counted[k, t]
-            rows.below([(counted, 1.0), (state["small"], -small)], 0.0)
+            rows.below([(counted, 1.0), (state["small"], -funded_pupils(model))], 0.0)
             rows.below([(counted, 1.0), *((c, -n) for c, n in load if band[c] != "junior")], 0.0)
     # where nobody can come nothing opens
     for (k, _, t), column in columns.state.items():

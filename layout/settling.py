@@ -150,7 +150,9 @@ def _settling_costs(
     out["excess_minutes"][many] = child * flows["excess"].to_numpy(float)
     for columns in overs.values():
         out["above_standard"][list(columns)] = 1.0
-    small = np.array(["small" in built.parts.get((int(k), t), ()) for k in flows["site"]], bool)
+    # a school beyond the pupils whom the floor pays for saves nothing by another one
+    whole = model.standards["layout.small_school.max"] <= model.standards["fund.small_floor"]
+    small = np.array([whole and "small" in built.parts.get((int(k), t), ()) for k in flows["site"]], bool)
     out["money"][many] = child * (flow_money(model)[flow] - np.where(small, floor_money(model)[1], 0.0)) / MONEY
     weekly = np.where(flows["mode"] == "board", 1 / DAYS_A_WEEK, 1.0)
     out["minutes"][many] = child * flows["minutes"].to_numpy(float) * weekly

@@ -122,7 +122,7 @@ def sites_of(county: County, candidates: gpd.GeoDataFrame, horizon: Horizon, sta
         village = row["origin"] in ("populous_village", "cover_point")
         school = str(row["school_id"])
         if parts:
-            first = max(horizon.schools, _number(earliest.get(school), 0))
+            first = max(horizon.schools, _number(row.get("earliest_year"), 0), _number(earliest.get(school), 0))
             most = int(standards["site.new_rooms.max"])
             at_seat = row["township_id"] in seats and not village
             out.append(Site(school, "", (), 0, 0, most, 0 if village else most_beds, at_seat, tuple(parts), first))
@@ -381,7 +381,10 @@ def _ways_kept(places: pd.DataFrame, ways: pd.DataFrame, sites: Sequence[Site], 
     kind = np.where(table["boards"], "board", np.where(table["beyond"], "far", "near"))
     table = table.assign(kind=kind).sort_values(["place", "kind", "existing", "excess", "minutes", "site"], kind="stable")
     rank = table.groupby(["place", "kind", "existing"]).cumcount()
-    table = table[rank < table["kind"].map({"near": _NEAR, "far": _FAR, "board": _BOARD})]
+    # a school that cannot be full stays, however many are nearer: because of it the ways beyond the limit went
+    rooms = table["existing"] & (table["kind"] == "near") & roomy[table["site"].to_numpy()]
+    first_roomy = table[rooms].drop_duplicates("place").index
+    table = table[(rank < table["kind"].map({"near": _NEAR, "far": _FAR, "board": _BOARD})) | table.index.isin(first_roomy)]
     day = table[table["existing"] & ~table["boards"]].sort_values(["place", "beyond", "excess", "minutes", "site"], kind="stable")
     usual = day.drop_duplicates("place").index
     table = table.assign(usual=table.index.isin(usual))

@@ -609,3 +609,17 @@ def test_beds_without_a_day_way_go_to_grades_that_sit_together():
 
 def test_nearest_school_without_times():
     assert not len(nearest_school(times_of([]), schools_of([("S", "primary", 1, 6, 6, 0)]), STANDARDS))
+
+
+@pytest.mark.parametrize(("grade", "before", "away"), [(5, True, 0), (5, False, 10), (7, True, 10)])
+def test_grades_four_to_six_board_only_where_no_school_of_today_is_near(grade, before, away):
+    """S has one class of 45 (junior: 50) for 55 (60) children ten minutes off, T beds and seats: of grades 7-9 the rest boards, of 4-6 only where S is new."""
+    band = band_of(grade)
+    kind, first, last, size = ("primary", 1, 6, 45) if grade < 7 else ("junior", 7, 9, 50)
+    times = times_of([("A", "S", "walk", band, 10.0), ("A", "T", "week", band, 60.0)])
+    schools = schools_of([("S", kind, first, last, 1, 0), ("T", kind, first, last, 9, 20)])
+    years = years_of(schools)
+    given = schools if before else schools.assign(status=schools["status"].where(schools["school_id"] != "S", "candidate"))
+    out = assign(pupils_of([("A", grade, "home", size + 10)]), times, given, STANDARDS, school_years=years)
+    assert out.loc[out["mode"] == "board", "pupils"].sum() == away
+    assert out.loc[out["status"] == "no_seat", "pupils"].sum() == 10 - away and set(out["school_id"]) <= {"S", "T"}
