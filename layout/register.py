@@ -20,7 +20,8 @@ _HEADINGS = {
     "school": ("学校名称", "学校（机构）名称", "就读学校", "学校"),
     "grade": ("年级", "年级名称", "就读年级", "grade"),
     "class": ("班级", "班级名称", "班号"),
-    "mode": ("就读方式", "是否住校", "住校", "是否寄宿"),
+    "mode": ("就读方式",),
+    "boards": ("是否住校", "住校", "是否寄宿", "寄宿"),
     "sex": ("性别",),
     "place_id": ("居住地编码", "村寨编码", "村编码", "村代码", "现住址行政区划代码", "行政区划代码"),
     "place": ("村寨名称", "村寨", "村", "村（社区）", "所在村", "居住村"),
@@ -28,7 +29,10 @@ _HEADINGS = {
     "address": ("现住址", "家庭住址", "家庭地址", "现住址详细地址", "通信地址", "住址"),
 }  # fmt: skip
 _NUMERALS = {c: n for n, c in enumerate("一二三四五六七八九", start=1)}
-_BOARDS = {"2", "住校", "寄宿", "住宿", "是", "1住校", "2住校", "02"}
+# how a pupil comes: 1 by day, 2 boards, 3 lodges elsewhere, 4 otherwise; a code may stand before its word
+_BOARDS, _BY_DAY = {"2", "住校", "住校生", "寄宿", "寄宿生", "住宿", "住宿生", "住读"}, {"1", "3", "4", "走读", "走读生", "通学", "借宿", "其他", ""}
+# where the heading asks whether: 2 stands for no in some lists and for boarding in others, so it is neither
+_YES, _NO = {"1", "是", "有", "√", "y", "yes", "true"}, {"0", "否", "无", "×", "n", "no", "false", ""}
 # a heading stands among the first lines, under a title and a line of units
 _HEAD_ROWS = 6
 # an id that may leave the register: a code, never a citizen's number
@@ -54,13 +58,13 @@ def aggregate_register(
     tuple of dict and dict
         Tables ``residence`` (where the register has places), ``boarding`` (where it says who boards) and ``rosters`` (where it has
         classes), and the numbers of pupils: ``pupils``, of them ``township`` (only the township was recognised), ``outside`` and
-        ``unplaced`` (no place recognised: in no row of ``residence``).
+        ``unplaced`` (no place recognised: in no row of ``residence``), and ``boarders``.
 
     Raises
     ------
     CountyDataError
-        If the file cannot be read, has no heading of a grade or school, or rows whose grade or school is unknown. Values are not
-        repeated: they may be a pupil's.
+        If the file cannot be read, has no heading of a grade or school, or rows whose grade, school or way of attending is unknown. Values
+        are not repeated: they may be a pupil's.
 
     Examples
     --------
@@ -91,15 +95,16 @@ def aggregate_register(
         for row, values in _rows(cells, head, columns):
             school = _school(values, ids, by_name)
             grade = grade_of(values.get("grade", ""))
-            for key, bad, heading in (("register_school", school is None, "学校"), ("register_grade", grade is None, "年级")):
-                if bad:
-                    problems.append(Problem(key, file, title, row, heading))
+            boards = _boards(values)
+            unread = (("register_school", school, "学校"), ("register_grade", grade, "年级"), ("register_mode", boards, "就读方式"))
+            problems += [Problem(key, file, title, row, heading) for key, known, heading in unread if known is None]
             if school is None or grade is None:
                 continue
             counts["pupils"] += 1
             if "class" in columns:
                 classes[school, grade, fold(values.get("class", ""))] += 1
-            if "mode" in columns and fold(values.get("mode", "")) in _BOARDS:
+            if boards:
+                counts["boarders"] += 1
                 boarders[school, grade] += 1
                 girls[school, grade] += fold(values.get("sex", "")) in ("女", "2", "女性")
             where, kind = place_of(values)
@@ -116,7 +121,9 @@ def aggregate_register(
         "rosters": _table("rosters", _numbered(classes)),
         "boarding": _table("boarding", [(s, g, n, *([girls[s, g]] if "sex" in seen else [])) for (s, g), n in boarders.items()]),
     }
-    return {name: table for name, table in tables.items() if len(table)}, {k: counts[k] for k in ("pupils", "township", "outside", "unplaced")}
+    return {name: table for name, table in tables.items() if len(table)}, {
+        k: counts[k] for k in ("pupils", "township", "outside", "unplaced", "boarders")
+    }
 
 
 def grade_of(text: str) -> int | None:
@@ -171,6 +178,16 @@ def _rows(cells: Sequence[Sequence[object]], head: int, columns: Mapping[str, in
             yield i, values
 
 
+def _boards(values: Mapping[str, str]) -> bool | None:
+    """Say whether a pupil boards; None where that cannot be read."""
+    mode, asked = fold(values.get("mode", "")), fold(values.get("boards", ""))
+    word = re.sub(r"^0?[1-4][-.、_:：]?(?=\D)", "", mode).strip("-.、_:： ") or mode
+    word = word.lstrip("0") if word.isdigit() else word
+    if word in _BOARDS or asked in _YES or asked in _BOARDS - {"2"}:
+        return True
+    return False if word in _BY_DAY and asked in _NO | _BY_DAY - {"3", "4"} else None
+
+
 def _school(values: Mapping[str, str], ids: set[str], by_name: Mapping[str, str]) -> str | None:
     given = unicodedata.normalize("NFKC", values.get("school_id", ""))
     if given in ids and _CODE.fullmatch(given) and not is_id_number(given):
@@ -206,8 +223,10 @@ def _places(settlements: pd.DataFrame, townships: pd.DataFrame, code: str):  # t
 def _found(
     text: str, homes: Mapping[str, list[tuple[str, str]]], towns: Mapping[str, str], patterns: Sequence[re.Pattern[str] | None]
 ) -> tuple[str, str]:
-    villages = set(patterns[0].findall(text)) if patterns[0] else set()
     named = {towns[name] for name in (patterns[1].findall(text) if patterns[1] else [])}
+    # a village may be named like its township, which stands in every address there
+    rest = patterns[1].sub(" ", text) if patterns[1] else text
+    villages = set(patterns[0].findall(rest)) if patterns[0] else set()
     places = {place for name in villages for place in homes[name]}
     if named:
         places = {place for place in places if place[1] in named}

@@ -59,7 +59,7 @@ def test_counts_are_those_of_the_rows(tmp_path, title_rows):
     rows, truth = pupils()
     tables, counts = aggregate_register(write(tmp_path / "r.xlsx", rows, title_rows=title_rows), **KNOWN)
     found = {(r.residence_id, r.school_id, r.grade): r.pupils for r in tables["residence"].itertuples()}
-    assert found == truth and counts == {"pupils": 60, "township": 0, "outside": 0, "unplaced": 0}
+    assert found == truth and counts == {"pupils": 60, "township": 0, "outside": 0, "unplaced": 0, "boarders": 12}
     assert tables["rosters"]["pupils"].sum() == 60 and set(tables["rosters"]["class_no"]) == {1, 2}
     boards = [r for r in rows if r[8] == "住校"]
     assert tables["boarding"]["boarders"].sum() == len(boards) and tables["boarding"]["girls"].sum() == sum(r[1] == "女" for r in boards)
@@ -128,7 +128,38 @@ def test_places_by_code_by_names_and_outside(tmp_path):
         ["D", "S2", 7, 1.0],
         ["T1", "S1", 1, 1.0],
     ]
-    assert counts == {"pupils": 6, "township": 1, "outside": 1, "unplaced": 1} and "boarding" not in tables
+    assert counts == {"pupils": 6, "township": 1, "outside": 1, "unplaced": 1, "boarders": 0} and "boarding" not in tables
+
+
+@pytest.mark.parametrize(
+    ("heading", "given", "wanted"),
+    [("是否住校", ["1", "0", "是", "否", "√", ""], [True, False, True, False, True, False]),
+     ("就读方式", ["1", "2", "02", "2-住校", "住校生", "1 走读", "3", "", "4-其他"], [False, True, True, True, True, False, False, False, False])],
+)  # fmt: skip
+def test_who_boards_is_read_by_what_the_heading_asks(tmp_path, heading, given, wanted):
+    """1 means yes under 是否住校, and by day under 就读方式."""
+    rows = [["S2九年制学校", "七年级", value] for value in given]
+    tables, counts = aggregate_register(write(tmp_path / "r.xlsx", rows, ["学校名称", "年级", heading]), **KNOWN)
+    assert counts["boarders"] == sum(wanted) and tables["boarding"]["boarders"].sum() == sum(wanted)
+
+
+@pytest.mark.parametrize(("heading", "value"), [("是否住校", "2"), ("就读方式", "不详"), ("就读方式", "7")])
+def test_what_tells_neither_is_refused_and_not_repeated(tmp_path, heading, value):
+    rows = [["S2九年制学校", "七年级", value]]
+    with pytest.raises(CountyDataError, match="是否住校") as caught:
+        aggregate_register(write(tmp_path / "r.xlsx", rows, ["学校名称", "年级", heading]), **KNOWN)
+    assert [p.key for p in caught.value.problems] == ["register_mode"] and "不详" not in str(caught.value)
+
+
+def test_a_village_named_like_its_township_is_not_found_in_every_address(tmp_path):
+    """甲乡 has the villages 甲 and 上坝: 甲乡上坝 is the second, 甲乡甲村 the first, and of 甲乡某处 only the township is known."""
+    named = PAPER.settlements.assign(name=["甲", "上坝", "C村", "D村", "E村"])
+    towns = PAPER.townships.assign(name=["甲乡", "乙镇"])
+    rows = [["S1小学", "1", "甲乡上坝"], ["S1小学", "1", "甲乡甲村"], ["S1小学", "1", "甲乡某处"]]
+    tables, counts = aggregate_register(
+        write(tmp_path / "r.xlsx", rows, ["学校名称", "年级", "现住址"]), **{**KNOWN, "settlements": named, "townships": towns}
+    )
+    assert tables["residence"].values.tolist() == [["A", "S1", 1, 1.0], ["B", "S1", 1, 1.0], ["T1", "S1", 1, 1.0]] and counts["township"] == 1
 
 
 def test_two_villages_of_one_name_count_to_the_township(tmp_path):
