@@ -457,7 +457,7 @@ def _plan(
     from layout.compiled import cached
     from layout.hindrances import cause_words, limits_below_any_way
     from layout.outputs import MADE_FROM, of_an_older_plan, plan_folder, write_plan
-    from layout.plan import make_plan, too_small_schools, unserved
+    from layout.plan import make_plan, unserved, wrong_size_schools
     from layout.privacy import edition_of
     from layout.scenario import read_scenario
     from layout.school_changes import tried_year
@@ -499,7 +499,7 @@ def _plan(
         _say("cli.note", lang, text=messages.text("outputs.old_folder", lang, name=name, command=MADE_FROM[name]))
     _say_notes(made.county.notes[len(county.notes) :], lang)
     if audience == "internal":
-        for cause in (*unserved(made.planned, made.county), *too_small_schools(made), *limits_below_any_way(made.planned.times, made.standards)):
+        for cause in (*unserved(made.planned, made.county), *wrong_size_schools(made), *limits_below_any_way(made.planned.times, made.standards)):
             _say("cli.note", lang, text=_shown(cause_words(cause, lang)))
     _console().print(summary_sentence(made, lang=lang, audience=audience, edition=edition))
 

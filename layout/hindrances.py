@@ -12,7 +12,7 @@ import pandas as pd
 from layout import messages
 from layout.aims import Aims
 from layout.candidates import Candidates
-from layout.children import ways_of
+from layout.children import INCOMPLETE, ways_of
 from layout.programme import Model, room_year, site_year, write_programme
 from layout.programs import NoSolutionError, solve
 from layout.siting import Site
@@ -187,6 +187,49 @@ def too_small(
         rule = standards.rules[row["rule"]]
         fields = {"school": names.get(row["school_id"], row["school_id"]), "year": row["year"], "there": row["there"], "least": round(row["pupils"])}
         out.append(("below_least", {**fields, "mark": "unverified" if rule.verified == "U" else ""}))
+    return out
+
+
+def too_large(
+    assignment: pd.DataFrame, school_years: pd.DataFrame, before: pd.DataFrame, names: Mapping[str, str], standards: Standards
+) -> list[Cause]:
+    """Name the schools of a plan that have more children than the largest size of their kind: the search keeps to it, whole classes may not.
+
+    Parameters
+    ----------
+    assignment, school_years
+        Of the plan.
+    before
+        Table ``schools`` before it: small schools that are open there have no largest size.
+    names
+        Of the schools, by id.
+    standards
+        ``layout.small_school.max``, ``size.max``.
+
+    Returns
+    -------
+    list
+        One cause for each school and year, by school.
+
+    References
+    ----------
+    standards.csv: ``size.max.primary_junior``, ``size.max.nine_year``.
+    """
+    open_before = set(before.loc[before["status"] == "open", "school_id"].astype("str"))
+    kinds = dict(zip(before["school_id"].astype("str"), before["kind"].astype("str"), strict=True))
+    rolls = assignment[assignment["school_id"].astype("str") != ""].groupby(["school_id", "year"], observed=True)["pupils"].sum().to_dict()
+    out: list[Cause] = []
+    there = school_years[school_years["status"] == "open"]
+    own = there["kind"].astype("str") if "kind" in there else pd.Series("", index=there.index)
+    for school, year, given in sorted(zip(there["school_id"].astype("str"), there["year"].astype(int), own, strict=True)):
+        kind = given or kinds.get(school, "")
+        small = kind in INCOMPLETE
+        key = "layout.small_school.max" if small else "size.max.nine_year" if kind == "nine_year" else "size.max.primary_junior"
+        pupils = int(rolls.get((school, year), 0))
+        if kind == "special" or (small and school in open_before) or pupils <= standards[key]:
+            continue
+        fields = {"school": names.get(school, school), "year": year, "there": pupils, "most": round(standards[key])}
+        out.append(("above_largest", {**fields, "mark": "unverified" if standards.rules[key].verified == "U" else ""}))
     return out
 
 

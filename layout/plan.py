@@ -29,7 +29,7 @@ from layout.findings import TABLES as FINDINGS
 from layout.findings import Findings, View, find
 from layout.forecast import forecast_notes, forecast_pupils, school_forecast
 from layout.glance import in_a_line, in_a_table, on_a_map
-from layout.hindrances import Cause, NoPlanError, limits_below_any_way, too_small, unserved_causes
+from layout.hindrances import Cause, NoPlanError, limits_below_any_way, too_large, too_small, unserved_causes
 from layout.in_reach import mid_stage_moves
 from layout.map_files import written
 from layout.network import Network, prepare_network
@@ -439,8 +439,8 @@ def times_today(times: pd.DataFrame, schools: pd.DataFrame) -> pd.DataFrame:
     return times[times["to_id"].isin(there["school_id"]) & ~starts].reset_index(drop=True)
 
 
-def too_small_schools(plan: Plan) -> list[Cause]:
-    """Name the new schools of a plan that have fewer children than a new school of their kind must have.
+def wrong_size_schools(plan: Plan) -> list[Cause]:
+    """Name the new schools of a plan that have fewer children than a new school of their kind must have, and schools with more than the largest size.
 
     Parameters
     ----------
@@ -454,11 +454,12 @@ def too_small_schools(plan: Plan) -> list[Cause]:
 
     Examples
     --------
-    >>> too_small_schools(make_plan(paper, to=2026))
+    >>> wrong_size_schools(make_plan(paper, to=2026))
     []
     """
     names = dict(zip(plan.schools["school_id"].astype(str), plan.schools["name"].astype(str), strict=True))
-    return too_small(plan.planned.assignment, plan.planned.school_years, plan.county.schools, names, plan.standards)
+    given = (plan.planned.assignment, plan.planned.school_years, plan.county.schools, names, plan.standards)
+    return [*too_small(*given), *too_large(*given)]
 
 
 def unserved(planned: Outcome, county: County) -> list[Cause]:

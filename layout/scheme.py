@@ -14,7 +14,7 @@ from layout.gates import GATES
 from layout.hindrances import cause_words
 from layout.narrative import KEPT, LISTED, Told, sums_of
 from layout.pages import Page, heading, school_names, township_heading, township_names
-from layout.plan import too_small_schools
+from layout.plan import wrong_size_schools
 from layout.privacy import WITHOUT, records
 from layout.tables import check, empty, label
 from layout.variants import variants
@@ -58,7 +58,7 @@ def _layout(told: Told) -> list[Block]:
     out += [told.head("changes"), told.chosen("changes", page, names, changed, sums=("rooms", "beds"))] if len(changed) else []
     out += [told.text("layout.reasons")] if len(changed) else []
     # the rolls of single schools are an internal matter
-    out += [Block("item", cause_words(cause, lang)) for cause in (too_small_schools(plan) if not told.edition.public else [])]
+    out += [Block("item", cause_words(cause, lang)) for cause in (wrong_size_schools(plan) if not told.edition.public else [])]
     out += _kept(told, page, names, kept)
     out += [*_relocation_supply(told), *_beds(told), *_review(told), *variants(told), *_left(told)]
     return out

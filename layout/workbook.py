@@ -16,7 +16,7 @@ from layout.finding_sheets import finding_pages, internal_only, nothing_found
 from layout.hindrances import cause_words
 from layout.meeting_sheets import MEETING_TABLES, hidden_pages, meeting_pages
 from layout.pages import Field, Page, heading, in_tens, measured, school_names, sheet_title, township_heading, township_names, view_prefix
-from layout.plan import Plan, too_small_schools
+from layout.plan import Plan, wrong_size_schools
 from layout.privacy import (
     AUDIENCES,
     PLACED,
@@ -234,7 +234,7 @@ def _guide(plan: Plan, lang: str, audience: str, edition: Edition, pages: list[P
         rows.append(("privacy", messages.text("workbook.privacy", lang, least=int(plan.standards["privacy.small_count"]))))
     rows += [("notes", sentence) for sentence in describe(shown_notes(plan, audience), lang)]
     # the rolls of single schools are an internal matter
-    rows += [("notes", cause_words(cause, lang)) for cause in (too_small_schools(plan) if audience == "internal" else [])]
+    rows += [("notes", cause_words(cause, lang)) for cause in (wrong_size_schools(plan) if audience == "internal" else [])]
     rows += [("assumption", sentence) for sentence in _assumptions(plan, lang)] or [("assumption", messages.text("workbook.no_assumptions", lang))]
     unverified = [rule for rule in plan.standards.rules.values() if rule.verified == "U"]
     named = [(rule, rule.zh if lang == "zh" else rule.en) for rule in unverified]

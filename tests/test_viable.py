@@ -7,7 +7,7 @@ from pandas.testing import assert_frame_equal
 from test_catchment import STANDARDS, found, pupils_of, random_county, schools_of, times_of, years_of
 
 from layout.catchment import assign
-from layout.hindrances import cause_words, too_small
+from layout.hindrances import cause_words, too_large, too_small
 from layout.viable import below_least, least_of
 
 KEPT = ("without_place", "beyond_limit", "above_standard")
@@ -123,3 +123,17 @@ def test_the_random_counties_fill_some_school():
         kept = assign(children, times, schools, STANDARDS, school_years=years, least=least)
         filled += len(below_least(kept, least)) < len(below_least(plain, least))
     assert filled >= 5
+
+
+def test_schools_above_their_largest_size_are_named():
+    """110 children at a new small primary school of at most 99; as many at one that stands today, and 2,001 at a nine-year school, are none."""
+    before = pd.DataFrame({"school_id": ["S", "Z"], "kind": ["small_primary", "nine_year"], "status": "open"})
+    years = pd.DataFrame({"school_id": ["N", "S", "Z"], "kind": ["small_primary", "small_primary", ""], "year": 2030, "status": "open"})
+    sent = pd.DataFrame(
+        {"school_id": ["N", "N", "S", "Z", ""], "year": 2030, "grade": [1, 2, 1, 7, 1], "mode": "walk", "pupils": [60, 50, 110, 2001, 9]}
+    )
+    found = too_large(sent, years, before, {"N": "新校"}, STANDARDS)
+    assert found == [("above_largest", {"school": "新校", "year": 2030, "there": 110, "most": 99, "mark": ""})]
+    assert "99" in cause_words(found[0], "zh") and "110 pupils in 2030" in cause_words(found[0], "en")
+    crowd = too_large(sent.assign(pupils=sent["pupils"] * 2), years, before, {}, STANDARDS)
+    assert [(fields["school"], fields["most"]) for _, fields in crowd] == [("N", 99), ("Z", 2500)]
