@@ -78,7 +78,7 @@ def assign(
     school_years
         None for the view of today: schools that are open, nobody in reach refused, only beds bind. Else the planned view:
         grades, rooms and beds of each year, and seats bind; grades 4 to 6 do not board where a school that is open in ``schools`` (those of
-        ``least`` apart) is within the limit by day.
+        ``least`` apart) is within the limit by day; whole villages leave that out.
     zones
         Table ``zones``: today's 划片. In the view of today a child goes to the school of its zone where that teaches its grade and a
         day way leads there. In the planned view children who go elsewhere are counted last (``change``).

@@ -125,8 +125,8 @@ def lay_out(children: pd.DataFrame, ways: Ways, schools: tuple[School, ...], sta
         Who may board.
     rules
         What holds in every year. Where seats bind, grades 4 to 6 board only where no school that stood before the plan is within the limit
-        by day, and a child may also sit above the standard: at the end of its best day way, and in a bed where that way is beyond the limit
-        or missing.
+        by day (whole villages leave that out), and a child may also sit above the standard: at the end of its best day way, and in a bed
+        where that way is beyond the limit or missing.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def lay_out(children: pd.DataFrame, ways: Ways, schools: tuple[School, ...], sta
         columns.append((demand[usable], school[rows][usable], rows[usable]))
     demand, to, rows = (np.concatenate([c[i] for c in columns]) if columns else np.zeros(0, int) for i in range(3))
     mode, minutes, beyond, excess = (v[rows] for v in (ways.mode, ways.minutes, ways.beyond, ways.excess))
-    if rules.seats_bind:
+    if rules.seats_bind and not rules.whole_villages:
         stood = np.array([s.school_id in rules.before for s in schools] + [False])
         near = np.zeros(len(children), bool)
         near[demand[(mode != board) & ~beyond & stood[to]]] = True
