@@ -431,7 +431,9 @@ def naive_columns(children, times, schools, *, seats=False):
                 columns.append((d, (k, row.grade, True), 0, 0, 0.0, 1, week / 5, 0))
                 # a bed all the same, above what the class of its grade holds
                 columns += [(d, (k, 0, True), 0, 0, 0.0, 1, week / 5, 1)] * seats
-    return columns
+    # under a plan grades 4 to 6 board only where no school of today is within the limit by day
+    near = {d for d, _, none, late, _, boards, _, _ in columns if not (none or late or boards) and band_of(children["grade"].iloc[d]) == "upper"}
+    return [c for c in columns if not (seats and c[5] and c[0] in near)]
 
 
 def naive_levels(children, times, schools, *, seats):
