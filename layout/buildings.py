@@ -163,7 +163,7 @@ def _reached(level: Level, least: float, objective: float, absolute: float | Non
     """Put a level's value in the plan beside its bound: proven where they are within the gap asked for, else what was searched."""
     slip = _SAME * max(1.0, abs(objective))
     # no level is below 0; a bound above what the plan reaches is none: it is set aside, never taken for a proof
-    bound = min(max(0.0, *(b for b in (level.bound, least) if b <= objective + slip), 0.0), objective)
+    bound = min(max([0.0, *(b for b in (level.bound, least) if b <= objective + slip)]), objective)
     within = objective - bound <= (gap * abs(objective) if absolute is None else absolute) + slip
     unproven = "search" if level.status == "optimal" else level.status
     return replace(level, objective=objective, bound=bound, gap=objective - bound, status="optimal" if within else unproven)

@@ -193,7 +193,9 @@ def too_small(
 def too_large(
     assignment: pd.DataFrame, school_years: pd.DataFrame, before: pd.DataFrame, names: Mapping[str, str], standards: Standards
 ) -> list[Cause]:
-    """Name the schools of a plan that have more children than the largest size of their kind: the search keeps to it, whole classes may not.
+    """Name the schools of a plan that have more children than the largest size of their kind.
+
+    The search keeps new schools to it, and schools of today to it or to what their rooms hold already; the placing has no such row.
 
     Parameters
     ----------
