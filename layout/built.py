@@ -178,9 +178,10 @@ def whole_plan(model: Model, programme: Programme, found: Solution, *, standing:
                     most = round(float(programme.program.upper[place])) - sum(rooms.get((k, g, t), 0) for g in model.groups(k) if g != group)
                 if standing is not None:
                     most = standing.rooms.get((k, group, t), 0)
-                formed = formed_at(model, parts, loads, k, group, t, site.rooms + max(most, before))
                 # what a budget made come early stays for now
-                needed = max(formed.rooms - site.rooms, before, counted if model.budget else 0)
+                stays = max(before, counted if model.budget else 0)
+                formed = formed_at(model, parts, loads, k, group, t, site.rooms + max(most, before), standing=site.rooms + stays)
+                needed = max(formed.rooms - site.rooms, stays)
                 if place is not None:
                     rooms[k, group, t] = needed
                 classes[k, group, t] = formed
@@ -238,8 +239,9 @@ def over_columns(columns: Columns) -> dict[tuple[int, int], np.ndarray]:
 
 
 def formed_at(
-    model: Model, parts: Mapping[tuple[int, int], tuple[str, ...]], loads: np.ndarray, site: int, group: str, at: int, rooms: int
-) -> Classes:
+    model: Model, parts: Mapping[tuple[int, int], tuple[str, ...]], loads: np.ndarray, site: int, group: str, at: int, rooms: int,
+    *, standing: int | None = None,
+) -> Classes:  # fmt: skip
     """Form the classes of a group of rooms.
 
     Parameters
@@ -251,19 +253,27 @@ def formed_at(
     site, group, at
         Whose rooms, and the position of the plan year.
     rooms
-        Rooms there are.
+        Rooms there are, or the most there may be.
+    standing
+        The fewest rooms there may be; None: as many as ``rooms``.
 
     Returns
     -------
     Classes
-        Of the pupils of that year.
+        Of the pupils of that year. Grades of a small school sit together only in fewer rooms than it has grades.
     """
     there = model.sites[site]
     grades = there.grades if there.existing else _grades_of(group, parts[site, at])
     load = {g: float(loads[site, at, g - 1]) for g in grades}
     size = {g: model.size(site, group, g, at) for g in grades}
-    mixed = {run: model.mixed_size(run, at) for run in model.runs(site, group, grades)}
-    return form_classes(load, size, rooms, mixed=mixed, least=0 if there.existing else 1)
+    options = [rooms]
+    if standing is not None and model.mixes(site, group) and standing < len(grades) <= rooms:
+        options.append(len(grades) - 1)
+    found = []
+    for many in options:
+        mixed = dict.fromkeys(model.runs(site, group, grades, rooms=many), model.mixed_size(site, group, at))
+        found.append(form_classes(load, size, many, mixed=mixed, least=0 if there.existing else 1))
+    return min(found, key=lambda c: (round(c.over, 6), c.rooms))
 
 
 def boarders_of(model: Model, shares: np.ndarray) -> np.ndarray:

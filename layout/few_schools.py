@@ -210,7 +210,7 @@ def _put_over(model: Model, programme: Programme, built: Built, loads: np.ndarra
     over = programme.columns.over
     for (k, group, t), formed in built.classes.items():
         for grades, count in formed.classes.items():
-            seats = model.mixed_size(grades, t) if len(grades) > 1 else count * model.size(k, group, grades[0], t)
+            seats = model.mixed_size(k, group, t) if len(grades) > 1 else count * model.size(k, group, grades[0], t)
             rest = max(float(sum(loads[k, t, g - 1] for g in grades)) - seats, 0.0)
             for g in sorted(grades, key=lambda g: -loads[k, t, g - 1]):
                 out[over[k, t, g]] = min(rest, float(loads[k, t, g - 1]))

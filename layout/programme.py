@@ -82,14 +82,13 @@ class Model:
         incomplete = self.sites[site].incomplete if self.sites[site].existing else group == "small"
         return float(self.standards.class_size(grade, incomplete=incomplete, year=self.horizon.years[at]))
 
-    def mixed_size(self, grades: Sequence[int], at: int) -> float:
-        """Return the size of a class of several grades in a plan year."""
-        return float(self.standards.mixed_size(grades, year=self.horizon.years[at]))
+    def mixed_size(self, site: int, group: str, at: int) -> float:
+        """Return the size of a class of several grades in a plan year: where children are placed it is the same for all of a school."""
+        return float(self.standards.mixed_size(self.grades(site, group), year=self.horizon.years[at]))
 
-    def runs(self, site: int, group: str, grades: Sequence[int]) -> list[tuple[int, ...]]:
-        """Return the runs of grades that may sit together: none where a school of today has a room for each grade."""
-        there = self.sites[site]
-        enough = there.existing and there.rooms >= len(there.grades)
+    def runs(self, site: int, group: str, grades: Sequence[int], *, rooms: int | None = None) -> list[tuple[int, ...]]:
+        """Return the runs of grades that may sit together: none where there is a room for each grade; by default in the rooms of today."""
+        enough = (self.sites[site].rooms if rooms is None else rooms) >= len(grades)
         return runs_of(grades, self.standards) if self.mixes(site, group) and not enough else []
 
     def mixes(self, site: int, group: str) -> bool:
@@ -479,7 +478,7 @@ def _whole_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, mi
         for group in groups:
             entries += [(columns.classes[k, group, t, g], -model.size(k, group, g, t)) for g in some if g in taught[group]]
             # each run of grades together that shares a grade with these is one class
-            entries += [(columns.runs[k, group, t, r], -model.mixed_size(r, t)) for r in runs[group] if set(r) & set(some)]
+            entries += [(columns.runs[k, group, t, r], -model.mixed_size(k, group, t)) for r in runs[group] if set(r) & set(some)]
         rows.below(entries, 0.0)
     for group in groups:
         own = [columns.classes[k, group, t, g] for g in taught[group]]
@@ -500,6 +499,22 @@ def _whole_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, mi
             if not model.sites[k].existing:
                 part = "junior" if group == "junior" else group if group == "primary" else "small" if band_of(g) == "lower" else "village"
                 rows.below([(columns.state[k, part, t], 1.0), (columns.classes[k, group, t, g], -1.0), *((c, -1.0) for c in over)], 0.0)
+        _together(model, columns, rows, k, group, t, runs[group])
+
+
+def _together(model: Model, columns: Columns, rows: _Rows, k: int, group: str, t: int, runs: Sequence[tuple[int, ...]]) -> None:
+    # grades sit together only while there are fewer rooms than grades taught
+    there, grades = model.sites[k], model.grades(k, group)
+    village = columns.state.get((k, "village", t))
+    fewest = sum(band_of(g) == "lower" for g in grades) if village is not None else len(grades)
+    spare = there.rooms + there.more_rooms - (fewest - 1)
+    if (k, group, t) not in columns.rooms or spare <= 0:
+        return
+    for run in runs:
+        entries = [(columns.rooms[k, group, t], 1.0), (columns.runs[k, group, t, run], float(spare))]
+        if village is not None:
+            entries.append((village, -float(len(grades) - fewest)))
+        rows.below(entries, float(there.more_rooms))
 
 
 def _rooms(model: Model, columns: Columns, rows: _Rows) -> None:

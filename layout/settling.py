@@ -103,7 +103,7 @@ def _settling(model: Model, built: Built, t: int, rows: np.ndarray) -> _Settling
         k = int(site[mine[0]])
         for group in groups_at(model, built.parts, k, t):
             for grades, count in built.classes[k, group, t].classes.items():
-                seats = count * (model.size(k, group, grades[0], t) if len(grades) == 1 else model.mixed_size(grades, t))
+                seats = count * (model.size(k, group, grades[0], t) if len(grades) == 1 else model.mixed_size(k, group, t))
                 load = pupils[np.ix_(mine, np.array(grades) - 1)].sum(axis=1)
                 row(np.append(mine, width), np.append(load, -1.0), -np.inf, seats)
                 overs.setdefault((k, group), []).append(width)

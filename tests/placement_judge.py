@@ -103,6 +103,7 @@ def _classes(c, plan, t, load):
             pupils = sum(load.get((s, g, m), 0.0) for g in gs for m in ("walk", "bus", "board", "seat"))
             if len(gs) > 1:
                 neighbours = list(grades[grades.index(gs[0]) : grades.index(gs[-1]) + 1])
+                assert rooms < len(grades), "grades together where there are fewer rooms than grades"
                 assert small and n == 1 and list(gs) == neighbours and len(gs) <= c.s["class_size.mixed.max_grades"], "grades together"
             above += max(pupils - n * min([c.s["class_size.mixed.max_pupils"]] * (len(gs) > 1) + [c.size(small, g, year) for g in gs]), 0.0)
     return above

@@ -17,6 +17,8 @@ PARTS = {"": (), "tp": ("small",), "sp": ("small", "village"), "pr": ("primary",
 TAUGHT = {"small": (1, 2, 3), "village": (4, 5, 6), "primary": (1, 2, 3, 4, 5, 6), "junior": (7, 8, 9)}
 ROLE = {"tp": "teaching_point", "sp": "small_primary", "pr": "primary", "jr": "junior", "nine": "nine_year"}
 MONEY, SAME = 1e4, 1e-4
+# a bound: grades together whatever the rooms
+LOOSE = frozenset({"enough"})
 
 
 def grades_of(state):
@@ -129,8 +131,8 @@ class Tiny:
         """All ways to form classes: each a dict of grades that have pupils -> seats; those that another beats are left out."""
         load = {g: sum(self.pupils.get((year, v, g), 0) for v in self.villages) for g in grades}
         found = set()
-        # a school of today that has a room for each grade puts none together
-        together = small and (must or self.school["rooms"] < len(grades))
+        # a school that has a room for each grade puts none together
+        together = small and (rooms < len(grades) or "enough" in drop)
         for parts in splits(tuple(grades), int(self.s["class_size.mixed.max_grades"]) if together else 1):
             runs, single = [p for p in parts if len(p) > 1], [p[0] for p in parts if len(p) == 1]
             free = rooms - len(runs) - must * len(single)
@@ -143,7 +145,7 @@ class Tiny:
             for extra in itertools.product(*each):
                 if sum(extra) == min(free, sum(more.values())):
                     most = self.s["class_size.mixed.max_pupils"]
-                    seats = {tuple(g for g in run if load[g]): min(most, *(self.size(small, g, year, drop) for g in run)) for run in runs}
+                    seats = {tuple(g for g in run if load[g]): min(most, *(self.size(small, g, year, drop) for g in grades)) for run in runs}
                     seats |= {(g,): (must + e) * size[g] for g, e in zip(wanted, extra, strict=True)}
                     found.add(tuple(sorted((gs, n) for gs, n in seats.items() if gs)))
         cuts = [dict(c) for c in sorted(found)]
@@ -305,14 +307,25 @@ class Year:
             self.memo[key] = solved(cost, self.matrix, low, high, upper) if cost.any() else 0.0
         return self.memo[key]
 
-    def seated(self, states, beds, rooms):
+    def seated(self, states, beds, rooms, loose=frozenset()):
         """Least children above the standard in given rooms, over all ways to form classes; and with that the least money of flows."""
-        key = ("seated", tuple(sorted(states.items())), tuple(sorted(beds.items())), tuple(sorted(rooms.items())))
+        key = ("seated", tuple(sorted(states.items())), tuple(sorted(beds.items())), tuple(sorted(rooms.items())), loose)
         if key not in self.memo:
-            self.memo[key] = self.seats(states, beds, rooms)
+            self.memo[key] = self.seats(states, beds, rooms, self.drop | loose)
         return self.memo[key]
 
-    def seats(self, states, beds, rooms):
+    def mixing(self, states, rooms):
+        """Say at which small schools grades may sit together in these rooms."""
+        c = self.c
+        here = [("S", "", c.school["grades"], c.school["rooms"])] * c.school["small"]
+        here += [(s, kind, grades, 0) for s, state in states.items() for kind, grades in kinds_of(state) if kind == "small"]
+        return [rooms[s, kind] + many < len(grades) for s, kind, grades, many in here]
+
+    def covers(self, states, rooms, fewer):
+        """Say whether whatever classes fit the fewer rooms fit these."""
+        return all(rooms[k] >= n for k, n in fewer.items()) and self.mixing(states, rooms) == self.mixing(states, fewer)
+
+    def seats(self, states, beds, rooms, drop):
         c = self.c
         groups = [("S", c.school["grades"], c.school["rooms"] + rooms["S", ""], c.school["small"], 0)]
         groups += [(s, grades, rooms[s, kind], kind == "small", 1) for s, state in states.items() for kind, grades in kinds_of(state)]
@@ -320,7 +333,7 @@ class Year:
         for s, grades, many, small, must in groups:
             here = self.open(states) * np.array([f[2] == s for f in self.flows])
             most = (self.load * here[:, None]).sum(axis=0)
-            cuts = c.cuts(grades, many, small, must, self.year, self.drop)
+            cuts = c.cuts(grades, many, small, must, self.year, drop)
             if not cuts:
                 return None
             if "classes" not in self.drop and not any(all(sum(most[g - 1] for g in gs) <= n for gs, n in cut.items()) for cut in cuts):
@@ -576,7 +589,7 @@ class Search:
         bounds = []
         for states, beds in kept:
             most = tuple({key: max(s[t] for s in seqs) for key, seqs in self.by_key(states)} for t in self.t)
-            found = self.above(states, beds, most)
+            found = self.above(states, beds, most, LOOSE)
             if found is not None:
                 bounds.append((found, len(bounds), states, beds))
         bounds.sort(key=lambda b: b[:2])
@@ -588,7 +601,7 @@ class Search:
             for _, _, rooms in sorted(self.room_plans(states), key=lambda p: (-sum(sum(r.values()) for r in p[2]), p[1])):
                 if best is not None and bound > best - SAME:
                     break
-                if any(all(r[t][k] >= n for t in self.t for k, n in rooms[t].items()) for r in tried):
+                if any(all(self.people[t].covers(states[t], r[t], rooms[t]) for t in self.t) for r in tried):
                     continue
                 if self.budget and not self.affordable(states, beds, rooms):
                     continue
@@ -598,8 +611,8 @@ class Search:
                     best = value
         return best, [(b, s, d) for b, _, s, d in bounds if b <= best + SAME]
 
-    def above(self, states, beds, rooms):
-        found = [self.people[t].seated(states[t], self.all_beds(beds[t]), rooms[t]) for t in self.t]
+    def above(self, states, beds, rooms, loose=frozenset()):
+        found = [self.people[t].seated(states[t], self.all_beds(beds[t]), rooms[t], loose) for t in self.t]
         return None if any(f is None for f in found) else sum(w * f[0] for w, f in zip(self.c.weights, found, strict=True))
 
     def least_money(self, kept, above):
@@ -621,7 +634,7 @@ class Search:
     def cheapest_rooms(self, states, beds, fixed, bound, above, best):
         c, free = self.c, self.drop & {"rooms", "classes"}
         most = tuple({key: max(s[t] for s in seqs) for key, seqs in self.by_key(states)} for t in self.t)
-        full = [0.0 if free else self.people[t].seated(states[t], self.all_beds(beds[t]), most[t])[0] for t in self.t]
+        full = [0.0 if free else self.people[t].seated(states[t], self.all_beds(beds[t]), most[t], LOOSE)[0] for t in self.t]
         failed = [[] for _ in self.t]
         for money, _, rooms in self.room_plans(states, best - fixed):
             if money + fixed >= best - 1e-7:
@@ -629,7 +642,7 @@ class Search:
             if self.budget and not self.affordable(states, beds, rooms):
                 continue
             # what is missing in too few rooms is missing in fewer
-            if any(all(n <= bad[k] for k, n in rooms[t].items()) for t in self.t for bad in failed[t]):
+            if any(self.people[t].covers(states[t], bad, rooms[t]) for t in self.t for bad in failed[t]):
                 continue
             if free:
                 best = min(best, money + fixed)

@@ -209,7 +209,7 @@ def test_the_plan_is_the_best_of_all_in_the_others_of_three_hundred_counties(fir
 BINDS = {
     "(a)": ("whole", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)), "(b)": ("open", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
     "(c)": ("stays", (0, 4, 5, 6, 7, 10, 11, 15, 17, 18)), "(d)": ("parts", (3, 8, 47, 57, 68, 98, 112, 143, 163, 193)),
-    "(e)": ("classes", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)), "(f)": ("rooms", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
+    "(e)": ("classes", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)), "(e) grades together": ("enough", (3, 13, 18, 20, 25, 28, 30, 33, 38, 43)), "(f)": ("rooms", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
     "(g) least": ("least", (0, 1, 2, 4, 5, 7, 8, 9, 10, 11)), "(g) largest": ("largest", (0, 3, 4, 7, 8, 10, 11, 16, 20, 21)),
     "(h) beds": ("beds", (0, 1, 3, 4, 5, 6, 7, 8, 9, 10)), "(h) grades 1-3": ("lower boards", (5, 9, 23, 33, 35, 38, 44, 48, 54, 58)),
     "(i)": ("lead", (2, 3, 7, 8, 11, 14, 16, 17, 21, 22)), "(j)": ("budget", (9, 20, 27, 30, 31, 38, 40, 53, 58, 65)),
@@ -256,7 +256,7 @@ def test_what_must_open_and_how_many_may(seed, most, must, monkeypatch):
 
 # counties in which a school of each role opens
 OPENS = {
-    "teaching_point": (0, 3, 13, 18, 28, 33, 38, 40, 43, 48), "small_primary": (20, 25, 30, 45, 47, 50, 55, 60, 65, 85),
+    "teaching_point": (0, 3, 13, 18, 28, 33, 38, 40, 43, 48), "small_primary": (20, 30, 45, 47, 50, 55, 60, 65, 85, 95),
     "primary": (0, 5, 10, 15, 21, 25, 26, 29, 35, 36), "junior": (3, 4, 7, 8, 9, 14, 16, 19, 22, 24),
     "nine_year": (6, 9, 26, 81, 99, 121, 139, 161, 166, 181),
 }  # fmt: skip

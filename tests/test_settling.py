@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from hand_model import model_of, school
+from hand_model import candidate, model_of, school
 
+from layout.buildings import search
 from layout.built import Built, evaluate, formed_at, trimmed, without_idle_beds
 from layout.classrooms import Classes
 from layout.programme import grade_sums
+from layout.seats import school_of, whole_classes
 from layout.settling import settled
 from layout.standards import read_standards
 from layout.whereabouts import mean_minutes, whereabouts
@@ -102,3 +104,33 @@ def test_where_the_children_are_and_where_they_were():
     rows = pd.DataFrame([("A", 2030, 7, "N", "walk", 20, 10.0), ("M", 2030, 8, "F", "board", 9, 50.0), ("M", 2031, 8, "F", "board", 9, 50.0), ("M", 2030, 8, "", "", 1, np.nan)],
                         columns=["settlement_id", "year", "grade", "school_id", "mode", "pupils", "minutes"])  # fmt: skip
     assert whereabouts(model, built, rows)[["site", "settlement_id", "pupils", "late"]].values.tolist() == [[0, "M", 9, True], [1, "A", 20, False]]
+
+
+def test_grades_sit_together_only_in_fewer_rooms_than_grades():
+    """Fifty, five and five children: one room holds them together, two both classes of the first grade, three a further grade, four all."""
+    sites = [school("P", "teaching_point", (1, 2, 3), rooms=2, more_rooms=3)]
+    model = model_of(STANDARDS, sites, {("A", 0): {1: 50, 2: 5, 3: 5}}, [("A", "P", "walk", 10.0, 0.0)])
+    loads = grade_sums(model, np.ones(1))
+    formed = {rooms: formed_at(model, {}, loads, 0, "", 0, rooms) for rooms in (1, 2, 3, 4)}
+    assert {n: (dict(f.classes), f.rooms, f.over) for n, f in formed.items()} == {
+        1: ({(1, 2, 3): 1}, 1, 30.0), 2: ({(1,): 2, (2,): 0, (3,): 0}, 2, 10.0), 3: ({(1,): 2, (2,): 1, (3,): 0}, 3, 5.0),
+        4: ({(1,): 2, (2,): 1, (3,): 1}, 4, 0.0),
+    }  # fmt: skip
+    # fewer children: one room does, unless three stand already
+    few = loads * np.array([0.4, *[1.0] * 8])
+    assert [formed_at(model, {}, few, 0, "", 0, 3, standing=n).rooms for n in (1, 2, 3)] == [1, 1, 3]
+    # what is searched for keeps to it: two rooms of today and two more
+    built = search(model, gap=0.0, work_limit=None, time_limit=60.0).built
+    assert (built.rooms[0, "", 0], dict(built.classes[0, "", 0].classes)) == (2, formed[4].classes)
+
+
+@pytest.mark.parametrize(("pupils", "rooms", "classes"), [((50, 5, 5), 4, {(1,): 2, (2,): 1, (3,): 1}), ((20, 5, 5), 1, {(1, 2, 3): 1})])
+def test_a_new_small_school_has_a_room_for_each_grade_or_puts_grades_together(pupils, rooms, classes):
+    children = {("A", 0): dict(zip((1, 2, 3), pupils, strict=True))}
+    model = model_of(STANDARDS, [candidate("C", "small")], children, [("A", "C", "walk", 10.0, 0.0)])
+    built = search(model, gap=0.0, work_limit=None, time_limit=60.0).built
+    assert (built.rooms[0, "small", 0], dict(built.classes[0, "small", 0].classes)) == (rooms, classes)
+    # and where everybody is placed, the same seats are found
+    there = school_of("C", "teaching_point", first_grade=1, last_grade=3, rooms=rooms, beds=0, standards=STANDARDS)
+    seats = whole_classes([there], np.array([[*map(float, pupils), *[0.0] * 6]]), STANDARDS)
+    assert sum(s.seats for s in seats) >= sum(pupils) and {s.grades for s in seats} == set(classes)
