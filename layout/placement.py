@@ -112,10 +112,10 @@ def propose(
     teaches its grades is open, boarders and children of the county seat only at full parts, and beyond the limit nobody who has a
     school of today within it that cannot be full; (c) open stays open, built stays; (d) a small part excludes full ones, its upper
     grades need its lower ones; (e) children of a grade <= classes x the year's standard + those above it, grades together <= a mixed
-    class, none where there is a room for each grade; (f) classes <= rooms, each grade of a new school in a class; (g) least pupils of each new part in every year, largest sizes;
-    (h) boarders <= beds, never of grades 1-3, of grades 4-6 not where a school of today is within the limit by day; (i) nothing new
-    before its lead years; (j) investment of a year <= its budget; (k) what the county says must open is open in the last plan year,
-    and at most as many new schools as it allows.
+    class, none where there is a room for each grade; (f) classes <= rooms, each grade of a new school in a class; (g) least pupils of
+    each new part in every year, largest sizes; (h) boarders <= beds, never of grades 1-3, of grades 4-6 not where a school of today is
+    within the limit by day; (i) nothing new before its lead years; (j) investment of a year <= its budget; (k) what the county says
+    must open is open in the last plan year, and at most as many new schools as it allows.
     义务教育法 第十五条、第十七条; 国办发〔2018〕27号; 国办发〔2012〕48号.
 
     Examples
