@@ -1,54 +1,48 @@
-"""The command line: the only place that prints, shows progress or configures logging."""
+"""The command line: its commands, and the only place that configures logging."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import importlib.metadata
 import importlib.util
 import logging
 import os
-import platform
-import shutil
-import socket
 import sys
 import tempfile
-import time
 import tomllib
-import unicodedata
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from layout import messages
+from layout.console import (
+    DATA_PROBLEMS,
+    STOPPED,
+    USAGE,
+    exits,
+    forgive,
+    open_console,
+    plan_progress,
+    problem_table,
+    province_progress,
+    say,
+    shown,
+    stop,
+    working,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from layout.county import County
     from layout.plan import Plan
-    from layout.province import Step
     from layout.standards import Standards
-    from layout.tables import CountyDataError
 
-DATA_PROBLEMS, USAGE, NO_PLAN = 1, 2, 3
-# what a shell itself says of a command that Ctrl-C ended
-STOPPED = 130
-# counties of a live table that are shown beside those at work
-_RECENT = 8
 # draws behind the ranges of a plan: a tenth is then known to about two in a hundred
 DRAWS = 200
 # the plan year where none is asked for
 LAST_YEAR = 2035
-# output that goes to a file is not folded at the width of a screen
-_PIPED_WIDTH = 220
 # findings of one kind that are named
 _NAMED = 5
 # sentence of each kind of gap in the roads, and the note that says the same
@@ -56,11 +50,6 @@ _GAPS = {"far_settlement": ("cli.gap_far_settlement", "note.far_settlement"), "s
          "isolated_piece": ("cli.gap_isolated_piece", ""), "open_end": ("cli.gap_open_end", "")}  # fmt: skip
 # places outside the outermost settlements whose roads children may use
 _MARGIN_DEG = 0.05
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "microsoft-edge")
-# where roads are asked for online, and for how long an answer is waited for
-_HOSTS, _PATIENCE_S = ("overpass-api.de", "nominatim.openstreetmap.org"), 5.0
-_PACKAGES = ("layout", "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "pyogrio", "rasterio", "osmium", "osmnx", "networkx", "folium",
-             "highspy", "xlsxwriter", "python-calamine", "python-docx", "typer", "rich")  # fmt: skip
 
 
 def _help(key: str) -> str:
@@ -79,7 +68,7 @@ CountyFolder = Annotated[Path, typer.Argument(metavar="DIR", help=_help("dir"))]
 
 def main() -> None:
     """Run the command line; characters that a console cannot show become question marks instead of an error."""
-    _forgive()
+    forgive()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         app()
@@ -88,13 +77,13 @@ def main() -> None:
         if isinstance(error, ImportError) and "segment" not in str(error) and "allocate" not in str(error):
             raise
         lang = os.environ.get("LAYOUT_LANG", "")
-        _console(stderr=True).print(messages.text("cli.no_memory", lang if lang in messages.LANGUAGES else "zh"))
+        open_console(stderr=True).print(messages.text("cli.no_memory", lang if lang in messages.LANGUAGES else "zh"))
         sys.exit(USAGE)
 
 
 @app.callback()
 def _every_command() -> None:
-    _forgive()
+    forgive()
 
 
 @app.command(help=_help("demo"))
@@ -102,15 +91,15 @@ def demo(out: Out = None, lang: Lang = "zh") -> None:
     """Plan the fictional county and say where the map is."""
     from layout.county import read_county
 
-    with _exits(lang):
+    with exits(lang):
         sample = Path(__file__).resolve().parents[1] / "data" / "sample"
         if (sample / "county.toml").is_file():
-            _say("cli.reading", lang, folder=sample)
+            say("cli.reading", lang, folder=sample)
             county = read_county(sample)
         else:
             from layout.sample import make_sample_county
 
-            _say("cli.making", lang)
+            say("cli.making", lang)
             county = make_sample_county(seed=0)
         _plan(county, to=None, scenario=None, draws=DRAWS, out=out, lang=lang, audience="internal")
 
@@ -129,24 +118,24 @@ def new(
     """Write an empty county folder, or build one from open data."""
     given = {"--pbf": pbf, "--population": population, "--terrain": terrain}
     missing = [option for option, value in given.items() if not value]
-    with _exits(lang):
+    with exits(lang):
         if len(missing) == len(given):
             unused = [o for o, v in (("--boundary", boundary), ("--name", name), ("--base-year", base_year)) if v is not None]
             if unused:
-                _stop("cli.only_with_open_data", lang, options=", ".join(unused))
+                stop("cli.only_with_open_data", lang, options=", ".join(unused))
             from layout.county import write_template
 
             write_template(folder)
-            _say("cli.template_written", lang, folder=folder)
+            say("cli.template_written", lang, folder=folder)
             return
         if pbf is None or population is None or not terrain:
-            _stop("cli.open_data_incomplete", lang, missing=", ".join(missing))
+            stop("cli.open_data_incomplete", lang, missing=", ".join(missing))
         from layout.open_data import open_county
 
-        with _working("cli.opening", lang):
+        with working("cli.opening", lang):
             county = open_county(folder, pbf=pbf, population=population, terrain=terrain, boundary=boundary, name=name, base_year=base_year)
         _describe(county, lang)
-        _say("cli.county_written", lang, folder=folder)
+        say("cli.county_written", lang, folder=folder)
 
 
 @app.command(help=_help("check"))
@@ -158,20 +147,18 @@ def check(folder: CountyFolder, out: Out = None, lang: Lang = "zh") -> None:
     from layout.standards import read_standards
     from layout.tables import CountyDataError
 
-    with _exits(lang, stream=sys.stdout):
+    with exits(lang, stream=sys.stdout):
         found = check_up(folder)
         if folder.is_dir():
             _list_files(list(write_check(found, folder, out or plan_folder("maps", found.name), lang=lang).values()), lang)
         if found.county is None:
             raise CountyDataError(found.problems)
-        _say("cli.no_problems", lang)
+        say("cli.no_problems", lang)
         _describe(found.county, lang)
         _say_notes(found.notes[len(found.county.notes) :], lang)
         _say_gaps(found.county, read_standards(found.county.standards_path), {key for key, _ in found.notes}, lang)
         for row in found.scores.to_dict("records"):
-            _say(
-                "cli.score", lang, stage=messages.text(f"check.stage.{row['stage']}", lang), **{str(k): row[k] for k in ("score", "there", "wanted")}
-            )
+            say("cli.score", lang, stage=messages.text(f"check.stage.{row['stage']}", lang), **{str(k): row[k] for k in ("score", "there", "wanted")})
 
 
 @app.command(help=_help("aggregate"))
@@ -186,16 +173,16 @@ def aggregate(
     from layout.register import aggregate_register
     from layout.sheets import write_workbook_of
 
-    with _exits(lang):
+    with exits(lang):
         places = read_names(county)
         tables, counts = aggregate_register(file, **places)  # type: ignore[arg-type]
         target = out or file.with_name("counts.xlsx")
         if target.resolve() == file.resolve():
-            _stop("cli.aggregate_itself", lang)
+            stop("cli.aggregate_itself", lang)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".layout-") as scratch:
             write_workbook_of(tables, Path(scratch) / target.name)
             (Path(scratch) / target.name).replace(target)
-        _say("cli.aggregated", lang, file=target, **{k: f"{v:,}" for k, v in counts.items()})
+        say("cli.aggregated", lang, file=target, **{k: f"{v:,}" for k, v in counts.items()})
 
 
 @app.command(help=_help("plan"))
@@ -214,8 +201,8 @@ def plan(
     """Plan a county and write map, workbook, tables and manifest."""
     from layout.county import read_county
 
-    with _exits(lang):
-        _say("cli.reading", lang, folder=folder)
+    with exits(lang):
+        say("cli.reading", lang, folder=folder)
         _plan(
             read_county(folder), to=to, scenario=scenario, draws=draws, out=out, lang=lang, audience=audience, alternatives=alternatives,
             futures=futures, cover=cover,
@@ -228,7 +215,7 @@ def draw(folder: CountyFolder, out: Out = None, lang: Lang = "zh", audience: Aud
     from layout.outputs import plan_folder, write_map
     from layout.saved_plan import read_plan
 
-    with _exits(lang):
+    with exits(lang):
         home = out
         if home is None:
             home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
@@ -250,16 +237,16 @@ def export(
     from layout.saved_plan import read_plan
 
     wanted = formats or list(FORMATS)
-    with _exits(lang):
+    with exits(lang):
         unknown = [name for name in wanted if name not in FORMATS]
         if unknown:
-            _stop("cli.unknown_format", lang, given=_shown(", ".join(unknown)), known=", ".join(FORMATS))
+            stop("cli.unknown_format", lang, given=shown(", ".join(unknown)), known=", ".join(FORMATS))
         home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
         try:
             written = export_plan(read_plan(home), out or home / "gis", formats=wanted, lang=lang)
         except ImportError as error:
-            _stop("cli.words", lang, text=str(error))
-        _say("cli.exported", lang, folder=(out or home / "gis").resolve(), count=len(written))
+            stop("cli.words", lang, text=str(error))
+        say("cli.exported", lang, folder=(out or home / "gis").resolve(), count=len(written))
         _say_made_anew(out or home / "gis", list(written.values()), lang)
 
 
@@ -274,35 +261,35 @@ def compare(
 ) -> None:
     """Compare two plans of one county on one offline page."""
     if audience == "public":
-        _stop("compare.internal_only", lang)
+        stop("compare.internal_only", lang)
     from layout.compare import compare_plans
     from layout.compare_page import save_comparison
     from layout.compare_sheets import write_comparison
     from layout.outputs import plan_folder
     from layout.saved_plan import read_plans
 
-    with _exits(lang):
+    with exits(lang):
         one, other = read_plans([a, b])
         found = compare_plans(one, other)
         path = plan_folder("maps", one.county.name) / "compare.html" if out is None else out
         names = (_plan_name(a), _plan_name(b))
-        with _working("cli.comparing", lang):
+        with working("cli.comparing", lang):
             save_comparison(found, path, names=names, lang=lang)
             if xlsx:
                 write_comparison(found, path.with_suffix(".xlsx"), names=names, lang=lang)
-        _say("cli.file", lang, what=messages.text("cli.files.compare", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
+        say("cli.file", lang, what=messages.text("cli.files.compare", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
         if xlsx:
             table = path.with_suffix(".xlsx")
-            _say("cli.file", lang, what=messages.text("cli.files.compare_xlsx", lang), path=table.resolve(), size=f"{table.stat().st_size / 1e6:.1f}")
+            say("cli.file", lang, what=messages.text("cli.files.compare_xlsx", lang), path=table.resolve(), size=f"{table.stat().st_size / 1e6:.1f}")
         counts = found.villages[found.villages["year"] == found.years[-1]].groupby("change")["settlement_id"].nunique()
-        _say("cli.compared", lang, year=found.years[-1], proposals=int((found.proposals["change"] != "same").sum()),
+        say("cli.compared", lang, year=found.years[-1], proposals=int((found.proposals["change"] != "same").sum()),
              **{name: int(counts.get(name, 0)) for name in ("loses_place", "gains_place", "slower", "quicker")})  # fmt: skip
 
 
 def _plan_name(path: Path) -> str:
     # a plan is called by its folder
     folder = path.resolve()
-    return _shown((folder.parent if folder.is_file() else folder).name)
+    return shown((folder.parent if folder.is_file() else folder).name)
 
 
 @app.command(help=_help("figures"))
@@ -315,26 +302,26 @@ def figures(
 ) -> None:
     """Draw the layers of a plan that was made before as figures."""
     if importlib.util.find_spec("matplotlib") is None:
-        _stop("figures.no_matplotlib", lang)
+        stop("figures.no_matplotlib", lang)
     from layout.figures import INTERNAL, chinese_font, save_figures
     from layout.saved_plan import read_plans
 
-    with _exits(lang):
+    with exits(lang):
         found = read_plans([folder])[0]
         if year is not None and year not in found.years:
-            _stop("cli.no_such_year", lang, year=year, years=", ".join(map(str, found.years)))
+            stop("cli.no_such_year", lang, year=year, years=", ".join(map(str, found.years)))
         home = folder.parent if folder.name == "plan.gpkg" else folder
         target = (home / "public" if audience == "public" else home) / "figures" if out is None else out
         if not chinese_font():
-            _say("cli.note", lang, text=messages.text("figures.no_font", lang))
-        with _working("cli.drawing", lang), warnings.catch_warnings():
+            say("cli.note", lang, text=messages.text("figures.no_font", lang))
+        with working("cli.drawing", lang), warnings.catch_warnings():
             # the missing font has been told
             warnings.simplefilter("ignore", UserWarning)
             paths = save_figures(found, target, lang=lang, year=year, audience=audience)
-        _say("cli.figures_written", lang, count=len(paths), folder=target.resolve())
+        say("cli.figures_written", lang, count=len(paths), folder=target.resolve())
         _say_made_anew(target, paths, lang)
         if audience == "public":
-            _say("cli.figures_inside", lang, layers="、".join(messages.text(f"figures.layer.{layer}", lang) for layer in INTERNAL))
+            say("cli.figures_inside", lang, layers="、".join(messages.text(f"figures.layer.{layer}", lang) for layer in INTERNAL))
 
 
 @app.command(help=_help("report"))
@@ -350,7 +337,7 @@ def report(
     from layout.report import write_report
     from layout.saved_plan import read_plan
 
-    with _exits(lang):
+    with exits(lang):
         home = folder if (folder / "plan.gpkg").is_file() else plan_folder("maps", _county_name(folder))
         # a public edition never takes the place of the internal one
         path = file or home / ("public" if audience == "public" else "") / "report.docx"
@@ -372,12 +359,12 @@ def roads(
     from layout.roads import download_roads, read_roads, write_roads
 
     if (pbf is None) != online:
-        _stop("cli.pbf_or_online", lang)
-    with _exits(lang):
+        stop("cli.pbf_or_online", lang)
+    with exits(lang):
         if (folder / "roads.osm.pbf").exists():
-            _stop("cli.roads_in_the_way", lang, folder=folder)
+            stop("cli.roads_in_the_way", lang, folder=folder)
         area, crs = _area(folder, lang, needed=online)
-        with _working("cli.fetching_roads" if online else "cli.reading_roads", lang):
+        with working("cli.fetching_roads" if online else "cli.reading_roads", lang):
             bbox = None if area is None else area.bounds
             found = download_roads(area, crs=crs) if pbf is None else read_roads(pbf, bbox=bbox, crs=crs)
             barriers = None if pbf is None or not is_extract(pbf) else read_obstacles(pbf, bbox=bbox, crs=found.crs)
@@ -388,7 +375,7 @@ def roads(
                     write_obstacles(barriers, Path(scratch) / "obstacles.geojson")
                     (Path(scratch) / "obstacles.geojson").replace(folder / "obstacles.geojson")
                 (Path(scratch) / target.name).replace(target)
-        _say("cli.roads_written", lang, file=target, edges=f"{len(found.edges):,}", km=f"{found.edges['length_m'].sum() / 1000:,.0f}")
+        say("cli.roads_written", lang, file=target, edges=f"{len(found.edges):,}", km=f"{found.edges['length_m'].sum() / 1000:,.0f}")
 
 
 @app.command(help=_help("province"))
@@ -407,28 +394,28 @@ def province(
     from layout.province import plan_province
 
     if scheduler is not None and workers is not None:
-        _stop("cli.words", lang, text="--scheduler / --workers")
-    with _exits(lang):
-        _say("cli.reading", lang, folder=folder)
+        stop("cli.words", lang, text="--scheduler / --workers")
+    with exits(lang):
+        say("cli.reading", lang, folder=folder)
         try:
-            with _province_progress(lang) as progress:
+            with province_progress(lang) as progress:
                 found = plan_province(
                     folder, out, scenarios=scenarios, scheduler=scheduler, workers=workers, resume=resume, to=to, draws=draws, lang=lang,
                     progress=progress,
                 )  # fmt: skip
         except ImportError as error:
-            _stop("cli.words", lang, text=str(error))
+            stop("cli.words", lang, text=str(error))
         except KeyboardInterrupt:
-            _console(stderr=True).print(messages.text("cli.province_stopped", lang))
+            open_console(stderr=True).print(messages.text("cli.province_stopped", lang))
             raise typer.Exit(STOPPED) from None
         for key, file in (("province", "province.html"), ("province_xlsx", "province.xlsx")):
             path = out / file
-            _say("cli.file", lang, what=messages.text(f"cli.files.{key}", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
+            say("cli.file", lang, what=messages.text(f"cli.files.{key}", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
         for (county, scenario), rows in found.problems.groupby(["county", "scenario"]):
-            _say("cli.province_failed", lang, county=_shown(str(county)), scenario=_shown(str(scenario)))
-            _console().print(_problem_table(rows.rename(columns={f"{part}_{lang}": part for part in ("what", "remedy")}), lang), soft_wrap=False)
+            say("cli.province_failed", lang, county=shown(str(county)), scenario=shown(str(scenario)))
+            open_console().print(problem_table(rows.rename(columns={f"{part}_{lang}": part for part in ("what", "remedy")}), lang), soft_wrap=False)
         done = int((found.counties["state"] == "done").sum())
-        _say("cli.province_done", lang, done=done, runs=len(found.counties), failed=len(found.counties) - done)
+        say("cli.province_done", lang, done=done, runs=len(found.counties), failed=len(found.counties) - done)
         if done < len(found.counties):
             raise typer.Exit(DATA_PROBLEMS)
 
@@ -436,15 +423,17 @@ def province(
 @app.command(help=_help("doctor"))
 def doctor(network: Annotated[bool, typer.Option("--network", help=_help("network"))] = False, lang: Lang = "zh") -> None:
     """Look at everything that the program needs on this machine; the network only when asked."""
+    from layout.machine import connections, examinations
+
     table = Table("", *(messages.text(f"cli.doctor.{head}", lang) for head in ("what", "found", "advice")))
     failed = False
-    for key, found, good, needed in (*_examinations(), *(_connections() if network else ())):
+    for key, found, good, needed in (*examinations(), *(connections() if network else ())):
         mark = messages.text("cli.doctor.good" if good else ("cli.doctor.bad" if needed else "cli.doctor.optional"), lang)
         advice = "" if good else messages.text(f"cli.doctor.{key}_advice", lang)
         table.add_row(mark, messages.text(f"cli.doctor.{key}", lang), found, advice)
         failed |= needed and not good
-    _console().print(table)
-    _say("cli.doctor.failed" if failed else "cli.doctor.fine", lang)
+    open_console().print(table)
+    say("cli.doctor.failed" if failed else "cli.doctor.fine", lang)
     if failed:
         raise typer.Exit(DATA_PROBLEMS)
 
@@ -468,47 +457,47 @@ def _plan(
     # every file is read before the long work begins
     others = [] if futures is None else [read_scenario(path) for path in sorted(futures.glob("*.toml"))]
     if futures is not None and not others:
-        _stop("cli.no_futures", lang, folder=futures)
+        stop("cli.no_futures", lang, folder=futures)
     # the year that a meeting looked at, where it lies ahead
     tried = None if supposed is None else tried_year(supposed.school_changes, after=county.base_year)
     to = to or tried
     last = to or max(county.aims.years, default=LAST_YEAR)
     if last <= county.base_year:
-        _stop("cli.year_not_after_base", lang, to=last, base=county.base_year)
+        stop("cli.year_not_after_base", lang, to=last, base=county.base_year)
     home = out
     if home is None:
         # a public edition never takes the place of the plan itself
         home = plan_folder("maps", county.name) / ("public" if audience == "public" else "")
     if county.terrain is not None and not cached("cost_surface_kernels"):
-        _say("cli.compiling", lang)
-    with _progress(lang) as progress:
+        say("cli.compiling", lang)
+    with plan_progress(lang) as progress:
         made: Plan = make_plan(county, scenario=supposed, draws=draws, progress=progress, to=to, cover=cover)
     if alternatives:
-        with _working("cli.alternatives", lang):
+        with working("cli.alternatives", lang):
             made = with_alternatives(made)
     if others:
-        with _working("cli.futures", lang):
+        with working("cli.futures", lang):
             made = with_futures(made, others)
-    with _working("cli.writing", lang):
+    with working("cli.writing", lang):
         # what a public edition must hide is worked out once for all its files
         edition = edition_of(made, audience)
         paths = write_plan(made, home, lang=lang, audience=audience, edition=edition)
     _list_files(list(paths.values()), lang)
     _say_no_maps(lang, written="report.docx" in paths)
     for name in of_an_older_plan(home):
-        _say("cli.note", lang, text=messages.text("outputs.old_folder", lang, name=name, command=MADE_FROM[name]))
+        say("cli.note", lang, text=messages.text("outputs.old_folder", lang, name=name, command=MADE_FROM[name]))
     _say_notes(made.county.notes[len(county.notes) :], lang)
     if audience == "internal":
         for cause in (*unserved(made.planned, made.county), *wrong_size_schools(made), *limits_below_any_way(made.planned.times, made.standards)):
-            _say("cli.note", lang, text=_shown(cause_words(cause, lang)))
-    _console().print(summary_sentence(made, lang=lang, audience=audience, edition=edition))
+            say("cli.note", lang, text=shown(cause_words(cause, lang)))
+    open_console().print(summary_sentence(made, lang=lang, audience=audience, edition=edition))
 
 
 def _say_made_anew(folder: Path, written: Sequence[Path], lang: str) -> None:
     from layout.outputs import made_anew
 
     if made_anew(folder, written):
-        _say("cli.note", lang, text=messages.text("outputs.old_left", lang, name=folder.name))
+        say("cli.note", lang, text=messages.text("outputs.old_left", lang, name=folder.name))
 
 
 def _say_no_maps(lang: str, *, written: bool) -> None:
@@ -516,14 +505,14 @@ def _say_no_maps(lang: str, *, written: bool) -> None:
 
     why = why_no_maps(lang) if written else ""
     if why:
-        _say("cli.note", lang, text=messages.text("report.reading.no_maps", lang, why=why))
+        say("cli.note", lang, text=messages.text("report.reading.no_maps", lang, why=why))
 
 
 def _say_notes(notes: Iterable[tuple[str, Mapping[str, object]]], lang: str) -> None:
     from layout.sheets import describe
 
     for sentence in describe(notes, lang):
-        _say("cli.note", lang, text=_shown(sentence))
+        say("cli.note", lang, text=shown(sentence))
 
 
 def _say_gaps(county: County, standards: Standards, said: Collection[str], lang: str) -> None:
@@ -537,14 +526,14 @@ def _say_gaps(county: County, standards: Standards, said: Collection[str], lang:
         if note in said:
             continue
         first = rows.sort_values(["settlements", "length_m", "id"], ascending=[False, False, True])["id"].head(_NAMED)
-        _say("cli.note", lang, text=messages.text(key, lang, count=len(rows), names=_shown("、".join(first)),
+        say("cli.note", lang, text=messages.text(key, lang, count=len(rows), names=shown("、".join(first)),
              km=f"{rows['length_m'].sum() / 1000:,.1f}", settlements=rows["settlements"].sum()))  # fmt: skip
 
 
 def _describe(county: County, lang: str) -> None:
     from layout.tables import schemas
 
-    _say("cli.county", lang, name=_shown(county.name), base=county.base_year, settlements=len(county.settlements), schools=len(county.schools),
+    say("cli.county", lang, name=shown(county.name), base=county.base_year, settlements=len(county.settlements), schools=len(county.schools),
          rosters=len(county.rosters), persons=f"{county.population['persons'].sum():,.0f}")  # fmt: skip
     _say_notes(county.notes, lang)
     # columns filled in by one rule are named together
@@ -553,13 +542,13 @@ def _describe(county: County, lang: str) -> None:
         known = schemas().get(table)
         words = [c if lang == "en" or known is None or c not in known.columns else known.columns[c].zh for c in group["column"]]
         title = table if lang == "en" or known is None else known.zh
-        _say("cli.assumption", lang, table=_shown(title), column=_shown(("、" if lang == "zh" else ", ").join(words)), rows=rows,
-             note=_shown(messages.in_language(note, lang)), basis=_shown(basis))  # fmt: skip
+        say("cli.assumption", lang, table=shown(title), column=shown(("、" if lang == "zh" else ", ").join(words)), rows=rows,
+             note=shown(messages.in_language(note, lang)), basis=shown(basis))  # fmt: skip
 
 
 def _list_files(paths: Sequence[Path], lang: str) -> None:
     for path in paths:
-        _say("cli.file", lang, what=messages.text(f"cli.files.{path.stem}", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
+        say("cli.file", lang, what=messages.text(f"cli.files.{path.stem}", lang), path=path.resolve(), size=f"{path.stat().st_size / 1e6:.1f}")
 
 
 def _county_name(folder: Path) -> str:
@@ -588,256 +577,13 @@ def _area(folder: Path, lang: str, *, needed: bool):  # type: ignore[no-untyped-
     except CountyDataError:
         if needed:
             raise
-        _say("cli.whole_extract", lang)
+        say("cli.whole_extract", lang)
         return None, None
     shape = gpd.GeoSeries(county.settlements.geometry if county.boundary is None else [county.boundary], crs=county.crs).to_crs(4326).union_all()
     if shape.is_empty:
         if needed:
-            _stop("cli.no_settlements", lang)
-        _say("cli.whole_extract", lang)
+            stop("cli.no_settlements", lang)
+        say("cli.whole_extract", lang)
         return None, None
     # widened first: places in a row have a hull without any width
     return shape.buffer(_MARGIN_DEG).convex_hull, county.crs
-
-
-def _examinations() -> Iterator[tuple[str, str, bool, bool]]:
-    """Yield what was looked at, what was found, whether it is good, and whether nothing goes without it."""
-    version = platform.python_version()
-    yield "python", f"{version} {platform.system()} {platform.machine()}", sys.version_info >= (3, 11), True
-    for package in _PACKAGES:
-        found = _version(package)
-        yield "package", f"{package} {found}", bool(found), True
-    yield "solver", *_solves(), True
-    yield "write", str(Path.cwd()), _may_write(Path.cwd()), True
-    drawing = _version("matplotlib")
-    yield "print", f"matplotlib {drawing}", bool(drawing), False
-    font = _cjk_font()
-    yield "font", font, bool(font), False
-    browser = next((path for path in map(shutil.which, _BROWSERS) if path), "")
-    yield "browser", browser, bool(browser), False
-    yield "console", sys.stdout.encoding or "", _shows_chinese(), False
-
-
-def _connections() -> Iterator[tuple[str, str, bool, bool]]:
-    for host in _HOSTS:
-        try:
-            with socket.create_connection((host, 443), timeout=_PATIENCE_S):
-                good = True
-        except OSError:
-            good = False
-        yield "network", host, good, False
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        if package == "layout":
-            import layout
-
-            # run from a checkout that was never installed
-            return layout.__version__
-        return ""
-
-
-def _solves() -> tuple[str, bool]:
-    if importlib.util.find_spec("highspy") is None:
-        return "", False
-    import numpy as np
-    from scipy import sparse
-
-    from layout.programs import Program, solve
-
-    # the least of x + y with 2x + 3y >= 7 in whole numbers: 3, as x = 2 and y = 1
-    program = Program(np.zeros(2), np.full(2, 9.0), np.ones(2, bool), sparse.csr_matrix([[2.0, 3.0]]), np.array([7.0]), np.array([np.inf]))
-    answer = solve(program, {"sum": np.array([1.0, 1.0])})
-    return f"min x + y = {answer.values.sum():g}", answer.values.sum() == 3
-
-
-def _may_write(folder: Path) -> bool:
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-def _cjk_font() -> str:
-    from layout.figures import chinese_font
-
-    return chinese_font()
-
-
-def _shows_chinese() -> bool:
-    try:
-        "县".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-# --- printing
-
-
-def _forgive() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
-
-
-def _console(*, stderr: bool = False) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True, width=None if stream.isatty() else _PIPED_WIDTH)
-
-
-def _say(key: str, lang: str, **fields: object) -> None:
-    _console().print(messages.text(key, lang, **fields))
-
-
-def _stop(key: str, lang: str, **fields: object) -> NoReturn:
-    _console(stderr=True).print(messages.text(key, lang, **fields))
-    raise typer.Exit(USAGE)
-
-
-def _shown(text: str) -> str:
-    # control characters in somebody's data must not steer the terminal
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf") else c for c in text)
-
-
-@contextlib.contextmanager
-def _exits(lang: str, *, stream: object = None) -> Iterator[None]:
-    """Turn what can go wrong for reasons outside the program into words and exit codes."""
-    from layout.hindrances import NoPlanError
-    from layout.programs import NoSolutionError
-    from layout.tables import CountyDataError
-
-    try:
-        yield
-    except CountyDataError as error:
-        _print_problems(error, lang, stderr=stream is not sys.stdout)
-        raise typer.Exit(DATA_PROBLEMS) from None
-    except NoSolutionError as error:
-        causes = error.words(lang) if isinstance(error, NoPlanError) else [str(error)]
-        said = ("；" if lang == "zh" else "; ").join(causes)
-        _console(stderr=True).print(messages.text("cli.no_plan", lang, error=_shown(said)))
-        raise typer.Exit(NO_PLAN) from None
-    except OSError as error:
-        # the system has no memory for its own tables either
-        words = messages.text("cli.no_memory", lang) if error.errno == errno.ENOMEM else messages.text("cli.os_error", lang, error=_shown(str(error)))
-        _console(stderr=True).print(words)
-        raise typer.Exit(USAGE) from None
-    except UnicodeEncodeError as error:
-        # a name from a system whose language setting it does not fit
-        name = str(error.object).encode(errors="replace").decode()
-        _console(stderr=True).print(messages.text("cli.name_encoding", lang, name=_shown(name)))
-        raise typer.Exit(USAGE) from None
-    except MemoryError:
-        _console(stderr=True).print(messages.text("cli.no_memory", lang))
-        raise typer.Exit(USAGE) from None
-    except KeyboardInterrupt:
-        _console(stderr=True).print(messages.text("cli.stopped", lang))
-        raise typer.Exit(STOPPED) from None
-
-
-def _print_problems(error: CountyDataError, lang: str, *, stderr: bool) -> None:
-    found = error.table(lang)
-    console = _console(stderr=stderr)
-    console.print(messages.text("problem.headline", lang, count=len(found)))
-    console.print(_problem_table(found, lang), soft_wrap=False)
-
-
-def _problem_table(found: pd.DataFrame, lang: str) -> Table:
-    columns = ["file", "sheet", "row", "column", "value", "what", "remedy"]
-    table = Table("#", *(messages.text(f"cli.problem.{column}", lang) for column in columns), show_lines=True)
-    for number, row in enumerate(found[columns].astype(object).to_dict("records"), start=1):
-        values = ["" if _nothing(v) else _shown(str(int(v) if column == "row" else v)) for column, v in row.items()]
-        table.add_row(str(number), *values)
-    return table
-
-
-def _nothing(value: object) -> bool:
-    import pandas as pd
-
-    return value is None or value is pd.NA or value != value
-
-
-@contextlib.contextmanager
-def _province_progress(lang: str) -> Iterator[Callable[[Step], None]]:
-    """Show a live table of the counties at work; without a terminal, a line for every county that begins or ends."""
-    console = _console()
-    words = lambda step: messages.text(f"province.state.{step.state}", lang)  # noqa: E731
-    if not console.is_terminal:
-
-        def say(step: Step) -> None:
-            if step.state != "stage":
-                _say("cli.province_plain", lang, finished=step.finished, runs=step.runs, county=_shown(step.county), scenario=_shown(step.scenario),
-                     state=words(step), stage="")  # fmt: skip
-
-        yield say
-        return
-    begun: dict[tuple[str, str], float] = {}
-    steps: dict[tuple[str, str], Step] = {}
-
-    def table() -> Table:
-        latest = max(steps.values(), key=lambda s: s.finished, default=None)
-        failed = sum(s.state == "failed" for s in steps.values())
-        counted = {"finished": 0 if latest is None else latest.finished, "runs": 0 if latest is None else latest.runs, "failed": failed}
-        keys = (
-            "cli.province_head_county",
-            "cli.province_head_scenario",
-            "cli.province_head_state",
-            "cli.province_head_stage",
-            "cli.province_head_time",
-        )
-        heads = [messages.text(key, lang) for key in keys]
-        out = Table(*heads, title=messages.text("cli.province_table", lang, **counted), title_justify="left")
-        over = [s for s in steps.values() if s.state in ("done", "failed", "kept")]
-        for step in [*over[-_RECENT:], *(s for s in steps.values() if s.state in ("begun", "stage", "again"))]:
-            since = begun.get((step.county, step.scenario))
-            stage = messages.text(f"stage.{step.stage}", lang) if step.stage else ""
-            running = "" if since is None or step in over else f"{time.monotonic() - since:.0f} s"
-            out.add_row(_shown(step.county), _shown(step.scenario), words(step), stage, running)
-        return out
-
-    with Live(get_renderable=table, console=console, refresh_per_second=2):
-
-        def show(step: Step) -> None:
-            key = (step.county, step.scenario)
-            begun.setdefault(key, time.monotonic())
-            # the latest news stands last
-            steps.pop(key, None)
-            steps[key] = step
-
-        yield show
-
-
-@contextlib.contextmanager
-def _working(key: str, lang: str) -> Iterator[None]:
-    console, text = _console(), messages.text(key, lang)
-    if console.is_terminal:
-        with console.status(text):
-            yield
-    else:
-        console.print(text)
-        yield
-
-
-@contextlib.contextmanager
-def _progress(lang: str) -> Iterator[Callable[[str, int, int], None]]:
-    console = _console()
-    if not console.is_terminal:
-
-        def tell(stage: str, done: int, total: int) -> None:
-            console.print(messages.text("cli.step", lang, done=done + 1, total=total, stage=messages.text(f"stage.{stage}", lang)))
-
-        yield tell
-        return
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=messages.text(f"stage.{stage}", lang), completed=done, total=total)
-
-        yield show
-        bar.update(task, completed=bar.tasks[0].total)

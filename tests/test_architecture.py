@@ -89,6 +89,7 @@ ROOMS = [
     ["outputs", "compare_sheets", "province_sheets"],
     ["runs"],
     ["province"],
+    ["console", "machine"],
     ["cli"],
     ["__init__", "__main__"],
 ]  # fmt: skip
@@ -101,7 +102,7 @@ STRANGERS = {
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
     "folium": {"maps", "compare_page", "county_map", "county", "plan", "province_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": {"province"}, "distributed": {"province"}, "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli"}, "rich": {"cli"},
+    "highspy": {"programs"}, "dask": {"province"}, "distributed": {"province"}, "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli", "console"}, "rich": {"cli", "console"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}

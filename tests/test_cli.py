@@ -187,7 +187,7 @@ def test_doctor_finds_this_machine_fit(here):
 
 
 def test_doctor_fails_without_a_package(here, monkeypatch):
-    monkeypatch.setattr("layout.cli._PACKAGES", ("layout", "no-such-package"))
+    monkeypatch.setattr("layout.machine._PACKAGES", ("layout", "no-such-package"))
     result = run("doctor")
     assert result.exit_code == 1 and "缺失" in result.stdout and "python -m pip install" in result.stdout
 
@@ -350,7 +350,7 @@ def test_demo_of_a_checkout_plans_data_sample(demo):
 
 
 def test_every_sentence_of_the_command_line_is_used():
-    text = (ROOT / "layout" / "cli.py").read_text(encoding="utf-8")
+    text = "".join((ROOT / "layout" / name).read_text(encoding="utf-8") for name in ("cli.py", "console.py"))
     for key in messages.catalogue("zh"):
         parts = key.split(".")
         if parts[0] == "cli" and len(parts) == 2:

@@ -31,7 +31,7 @@ from layout.tables import CountyDataError
 
 ROOT = Path(__file__).parents[1]
 # modules that speak to the network, each only in the command or function that is named for it
-NETWORK = {"cli": {"socket"}, "roads": {"osmnx", "requests"}, "province": {"asyncio"}}
+NETWORK = {"machine": {"socket"}, "roads": {"osmnx", "requests"}, "province": {"asyncio"}}
 NETWORKED = {
     "socket",
     "ssl",
