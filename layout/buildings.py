@@ -80,10 +80,14 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         bounds = {level.name: level.bound for level in found.levels}
         enough = bounds["above_standard"] + absolute["above_standard"], bounds["money"] * (1.0 + gap)
         if whole is not None:
-            built, guard = improved(model, built, whole, enough=enough, time_limit=time_limit)
+            built, guard = improved(model, built, whole, seats=True, enough=enough, time_limit=time_limit)
             ended = guard if guard != "optimal" else ended
         slack = _slack(found.levels, {name: sum(values) for name, values in evaluate(model, built).items()})
         built, least["above_standard"] = relieved(model, built, slack=slack, time_limit=time_limit)
+        if whole is not None:
+            # what relieves an early year costs more than it need: money comes last
+            built, guard = improved(model, built, whole, seats=False, enough=enough, time_limit=time_limit)
+            ended = guard if guard != "optimal" else ended
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
     if whole is not None:

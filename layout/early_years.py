@@ -18,6 +18,8 @@ _SAME = 1e-6
 _CHILD = 0.999
 # branch-and-bound nodes of a year: counted work, so the answer does not depend on the machine
 _NODES = 300
+# how much dearer than it need a relieved year may be: all years together are searched afterwards
+_CHEAP = 0.02
 _FIRST = ("without_place", "beyond_limit", "excess_minutes")
 
 
@@ -96,7 +98,9 @@ def _year(
             # whole rooms or beds cost something on a level before: what one year may then trade against another is not known
             return built, 0.0
         program = replace(year.program, lower=found.lower, upper=found.upper)
-        answer = solve(program, {"above": above}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
+        # of plans that relieve as many the cheap ones
+        costs = {"above": above, "money": year.objectives["money"]}
+        answer = solve(program, costs, gap=_CHEAP, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
     except NoSolutionError:
         return built, 0.0
     again, _ = whole_plan(part, year, answer)

@@ -78,7 +78,9 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
     return Whole(programme, replace(programme.program, lower=lower, upper=upper), reached)
 
 
-def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, float] = (0.0, 0.0), time_limit: float = 300.0) -> tuple[Built, str]:
+def improved(
+    model: Model, built: Built, whole: Whole, *, seats: bool | None = None, enough: tuple[float, float] = (0.0, 0.0), time_limit: float = 300.0
+) -> tuple[Built, str]:
     """Search a few schools at a time for fewer children above the standard, then for less money.
 
     Parameters
@@ -87,6 +89,8 @@ def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, f
         The plan.
     whole
         From :func:`whole_classes`.
+    seats
+        True: only for fewer children above the standard; False: only for less money with no more of them; None: the one and then the other.
     enough
         Child-years above the standard, and ten thousand yuan, at which both the search ends.
     time_limit
@@ -108,11 +112,12 @@ def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, f
     Using constraint programming and local search methods to solve vehicle routing problems. Principles and Practice of Constraint Programming.
     """
     until = time.monotonic() + time_limit
-    around = _surroundings(model, whole)
+    now = evaluate(model, built)
+    around = _surroundings(model, replace(whole, reached={name: min(most, sum(now[name])) for name, most in whole.reached.items()}))
     values = plan_values(model, whole.programme, built)
     prices: dict[bool, Prices] = {}
     for first, sites, share in _PASSES:
-        if _enough(around, values, enough, first):
+        if seats not in (None, first) or _enough(around, values, enough, first):
             continue
         try:
             prices = prices if first in prices else {first: _prices(around, values, first, until)}
@@ -121,7 +126,7 @@ def improved(model: Model, built: Built, whole: Whole, *, enough: tuple[float, f
         values = _pass(around, values, prices[first], sites, max(math.ceil(share * len(model.sites)), _TRIES), enough, first, until)
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
     ended = "optimal" if time.monotonic() < until else "time_limit"
-    return again if better(evaluate(model, again), evaluate(model, built)) else built, ended
+    return again if better(evaluate(model, again), now) else built, ended
 
 
 def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float = 300.0) -> float:

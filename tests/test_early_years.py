@@ -10,7 +10,7 @@ from test_few_schools import model_of_county
 from test_programme import YEARS, tiny
 
 from layout import buildings
-from layout.built import evaluate, formed_at, whole_plan
+from layout.built import Built, evaluate, formed_at, whole_plan
 from layout.early_years import better, relieved
 from layout.programme import LEVELS, MONEY, grade_sums, write_programme
 from layout.programs import Level, solve
@@ -34,6 +34,26 @@ def test_rooms_that_an_early_year_needs_are_found_and_stay():
     again, least = relieved(model, short)
     assert [again.rooms[0, "", t] for t in range(3)] == [0, 1, 1] and least == 0.0
     assert evaluate(model, again) == evaluate(model, built)
+
+
+def test_of_plans_that_relieve_as_many_the_cheapest_is_taken():
+    """Q's class is five above; R has free seats: five of A's go there on foot. Nobody needs a room or a bed, and nobody else moves."""
+    sites = [
+        school("Q", "junior", (7, 8, 9), rooms=1, more_rooms=2, more_beds=40),
+        school("R", "junior", (7, 8, 9), rooms=2, more_rooms=2, more_beds=40),
+    ]
+    ways = [(v, s, mode, 20.0, 0.0) for v in "ABCD" for s in "QR" for mode in ("walk", "board")]
+    model = model_of(STANDARDS, sites, {(v, 0): {7: n} for v, n in zip("ABCD", (15, 20, 20, 20), strict=True)}, ways)
+    flows = model.journeys.flows
+    to = dict(zip("ABCD", "QQQR", strict=True))
+    village = model.journeys.demands["settlement_id"].to_numpy()[flows["demand"]]
+    shares = np.array([float(to[v] == "QR"[k] and m == "walk") for v, k, m in zip(village, flows["site"], flows["mode"], strict=True)])
+    loads = grade_sums(model, shares)
+    classes = {(k, "", 0): formed_at(model, {}, loads, k, "", 0, n) for k, n in ((0, 1), (1, 2))}
+    built = Built({}, {(k, "", 0): 0 for k in range(2)}, {(k, 0): 0 for k in range(2)}, classes, shares, np.zeros(4))
+    assert evaluate(model, built)["above_standard"] == (5.0,)
+    again, _ = relieved(model, built)
+    assert {name: sum(values) for name, values in evaluate(model, again).items()} == dict.fromkeys(LEVELS, 0.0)
 
 
 @pytest.mark.parametrize(("more", "least"), [(None, 10.0), (0.0, 10.0), (50.0, 5.0), (1000.0, 0.0), (np.inf, 0.0)])
