@@ -15,13 +15,11 @@ from layout.early_years import better
 from layout.programme import Model, Programme, funded_pupils, grade_sums, write_programme
 from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search
 
-# searches one after another: whether only children above the standard are looked at, schools at a time, and neighbourhoods for each site
-# of the county; branch-and-bound nodes of a neighbourhood: counted work
-_PASSES, _NODES = ((True, 4, 0.12), (True, 6, 0.08), (False, 4, 0.1), (False, 6, 0.17)), 1
+# searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
+# county and at least, and branch-and-bound nodes of each: counted work
+_PASSES = ((True, 4, 0.12, 14, 1), (True, 6, 0.08, 14, 1), (False, 4, 0.1, 14, 1), (False, 8, 0.05, 27, 200))
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
-# neighbourhoods of each search at least, in small counties
-_TRIES = 14
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
 _ABOVE = 1000.0
 # ten thousand yuan that a neighbourhood must save
@@ -116,14 +114,14 @@ def improved(
     around = _surroundings(model, replace(whole, reached={name: min(most, sum(now[name])) for name, most in whole.reached.items()}))
     values = plan_values(model, whole.programme, built)
     prices: dict[bool, Prices] = {}
-    for first, sites, share in _PASSES:
+    for first, sites, share, least, nodes in _PASSES:
         if seats not in (None, first) or _enough(around, values, enough, first):
             continue
         try:
             prices = prices if first in prices else {first: _prices(around, values, first, until)}
         except NoSolutionError:
             break
-        values = _pass(around, values, prices[first], sites, max(math.ceil(share * len(model.sites)), _TRIES), enough, first, until)
+        values = _pass(around, values, prices[first], sites, max(math.ceil(share * len(model.sites)), least), nodes, enough, first, until)
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
     ended = "optimal" if time.monotonic() < until else "time_limit"
     return again if better(evaluate(model, again), now) else built, ended
@@ -307,8 +305,9 @@ def _apart(costs: np.ndarray, at: np.ndarray, lower: np.ndarray, upper: np.ndarr
 
 
 def _pass(
-    around: _Surroundings, values: np.ndarray, prices: Prices, sites: int, tries: int, enough: tuple[float, float], first: bool, until: float
-) -> np.ndarray:
+    around: _Surroundings, values: np.ndarray, prices: Prices, sites: int, tries: int, nodes: int, enough: tuple[float, float], first: bool,
+    until: float,
+) -> np.ndarray:  # fmt: skip
     """Search the neighbourhoods of so many schools until none gains any more or the tries are used."""
     count = around.shared.shape[0]
     tried = np.zeros(count)
@@ -325,7 +324,7 @@ def _pass(
         tried[k] += 1
         tries -= 1
         chosen = _neighbours(around, k, sites)
-        found = _searched(around, values, chosen, until)
+        found = _searched(around, values, chosen, nodes, until)
         if found is None:
             stale[k] = True
             continue
@@ -343,7 +342,7 @@ def _neighbours(around: _Surroundings, k: int, sites: int) -> np.ndarray:
     return np.append(k, row.indices[order][row.data[order] > 0])
 
 
-def _searched(around: _Surroundings, values: np.ndarray, chosen: np.ndarray, until: float) -> np.ndarray | None:
+def _searched(around: _Surroundings, values: np.ndarray, chosen: np.ndarray, nodes: int, until: float) -> np.ndarray | None:
     """Free the children, rooms, beds and classes of some schools, and search; None where nothing is better."""
     program = around.program
     inside = np.zeros(around.shared.shape[0] + 1, bool)
@@ -386,7 +385,7 @@ def _searched(around: _Surroundings, values: np.ndarray, chosen: np.ndarray, unt
     now = float(cost @ values[columns])
     try:
         found = search(
-            cut, cost, absolute_gap=_BETTER, cutoff=now - _BETTER, work_limit=_NODES, time_limit=max(until - time.monotonic(), 0.0), brief=True
+            cut, cost, absolute_gap=_BETTER, cutoff=now - _BETTER, work_limit=nodes, time_limit=max(until - time.monotonic(), 0.0), brief=True
         )
     except NoSolutionError:
         return None
