@@ -98,16 +98,18 @@ def _year(
             # whole rooms or beds cost something on a level before: what one year may then trade against another is not known
             return built, 0.0
         program = replace(year.program, lower=found.lower, upper=found.upper)
-        # of plans that relieve as many the cheap ones
-        costs = {"above": above, "money": year.objectives["money"]}
-        answer = solve(program, costs, gap=_CHEAP, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
+        answer = solve(program, {"above": above}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
+        least = max(found.value, answer.levels[0].bound)
+        if answer.levels[0].objective < evaluate(model, built)["above_standard"][t] - _SAME:
+            # of plans that relieve as many the cheap ones
+            costs = {"above": above, "money": year.objectives["money"]}
+            answer = solve(program, costs, gap=_CHEAP, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
+            built = _with_year(model, built, whole_plan(part, year, answer)[0], t)
     except NoSolutionError:
         return built, 0.0
-    again, _ = whole_plan(part, year, answer)
-    least = max(found.value, answer.levels[0].bound)
     if more:
         least = _least_with_more(year.program, objectives, {name: reached[name] + more.get(name, 0.0) for name in _FIRST}, time_limit)
-    return _with_year(model, built, again, t), least
+    return built, least
 
 
 def _least_with_more(program: Program, objectives: Mapping[str, np.ndarray], allowed: Mapping[str, float], time_limit: float) -> float:
