@@ -352,13 +352,22 @@ def _columns(model: Model, exact: frozenset[int]) -> tuple[Columns, np.ndarray, 
                 if "junior" in site.parts and len(site.parts) > 1:
                     columns.opened[k, t] = add(1.0, False)
                 for group in model.groups(k):
-                    columns.rooms[k, group, t] = add(site.more_rooms, True)
+                    columns.rooms[k, group, t] = add(_most_rooms(model, k, group, t), True)
                 if site.more_beds and {"primary", "junior"} & set(site.parts):
                     columns.beds[k, t] = add(site.more_beds, True)
                 if "small" in site.parts:
                     columns.counted[k, t] = add(funded_pupils(model), False)
                 _seat_columns(model, columns, add, k, t, exact)
     return columns, np.array(upper, float), np.array(whole, bool)
+
+
+def _most_rooms(model: Model, site: int, group: str, at: int) -> int:
+    """Return the rooms beyond which a new school needs none: a small one has a class for each grade and for each full class of its largest size."""
+    most, grades = model.sites[site].more_rooms, model.grades(site, group)
+    if group != "small":
+        return most
+    full = model.standards["layout.small_school.max"] // min(model.size(site, group, g, at) for g in grades)
+    return min(most, max(len(grades) + int(full), least_rooms("small", model.standards) + least_rooms("village", model.standards)))
 
 
 def _seat_columns(model: Model, columns: Columns, add, k: int, t: int, exact: frozenset[int]) -> None:  # type: ignore[no-untyped-def]
@@ -507,14 +516,15 @@ def _together(model: Model, columns: Columns, rows: _Rows, k: int, group: str, t
     there, grades = model.sites[k], model.grades(k, group)
     village = columns.state.get((k, "village", t))
     fewest = sum(band_of(g) == "lower" for g in grades) if village is not None else len(grades)
-    spare = there.rooms + there.more_rooms - (fewest - 1)
+    most = there.more_rooms if there.existing else _most_rooms(model, k, group, t)
+    spare = there.rooms + most - (fewest - 1)
     if (k, group, t) not in columns.rooms or spare <= 0:
         return
     for run in runs:
         entries = [(columns.rooms[k, group, t], 1.0), (columns.runs[k, group, t, run], float(spare))]
         if village is not None:
             entries.append((village, -float(len(grades) - fewest)))
-        rows.below(entries, float(there.more_rooms))
+        rows.below(entries, float(most))
 
 
 def _rooms(model: Model, columns: Columns, rows: _Rows) -> None:
