@@ -17,7 +17,7 @@ from layout.programs import NoSolutionError, Prices, Program, Solution, least_va
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
 # county and at least, and branch-and-bound nodes of each: counted work
-_PASSES = ((True, 4, 0.12, 14, 1), (True, 6, 0.08, 14, 1), (False, 4, 0.1, 14, 1), (False, 8, 0.05, 27, 200))
+_PASSES = ((True, 4, 0.12, 14, 1), (True, 6, 0.08, 14, 1), (False, 4, 0.1, 14, 1), (False, 8, 0.1, 27, 200))
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
