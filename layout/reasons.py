@@ -311,8 +311,8 @@ def _expanded(words: _Words, place: _Place, t: int, group: str, rooms: int) -> _
     })]  # fmt: skip
     home = people[people["mode"] != "seat"]
     parts += [("expand.villages", {"villages": home["settlement_id"].nunique(), "pupils": _count(home)})] if len(home) else []
-    parts_here = [p for p in built.parts.get((k, t), ()) if group in (p, "small" if p == "village" else p)]
-    least = sum(least_rooms(p, model.standards) for p in parts_here)
+    # a school of today has no parts; a new one has at least the rooms of those that are open
+    least = sum(least_rooms(p, model.standards) for p in built.parts.get((k, t), ()) if p == group or (group, p) == ("small", "village"))
     over = formed_at(model, built.parts, words.loads, k, group, t, max(before, least)).over - built.classes[k, group, t].over
     parts += [("expand.without", {"over": round(over)})] if over > _MINUTE else []
     used = [built.classes[k, group, y].rooms if (k, group, y) in built.classes else 0 for y in range(len(model.horizon.years))]
