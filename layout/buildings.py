@@ -10,17 +10,21 @@ import numpy as np
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import relieved
 from layout.few_schools import Whole, improved, money_bound, whole_classes
-from layout.programme import MONEY, Model, Programme, write_programme
+from layout.programme import LEVELS, MONEY, Model, Programme, write_programme
 from layout.programs import Level, NoSolutionError, solve
 from layout.rounding import rounded
 from layout.settling import settled
 
 # how much of a child or a class is rounding error
 _SAME = 1e-6
+# how far, relative to its value, a level that is held may be passed: what its row is loosened by, and the solver's tolerance
+_HELD = 1e-5
 # levels of children may stop below one child-year of the bound
 _CHILD = 0.999
 # with so many flows at most the classes of every school are whole from the start; beyond it those of schools of today are rounded
 _EXACT = 3000
+# relative gap of the money that a plan begins with whose classes are not whole yet
+_ROUGH = 0.1
 # with more flows than this the levels of seats and money are not searched but bounded
 _LARGE = 60_000
 _PUPIL_LEVELS = ("without_place", "beyond_limit", "above_standard")
@@ -67,31 +71,40 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     programme = write_programme(model, exact=exact)
     large = len(model.journeys.flows) > _LARGE and not small
     found = solve(
-        programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, work_limit=work_limit, time_limit=time_limit,
-        relaxed=("above_standard", "money") if large else (),
+        programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, relative_gaps={} if small else {"money": max(gap, _ROUGH)},
+        work_limit=work_limit, time_limit=time_limit, relaxed=("above_standard", "money") if large else (),
     )  # fmt: skip
     least: dict[str, float] = {}
     whole, ended = None, found.status
     if small:
         built = whole_plan(model, programme, found)[0]
     else:
-        built = settled(model, rounded(model, programme, found, time_limit=time_limit), time_limit=time_limit)[0]
+        built = settled(model, rounded(model, programme, found, time_limit=time_limit), later=False, time_limit=time_limit)[0]
         whole = _whole(model, programme, built, time_limit)
+    if whole is None and not small:
+        built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
+    money: list[tuple[Mapping[str, float], float]] = []
+    if whole is not None:
         bounds = {level.name: level.bound for level in found.levels}
         enough = bounds["above_standard"] + absolute["above_standard"], bounds["money"] * (1.0 + gap)
-        if whole is not None:
-            built, guard = improved(model, built, whole, seats=True, enough=enough, time_limit=time_limit)
-            ended = guard if guard != "optimal" else ended
+
+        def proven(sums: Mapping[str, float]) -> float:
+            money[:] = [(sums, _money_bound(whole, sums, time_limit))]
+            return money[0][1] * (1.0 + gap)
+
+        built, guard = improved(model, built, whole, seats=True, enough=enough, time_limit=time_limit)
+        ended = guard if guard != "optimal" else ended
         slack = _slack(found.levels, {name: sum(values) for name, values in evaluate(model, built).items()})
-        built, least["above_standard"] = relieved(model, built, slack=slack, time_limit=time_limit)
-        if whole is not None:
-            # what relieves an early year costs more than it need: money comes last
-            built, guard = improved(model, built, whole, seats=False, enough=enough, time_limit=time_limit)
-            ended = guard if guard != "optimal" else ended
+        built, least["above_standard"] = relieved(model, built, parts=programme, face=whole.program, slack=slack, time_limit=time_limit)
+        # what relieves an early year costs more than it need: money comes last, and ends where the gap asked for is proven
+        built, guard = improved(model, built, whole, seats=False, enough=enough, proven=proven, time_limit=time_limit)
+        ended = guard if guard != "optimal" else ended
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
     if whole is not None:
-        least["money"] = _money_bound(whole, by_year, time_limit)
+        sums = {name: sum(values) for name, values in by_year.items()}
+        asked = [bound for before, bound in money if _as_good(sums, before)]
+        least["money"] = asked[0] if asked else _money_bound(whole, sums, time_limit)
     levels: list[Level] = []
     slack = _slack(found.levels, {name: sum(values) for name, values in by_year.items()})
     for level in found.levels:
@@ -143,12 +156,17 @@ def _whole(model: Model, programme: Programme, built: Built, time_limit: float) 
         return None
 
 
-def _money_bound(whole: Whole, by_year: Mapping[str, tuple[float, ...]], time_limit: float) -> float:
+def _money_bound(whole: Whole, reached: Mapping[str, float], time_limit: float) -> float:
     """Bound the money of all plans that are as good for children; nothing is known where that was stopped."""
     try:
-        return money_bound(whole, {name: sum(values) for name, values in by_year.items()}, time_limit=time_limit)
+        return money_bound(whole, reached, time_limit=time_limit)
     except NoSolutionError:
         return -np.inf
+
+
+def _as_good(now: Mapping[str, float], then: Mapping[str, float]) -> bool:
+    """Say whether two plans come to the same on the levels before money, so that a bound among plans as good as the one holds for the other."""
+    return all(abs(now[name] - then.get(name, 0.0)) <= _SAME * max(1.0, then.get(name, 0.0)) for name in LEVELS[:-1])
 
 
 def _slack(levels: Sequence[Level], sums: Mapping[str, float]) -> dict[str, float]:
@@ -159,7 +177,7 @@ def _slack(levels: Sequence[Level], sums: Mapping[str, float]) -> dict[str, floa
     out, holds = {}, True
     for level in levels:
         out[level.name] = sums[level.name] - level.bound if holds else np.inf
-        holds = holds and sums[level.name] <= level.objective + _SAME * max(1.0, abs(level.objective))
+        holds = holds and sums[level.name] <= level.objective + _HELD * max(1.0, abs(level.objective))
     return out
 
 

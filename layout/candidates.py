@@ -195,7 +195,7 @@ def _new_ids(county: County, ids: Sequence[str]) -> list[str]:
 
 def _earliest(found: gpd.GeoDataFrame, county: County, standards: Standards) -> np.ndarray:
     """Return the first year in which a site can open: its own, else some years after the base year."""
-    years = np.where(found["origin"].isin(_STANDING), standards["site.lead_years.reopen"], standards["site.lead_years.new"])
+    years = np.where(found["origin"].isin(_STANDING), standards["lead.reopen"], standards["lead.school"])
     return np.where(found["year"].notna(), found["year"], county.base_year + years).astype("int64")
 
 

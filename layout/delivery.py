@@ -28,7 +28,7 @@ _STEPS = {
     "publish": ("plan.publish",),
     "review": ("plan.review_cycle.anyang", "plan.review_cycle.luohe"),
 }
-_LEADS = {"open": "lead.school", "reopen": "lead.school", "expand": "lead.rooms", "change_grades": "lead.rooms", "add_boarding": "lead.beds"}
+_LEADS = {"open": "lead.school", "reopen": "lead.reopen", "expand": "lead.rooms", "change_grades": "lead.rooms", "add_boarding": "lead.beds"}
 
 
 def delivery(told: Told) -> list[Block]:

@@ -1,4 +1,4 @@
-"""The years in which no new school can serve yet: how few children can sit above the standard, whole classes counted, and where they go then."""
+"""The years before a school decided now can serve: how few children can sit above the standard, whole classes counted, and where they go then."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from layout.built import Built, evaluate, trimmed, whole_plan
-from layout.programme import LEVELS, Model, write_programme
+from layout.programme import LEVELS, Model, Programme, write_programme
 from layout.programs import NoSolutionError, Program, price, solve
 from layout.siting import Journeys
 
@@ -23,15 +23,23 @@ _CHEAP = 0.02
 _FIRST = ("without_place", "beyond_limit", "excess_minutes")
 
 
-def relieved(model: Model, built: Built, *, slack: Mapping[str, float] | None = None, time_limit: float = 300.0) -> tuple[Built, float]:
-    """Search the years before the first new school for fewer children above the standard, and bound them.
+def relieved(
+    model: Model, built: Built, *, parts: Programme | None = None, face: Program | None = None, slack: Mapping[str, float] | None = None,
+    time_limit: float = 300.0,
+) -> tuple[Built, float]:  # fmt: skip
+    """Search the years before a school decided now can serve for fewer children above the standard, and bound them.
 
     Parameters
     ----------
     model, built
         The plan.
+    parts
+        The programme of all years with parts of classes at some schools.
+    face
+        The programme of all years, ways and children without a place that no plan uses which is as good for places and minutes left out. Without
+        both nothing is bounded.
     slack
-        By how much, over all years, each level before may lie above the least possible; None: nowhere.
+        By how much, over all years, places, children beyond the limit and their minutes lie above the least possible; None: not known.
     time_limit
         Seconds for each search, a guard only.
 
@@ -43,18 +51,27 @@ def relieved(model: Model, built: Built, *, slack: Mapping[str, float] | None = 
 
     References
     ----------
-    Without new schools, and with all rooms and beds that may be added, a year does not depend on the others on the levels of children. Its
-    programme has whole classes everywhere. Other years count nothing in the bound. Another plan may save elsewhere what the slack says at most,
-    and spend it in this year: the bound is that of the year with so much more allowed.
+    The programme of a year alone has whole classes everywhere, all rooms and beds that may be added, and of ways and children without a place
+    those of the face: it holds what any plan does in that year that is as good for places and minutes, whatever opens in it. On these levels it
+    comes to no more than the plan at hand does there and could save in other years: without new schools years do not depend on each
+    other, and the slack is the most; else what the plan comes to in the other years, less the least by their linear relaxation. The last is known
+    only while the relaxation of the year itself comes to no less than the plan on the level before. Other years count nothing in the bound.
+    The search keeps what the plan reaches in the year on the levels before, and what is open in it.
     """
     bound = 0.0
-    more = {name: value for name, value in (slack or {}).items() if name in _FIRST and value > _SAME * max(1.0, sum(evaluate(model, built)[name]))}
     for t, year in enumerate(model.horizon.years):
         values = evaluate(model, built)
-        early = all(s.existing or s.first_year > year for s in model.sites)
-        if early and values["above_standard"][t] > _CHILD:
-            again, least = _year(model, built, t, {name: values[name][t] for name in _FIRST}, more, time_limit)
-            bound += least
+        early = year < model.horizon.schools or all(s.existing or s.first_year > year for s in model.sites)
+        if not early or values["above_standard"][t] <= _CHILD:
+            continue
+        part = year_of(model, t)
+        whole = write_programme(part)
+        least = 0.0
+        if parts is not None and face is not None:
+            least = _least(model, built, t, _on_face(model, t, whole, face), whole, parts, slack or {}, time_limit)
+        bound += least
+        if values["above_standard"][t] - least > _CHILD:
+            again = _searched(model, built, t, part, _as_open(whole, built), {name: values[name][t] for name in _FIRST}, time_limit)
             built = again if better(evaluate(model, again), values) else built
     return built, bound
 
@@ -85,51 +102,94 @@ def better(one: Mapping[str, tuple[float, ...]], other: Mapping[str, tuple[float
     return False
 
 
-def _year(
-    model: Model, built: Built, t: int, reached: dict[str, float], more: Mapping[str, float], time_limit: float
-) -> tuple[Built, float]:  # fmt: skip
-    part = year_of(model, t)
-    year = write_programme(part)
+def _searched(model: Model, built: Built, t: int, part: Model, year: Programme, reached: dict[str, float], time_limit: float) -> Built:
+    """Search a year for fewer children above the standard, as many on the levels before."""
     above = year.objectives["above_standard"]
     objectives = {**{name: year.objectives[name] for name in _FIRST}, "above_standard": above}
     try:
         found = price(year.program, objectives, reached, time_limit=time_limit)
         if found.levels:
             # whole rooms or beds cost something on a level before: what one year may then trade against another is not known
-            return built, 0.0
+            return built
         program = replace(year.program, lower=found.lower, upper=found.upper)
         answer = solve(program, {"above": above}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
-        least = max(found.value, answer.levels[0].bound)
-        if answer.levels[0].objective < evaluate(model, built)["above_standard"][t] - _SAME:
-            # of plans that relieve as many the cheap ones
-            costs = {"above": above, "money": year.objectives["money"]}
-            answer = solve(program, costs, gap=_CHEAP, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
-            built = _with_year(model, built, whole_plan(part, year, answer)[0], t)
+        if answer.levels[0].objective >= evaluate(model, built)["above_standard"][t] - _SAME:
+            return built
+        # of plans that relieve as many the cheap ones
+        costs = {"above": above, "money": year.objectives["money"]}
+        answer = solve(program, costs, gap=_CHEAP, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
     except NoSolutionError:
-        return built, 0.0
-    if more:
-        least = _least_with_more(year.program, objectives, {name: reached[name] + more.get(name, 0.0) for name in _FIRST}, time_limit)
-    return built, least
+        return built
+    return _with_year(model, built, whole_plan(part, year, answer)[0], t)
 
 
-def _least_with_more(program: Program, objectives: Mapping[str, np.ndarray], allowed: Mapping[str, float], time_limit: float) -> float:
-    """Bound the children above the standard where the levels before come to no more than is allowed."""
-    if not np.isfinite(list(allowed.values())).all():
-        return 0.0
+def _as_open(year: Programme, built: Built) -> Programme:
+    """Hold what is open where the year is the first of new schools already."""
+    lower, upper = year.program.lower.copy(), year.program.upper.copy()
+    for (k, name, t), column in year.columns.state.items():
+        lower[column] = upper[column] = float(name in built.parts.get((k, t), ()))
+    return replace(year, program=replace(year.program, lower=lower, upper=upper))
+
+
+def _on_face(model: Model, t: int, year: Programme, face: Program) -> Program:
+    """Leave out the ways that the face leaves out; the demands and flows of a year come in the order of all years."""
+    rows = np.flatnonzero(model.journeys.demands["at"].to_numpy(int) == t)
+    flows = np.flatnonzero(np.isin(model.journeys.flows["demand"].to_numpy(int), rows))
+    places = np.concatenate([flows, len(model.journeys.flows) + rows])
+    lower, upper = year.program.lower.copy(), year.program.upper.copy()
+    lower[: len(places)], upper[: len(places)] = face.lower[places], face.upper[places]
+    return replace(year.program, lower=lower, upper=upper)
+
+
+def _least(
+    model: Model, built: Built, t: int, program: Program, year: Programme, parts: Programme, slack: Mapping[str, float], time_limit: float
+) -> float:  # fmt: skip
+    """Bound the children above the standard of a year among all plans that are as good on the levels before."""
+    above = year.objectives["above_standard"]
     try:
-        found = price(program, objectives, allowed, time_limit=time_limit)
-        rows = [(objectives[name], allowed[name]) for name in found.levels]
-        scale = [1.0 / max(float(np.median(cost[cost > 0])), 1.0) for cost, _ in rows]
-        held = replace(
-            program, lower=found.lower, upper=found.upper,
-            matrix=sparse.vstack([program.matrix, *(sparse.csr_matrix(cost * s) for (cost, _), s in zip(rows, scale, strict=True))], format="csr"),
-            row_lower=np.append(program.row_lower, np.full(len(rows), -np.inf)),
-            row_upper=np.append(program.row_upper, [most * s for (_, most), s in zip(rows, scale, strict=True)]),
-        )  # fmt: skip
-        answer = solve(held, {"above": objectives["above_standard"]}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
+        for name, most in _allowed(model, built, t, year, parts, slack, time_limit).items():
+            cost = year.objectives[name]
+            scale = 1.0 / max(float(np.median(cost[cost > 0])), 1.0) if cost.any() else 1.0
+            program = replace(
+                program, matrix=sparse.vstack([program.matrix, sparse.csr_matrix(cost * scale)], format="csr"),
+                row_lower=np.append(program.row_lower, -np.inf),
+                row_upper=np.append(program.row_upper, (most + _SAME * max(1.0, most)) * scale),
+            )  # fmt: skip
+        answer = solve(program, {"above": above}, absolute_gaps={"above": _CHILD}, work_limit=_NODES, time_limit=time_limit)
     except NoSolutionError:
         return 0.0
-    return max(found.value, answer.levels[0].bound)
+    return answer.levels[0].bound
+
+
+def _allowed(
+    model: Model, built: Built, t: int, year: Programme, parts: Programme, slack: Mapping[str, float], time_limit: float
+) -> dict[str, float]:  # fmt: skip
+    """Return the most that a plan as good as the one at hand comes to in a year on the levels before; a level that is missing is not known."""
+    values = evaluate(model, built)
+    reached = {name: values[name][t] for name in _FIRST}
+    others = {name: sum(values[name]) - values[name][t] for name in _FIRST}
+    saved = {name: slack.get(name, np.inf) if not year.columns.state else np.inf for name in _FIRST}
+    if any(saved[name] > _SAME * max(1.0, reached[name]) for name in _FIRST):
+        later = _other_years(model, t, parts)
+        found = price(parts.program, {**later, "rest": np.zeros(len(parts.program.lower))}, others, time_limit=time_limit)
+        saved = {name: min(saved[name], max(others[name] - found.least[name], 0.0)) for name in _FIRST}
+    most = {name: reached[name] + saved[name] for name in _FIRST}
+    own = price(year.program, {name: year.objectives[name] for name in (*_FIRST, "above_standard")}, most, time_limit=time_limit)
+    out: dict[str, float] = {}
+    for name in _FIRST:
+        out[name] = most[name]
+        if own.least[name] < reached[name] - _SAME * max(1.0, reached[name]):
+            break
+    return out
+
+
+def _other_years(model: Model, t: int, parts: Programme) -> dict[str, np.ndarray]:
+    """Return what ways and children without a place cost in all years but one; nothing else costs anything on these levels."""
+    at = model.journeys.demands["at"].to_numpy(int)
+    away = np.ones(len(parts.program.lower))
+    away[: parts.columns.flows] = at[model.journeys.flows["demand"].to_numpy(int)] != t
+    away[parts.columns.none] = at != t
+    return {name: parts.objectives[name] * away for name in _FIRST}
 
 
 def year_of(model: Model, t: int) -> Model:

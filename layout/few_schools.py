@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from layout.programs import NoSolutionError, Prices, Program, Solution, least_va
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
 # county and at least, and branch-and-bound nodes of each: counted work
-_PASSES = ((True, 4, 0.12, 14, 1), (True, 6, 0.08, 14, 1), (False, 4, 0.1, 14, 1), (False, 8, 0.1, 27, 200))
+_PASSES = ((True, 4, 0.12, 14, 1), (True, 6, 0.08, 14, 1), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
@@ -77,8 +77,9 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
 
 
 def improved(
-    model: Model, built: Built, whole: Whole, *, seats: bool | None = None, enough: tuple[float, float] = (0.0, 0.0), time_limit: float = 300.0
-) -> tuple[Built, str]:
+    model: Model, built: Built, whole: Whole, *, seats: bool | None = None, enough: tuple[float, float] = (0.0, 0.0),
+    proven: Callable[[Mapping[str, float]], float] | None = None, time_limit: float = 300.0,
+) -> tuple[Built, str]:  # fmt: skip
     """Search a few schools at a time for fewer children above the standard, then for less money.
 
     Parameters
@@ -91,6 +92,8 @@ def improved(
         True: only for fewer children above the standard; False: only for less money with no more of them; None: the one and then the other.
     enough
         Child-years above the standard, and ten thousand yuan, at which both the search ends.
+    proven
+        The money that is enough for plans that come to so much on each level; asked once, when a third of the last search is done.
     time_limit
         Seconds, a guard only: what was found by then stands.
 
@@ -121,7 +124,12 @@ def improved(
             prices = prices if first in prices else {first: _prices(around, values, first, until)}
         except NoSolutionError:
             break
-        values = _pass(around, values, prices[first], sites, max(math.ceil(share * len(model.sites)), least), nodes, enough, first, until)
+        tries = max(math.ceil(share * len(model.sites)), least)
+        # a bound is dear: it is asked for once a good part of the last search is done
+        ask = (math.ceil(tries / 3), proven) if proven is not None and nodes > 1 else None
+        values, asked = _pass(around, values, prices[first], sites, tries, nodes, enough, first, until, ask)
+        # the bound has a guard of its own
+        until += asked
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
     ended = "optimal" if time.monotonic() < until else "time_limit"
     return again if better(evaluate(model, again), now) else built, ended
@@ -306,15 +314,24 @@ def _apart(costs: np.ndarray, at: np.ndarray, lower: np.ndarray, upper: np.ndarr
 
 def _pass(
     around: _Surroundings, values: np.ndarray, prices: Prices, sites: int, tries: int, nodes: int, enough: tuple[float, float], first: bool,
-    until: float,
-) -> np.ndarray:  # fmt: skip
-    """Search the neighbourhoods of so many schools until none gains any more or the tries are used."""
+    until: float, ask: tuple[int, Callable[[Mapping[str, float]], float]] | None,
+) -> tuple[np.ndarray, float]:  # fmt: skip
+    """Search the neighbourhoods of so many schools until none gains any more or the tries are used; after some ask what money is enough.
+
+    Returns the values and the seconds that asking took.
+    """
+    asked = 0.0
     count = around.shared.shape[0]
     tried = np.zeros(count)
     # a neighbourhood is worth another look once something around it has changed
     stale = np.zeros(count, bool)
-    while tries > 0 and time.monotonic() < until:
-        if _enough(around, values, enough, first):
+    for done in range(tries):
+        if ask is not None and done == ask[0]:
+            levels = {**around.levels, "above_standard": around.above, "money": around.money}
+            begun = time.monotonic()
+            enough = enough[0], max(enough[1], ask[1]({name: float(cost @ values) for name, cost in levels.items()}))
+            asked = time.monotonic() - begun
+        if time.monotonic() >= until + asked or _enough(around, values, enough, first):
             break
         worth = _losses(around, values, prices) / (1.0 + tried) ** 2
         worth[stale] = 0.0
@@ -322,9 +339,8 @@ def _pass(
         if worth[k] <= _BETTER:
             break
         tried[k] += 1
-        tries -= 1
         chosen = _neighbours(around, k, sites)
-        found = _searched(around, values, chosen, nodes, until)
+        found = _searched(around, values, chosen, nodes, until + asked)
         if found is None:
             stale[k] = True
             continue
@@ -333,7 +349,7 @@ def _pass(
         for other in np.flatnonzero(stale):
             if np.isin(_neighbours(around, int(other), sites), changed).any():
                 stale[other] = False
-    return values
+    return values, asked
 
 
 def _neighbours(around: _Surroundings, k: int, sites: int) -> np.ndarray:

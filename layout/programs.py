@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,12 @@ _LONG = ("mip_heuristic_run_rens", "mip_heuristic_run_root_reduced_cost", "mip_a
 # what a search for a bound leaves out
 _HEURISTICS = ("rins", "rens", "root_reduced_cost", "feasibility_jump")
 # rounds of cuts end once so many in a row lift a bound by less than this share of what lies between it and the values at hand
-_SLOW, _LIFT = 3, 0.003
+_SLOW, _LIFT = 3, 0.006
 # number of the primal simplex among the strategies of HiGHS
 _PRIMAL = 4
 # the solver is given this long at least, so that it can say that it was stopped
 _LEAST_SECONDS = 0.01
-# with so many levels to come at most, values good on all of them are looked for at once
+# with so many levels to come, values good on all of them are looked for at once
 _SOON = 2
 # a program with more columns is large: its search begins below the values at hand
 _LARGE = 5000
@@ -97,6 +97,7 @@ class _Limits:
     nodes: int | None
     until: float
     seed: int
+    by_level: Mapping[str, float] = field(default_factory=dict)
 
 
 class NoSolutionError(ValueError):
@@ -117,6 +118,7 @@ def solve(
     *,
     gap: float = 0.0,
     absolute_gaps: Mapping[str, float] | None = None,
+    relative_gaps: Mapping[str, float] | None = None,
     work_limit: int | None = None,
     time_limit: float = 300.0,
     seed: int = 0,
@@ -141,6 +143,8 @@ def solve(
         Relative gap at which a mixed-integer level may stop.
     absolute_gaps
         Absolute gap by level, instead of the relative one.
+    relative_gaps
+        Relative gap by level, instead of ``gap``.
     work_limit
         Most branch-and-bound nodes of a mixed-integer level, most simplex iterations of a linear one; None for no limit. It
         counts work, so the answer does not depend on the machine.
@@ -181,7 +185,7 @@ def solve(
     costs = {name: np.asarray(c, float) for name, c in objectives.items()}
     if not costs:
         raise NoSolutionError("there is no objective to solve")
-    limits = _Limits(gap, absolute_gaps or {}, work_limit, time.monotonic() + time_limit, seed)
+    limits = _Limits(gap, absolute_gaps or {}, work_limit, time.monotonic() + time_limit, seed, relative_gaps or {})
     if not program.integer.any():
         return _linear(program, costs, replace(limits, relative=0.0), guess)[0]
     at_once = _leap(program, costs, limits)
@@ -284,7 +288,7 @@ def _pinned(program: Program, values: np.ndarray, cost: np.ndarray, later: Mappi
 
     That is a sparse program, found soon; it gives the later levels something to begin from and proves nothing.
     """
-    if not 0 < len(later) <= _SOON:
+    if len(later) != _SOON:
         return values
     upper = np.where(cost > 0, np.minimum(program.upper, values), program.upper)
     lower = np.where(cost < 0, np.maximum(program.lower, values), program.lower)
@@ -581,8 +585,8 @@ def _found(model: Any, program: Program, costs: np.ndarray, whole: bool) -> tupl
 
 @dataclass(frozen=True)
 class Prices:
-    """Duals of a linear relaxation: value of the last level, duals of the rows, reduced costs and bounds of the columns, and what a unit
-    of each level before would save."""
+    """Duals of a linear relaxation: value of the last level, duals of the rows, reduced costs and bounds of the columns, what a unit of
+    each level before would save, and the least that each of these comes to among values as good on those before it."""
 
     value: float
     duals: np.ndarray
@@ -590,6 +594,7 @@ class Prices:
     lower: np.ndarray
     upper: np.ndarray
     levels: Mapping[str, float]
+    least: Mapping[str, float]
 
 
 def price(
@@ -626,13 +631,14 @@ def price(
     (5.0, [2.0], {'first': 1.0})
     """
     limits = _Limits(0.0, {}, None, time.monotonic() + time_limit, seed)
-    model, current, held = _highs(_as_linear(program), limits), program, []
+    model, current, held, least = _highs(_as_linear(program), limits), program, [], {}
     for i, (name, cost) in enumerate(objectives.items()):
         values, level, reduced, duals = _linear_level(model, name, np.asarray(cost, float))
         if level.status != "optimal":
             raise StoppedError(f"level {name}: stopped by the {level.status}")
         if i == len(objectives) - 1:
             break
+        least[name] = level.objective
         # from now on the basis at hand stays feasible
         model.setOptionValue("simplex_strategy", _PRIMAL)
         if reached[name] - level.objective <= _slip(reached[name]):
@@ -646,7 +652,7 @@ def price(
         held.append((name, scale))
     rows = len(program.row_lower)
     levels = {name: max(-float(duals[rows + i]) * scale, 0.0) for i, (name, scale) in enumerate(held)}
-    return Prices(level.objective, duals[:rows], reduced, current.lower, current.upper, levels)
+    return Prices(level.objective, duals[:rows], reduced, current.lower, current.upper, levels, least)
 
 
 def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, cuts: bool = True, time_limit: float = 300.0, seed: int = 0) -> float:
@@ -925,8 +931,8 @@ def _whole_level(
     """Solve one level with its whole columns; the linear relaxation already gave a bound."""
     import highspy
 
-    absolute = limits.absolute.get(level.name)
-    within = absolute if absolute is not None else limits.relative * abs(level.objective)
+    absolute, relative = limits.absolute.get(level.name), max(limits.by_level.get(level.name, limits.relative), 0.0)
+    within = absolute if absolute is not None else relative * abs(level.objective)
     for ready in (relaxed, start):
         # values at hand that are whole and as good as the bound allows need no search
         if ready is not None and _fits(program, ready) and _value(ready, costs) - level.bound <= within + _slip(level.objective):
@@ -934,13 +940,13 @@ def _whole_level(
             return values, replace(level, objective=_value(values, costs), gap=max(_value(values, costs) - level.bound, 0.0))
     ready = start if start is not None and _fits(program, start) else None
     known = np.inf if ready is None else _value(ready, costs)
-    gap = absolute if absolute is not None else max(limits.relative, 0.0) * abs(known)
+    gap = absolute if absolute is not None else relative * abs(known)
     # in a large program only what is better by more than the gap is looked for: where there is nothing, that is the proof
     cutoff = known - max(gap, _slip(known)) if ready is not None and len(costs) > _LARGE else np.inf
     for presolve in ("choose", "off"):
         model = _highs(program, limits)
         model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
-        model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else max(limits.relative, 0.0))
+        model.setOptionValue("mip_rel_gap", 0.0 if absolute is not None else relative)
         model.setOptionValue("mip_abs_gap", absolute if absolute is not None else _SLIP)
         model.setOptionValue("presolve", presolve)
         if np.isfinite(cutoff):

@@ -16,13 +16,15 @@ from layout.tables import GRADES
 _LATER = ("minutes", "change")
 
 
-def settled(model: Model, built: Built, *, time_limit: float = 300.0) -> tuple[Built, tuple[Level, ...], str]:
+def settled(model: Model, built: Built, *, later: bool = True, time_limit: float = 300.0) -> tuple[Built, tuple[Level, ...], str]:
     """Send children where they have fewest minutes, then least change, without loss on any level before, year by year.
 
     Parameters
     ----------
     model, built
         The plan; its openings, classes and beds stand.
+    later
+        Whether minutes and change count at all.
     time_limit
         Seconds for a year, a guard only.
 
@@ -37,14 +39,14 @@ def settled(model: Model, built: Built, *, time_limit: float = 300.0) -> tuple[B
     """
     demands = model.journeys.demands
     shares, none = built.shares.copy(), built.none.copy()
-    sums = dict.fromkeys(_LATER, 0.0)
+    sums = dict.fromkeys(_LATER if later else (), 0.0)
     classes, status = dict(built.classes), "optimal"
     for t, weight in enumerate(model.horizon.weights):
         rows = np.flatnonzero(demands["at"].to_numpy(int) == t)
         if not len(rows):
             continue
         settling = _settling(model, built, t, rows)
-        found = solve(settling[0], settling[1], time_limit=time_limit)
+        found = solve(settling[0], {name: cost for name, cost in settling[1].items() if later or name not in _LATER}, time_limit=time_limit)
         flow, overs = settling[2], settling[3]
         status = found.status if found.status != "optimal" else status
         shares[np.isin(model.journeys.flows["demand"].to_numpy(int), rows)] = 0.0
@@ -55,10 +57,10 @@ def settled(model: Model, built: Built, *, time_limit: float = 300.0) -> tuple[B
         for level in found.levels:
             if level.name in sums:
                 sums[level.name] += level.objective * weight
-    later = tuple(
+    ended = tuple(
         Level(name, total, total if status == "optimal" else -np.inf, 0.0 if status == "optimal" else np.inf, status) for name, total in sums.items()
     )
-    return trimmed(model, replace(built, shares=shares, none=none, classes=classes)), later, status
+    return trimmed(model, replace(built, shares=shares, none=none, classes=classes)), ended, status
 
 
 _Settling = tuple[Program, dict[str, np.ndarray], np.ndarray, dict[tuple[int, str], np.ndarray]]

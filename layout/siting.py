@@ -82,7 +82,7 @@ def sites_of(county: County, candidates: gpd.GeoDataFrame, horizon: Horizon, sta
     candidates
         Table ``candidates``.
     horizon
-        From when a new school can serve; the county's own sites may say later (``earliest_year``).
+        From when a new school can serve where its site does not say (``earliest_year``).
     standards
         Bounds on rooms and beds.
 
@@ -122,7 +122,7 @@ def sites_of(county: County, candidates: gpd.GeoDataFrame, horizon: Horizon, sta
         village = row["origin"] in ("populous_village", "cover_point")
         school = str(row["school_id"])
         if parts:
-            first = max(horizon.schools, _number(row.get("earliest_year"), 0), _number(earliest.get(school), 0))
+            first = _number(row.get("earliest_year"), _number(earliest.get(school), horizon.schools))
             most = int(standards["site.new_rooms.max"])
             at_seat = row["township_id"] in seats and not village
             out.append(Site(school, "", (), 0, 0, most, 0 if village else most_beds, at_seat, tuple(parts), first))

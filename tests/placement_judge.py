@@ -159,7 +159,7 @@ def _years(c, plan):
     for t, year in enumerate(c.years):
         assert set(plan["states"][t].values()) <= {"", "tp", "sp", "pr", "jr", "nine"}, "(d) parts that go together"
         for s, state in plan["states"][t].items():
-            assert not state or year >= max(c.first["school"], c.sites[s]["first"]), "(i) lead years of a school"
+            assert not state or year >= c.sites[s]["first"], "(i) lead years of a school"
             rooms = {kind: n for (x, kind), n in plan["rooms"][t].items() if x == s}
             assert sum(rooms.values()) <= c.s["site.new_rooms.max"] and (state or not any(rooms.values()))
             assert all(rooms[kind] >= c.least_rooms(kind, grades) for kind, grades in kinds_of(state))

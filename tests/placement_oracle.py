@@ -435,7 +435,7 @@ class Search:
 
     def states(self, site, t):
         c = self.c
-        if not (self.ready("school", c.years[t]) and ("lead" in self.drop or c.years[t] >= c.sites[site]["first"])):
+        if "lead" not in self.drop and c.years[t] < c.sites[site]["first"]:
             return ("",)
         known = set(c.sites[site]["states"])
         if "parts" in self.drop:

@@ -1,5 +1,6 @@
 """A few schools at a time: by hand, on tiny counties whose optimum is known, and the bound of money with whole classes."""
 
+import math
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from scipy import sparse
 from test_programme import LEVELS, YEARS, levels_of, planned, tiny
 
 from layout import buildings, few_schools
-from layout.built import evaluate, formed_at, whole_plan
+from layout.built import Built, evaluate, formed_at, whole_plan
 from layout.children import ways_of, whole_children
 from layout.early_years import better
 from layout.few_schools import improved, money_bound, plan_values, whole_classes
@@ -67,6 +68,31 @@ def test_children_go_where_a_room_is_to_spare_instead_of_building_one():
 def test_nothing_better_leaves_the_plan_as_it_is():
     model, best, _ = wasteful()
     assert improved(model, best, whole_classes(model, in_parts(model), best))[0] is best
+
+
+@pytest.mark.parametrize(("enough", "rooms"), [(math.inf, 2), (0.0, 0)])
+def test_the_search_ends_where_what_is_proven_is_enough(enough, rooms, monkeypatch):
+    """Three times the wasteful county, one neighbourhood each: asked after the first of them, a bound ends the search or does not."""
+    names = "XYZ"
+    sites = [school(f"{kind}{n}", "primary", range(1, 7), rooms=1, more_rooms=3 * (kind == "Q")) for n in names for kind in "PQ"]
+    ways = [(f"{v}{n}", f"{s}{n}", "walk", m, 0.0) for n in names for v, s, m in (("A", "P", 25.0), ("A", "Q", 5.0), ("B", "Q", 5.0))]
+    model = model_of(STANDARDS, sites, {(f"{v}{n}", 0): {1: 45} for n in names for v in "AB"}, ways)
+    flows = model.journeys.flows
+    shares = np.array([float(sites[k].school_id[0] == "Q") for k in flows["site"]])
+    loads = grade_sums(model, shares)
+    classes = {(k, "", 0): formed_at(model, {}, loads, k, "", 0, 1 + k % 2) for k in range(6)}
+    built = Built({}, {(k, "", 0): k % 2 for k in range(6)}, {}, classes, shares, np.zeros(6))
+    monkeypatch.setattr(few_schools, "_PASSES", ((False, 2, 0.0, 3, 2),))
+    asked = []
+
+    def proven(sums):
+        asked.append(sums["money"])
+        return enough
+
+    before = sum(evaluate(model, built)["money"])
+    again, ended = improved(model, built, whole_classes(model, in_parts(model), built), proven=proven)
+    assert ended == "optimal" and sum(again.rooms.get((k, "", 0), 0) for k in range(6)) == rooms
+    assert asked == [pytest.approx(before * 2 / 3)]
 
 
 def test_a_seat_outweighs_any_room():

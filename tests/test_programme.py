@@ -81,7 +81,9 @@ def tiny(seed):
     rooms, more = int(rng.integers(1, 4)), int(rng.integers(0, 3))
     boards, small = kind in ("primary", "junior", "nine_year"), kind in ("teaching_point", "small_primary")
     beds = int(rng.integers(0, 3)) if boards else 0
-    earliest = 2030 if rng.random() < 0.2 else 0
+    known = rng.random()
+    # later than a school takes to build, or sooner
+    earliest = 2030 if known < 0.2 else 2027 if known > 0.7 else 0
     day, week = {"walk": {}, "bus": {}}, {}
     rides = rng.random() < 0.3
     for v in villages:
@@ -126,8 +128,8 @@ def tiny(seed):
     }  # fmt: skip
     oracle = Tiny(
         pupils=pupils, day=day, week=week, school=school, years=YEARS, weights=WEIGHTS, standards=standards, budget=budget,
-        first={what: BASE + values[f"lead.{what}"] for what in ("school", "rooms", "beds")},
-        sites={s: {"states": ("", *roles), "first": earliest if s == "X" else 0, "beds": with_beds and s == "X", "seat": seat and with_beds and s == "X"}
+        first={what: BASE + values[f"lead.{what}"] for what in ("rooms", "beds")},
+        sites={s: {"states": ("", *roles), "first": (earliest if s == "X" else 0) or BASE + values["lead.school"], "beds": with_beds and s == "X", "seat": seat and with_beds and s == "X"}
                for s in sites},
     )  # fmt: skip
     given = {
@@ -211,8 +213,8 @@ BINDS = {
     "(c)": ("stays", (0, 4, 5, 6, 7, 10, 11, 15, 17, 18)), "(d)": ("parts", (3, 8, 47, 57, 68, 98, 112, 143, 163, 193)),
     "(e)": ("classes", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)), "(e) grades together": ("enough", (3, 13, 18, 20, 25, 28, 30, 33, 38, 43)), "(f)": ("rooms", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
     "(g) least": ("least", (0, 1, 2, 4, 5, 7, 8, 9, 10, 11)), "(g) largest": ("largest", (0, 3, 4, 7, 8, 10, 11, 16, 20, 21)),
-    "(h) beds": ("beds", (0, 1, 3, 4, 5, 6, 7, 8, 9, 10)), "(h) grades 1-3": ("lower boards", (5, 9, 23, 33, 35, 38, 44, 48, 54, 58)),
-    "(i)": ("lead", (2, 3, 7, 8, 11, 14, 16, 17, 21, 22)), "(j)": ("budget", (9, 20, 27, 30, 31, 38, 40, 53, 58, 65)),
+    "(h) beds": ("beds", (0, 1, 4, 5, 6, 7, 8, 9, 10, 11)), "(h) grades 1-3": ("lower boards", (5, 9, 23, 33, 35, 38, 44, 48, 54, 60)),
+    "(i)": ("lead", (2, 3, 7, 8, 11, 14, 16, 17, 21, 22)), "(j)": ("budget", (9, 13, 20, 27, 30, 31, 40, 53, 58, 65)),
     "lowered standards": ("steps", (5, 8, 9, 14, 20, 21, 25, 26, 32, 33)),
 }  # fmt: skip
 

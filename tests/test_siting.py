@@ -19,18 +19,18 @@ from layout.standards import read_standards
 STANDARDS = read_standards()
 
 
-def test_a_site_opens_no_sooner_than_its_own_year_and_than_a_school_is_built(paper):
+def test_a_site_opens_in_its_own_year_else_when_a_school_is_built(paper):
     horizon = horizon_of([2026, 2030, 2035], 2025, STANDARDS)
     about = {
-        "school_id": ["N1", "N2"],
-        "name": ["甲", "乙"],
+        "school_id": ["N1", "N2", "N3"],
+        "name": ["甲", "乙", "丙"],
         "township_id": "T1",
         "origin": "county_list",
         "flags": "",
-        "earliest_year": [2034, 2026],
+        "earliest_year": pd.array([2034, 2026, pd.NA], "Int64"),
     }
-    found = sites_of(paper, gpd.GeoDataFrame(about, geometry=[at(4.5), at(8.6)], crs=CRS), horizon, STANDARDS)
-    assert {s.school_id: s.first_year for s in found if not s.existing} == {"N1": 2034, "N2": horizon.schools} and horizon.schools == 2027
+    found = sites_of(paper, gpd.GeoDataFrame(about, geometry=[at(4.5), at(8.6), at(3.0)], crs=CRS), horizon, STANDARDS)
+    assert {s.school_id: s.first_year for s in found if not s.existing} == {"N1": 2034, "N2": 2026, "N3": horizon.schools} and horizon.schools == 2027
 
 
 def test_the_school_for_whose_room_farther_ones_go_is_kept_itself():
