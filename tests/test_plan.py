@@ -349,4 +349,7 @@ def test_a_plan_may_start_bus_services_that_are_not_there_today():
     assert not set(new["school_id"]) & old
     cases = any_bus.sensitivity.set_index(["view", "year", "band", "case"])["within"]
     listed = plain.sensitivity.set_index(["view", "year", "band", "case"])["within"]
-    assert (cases.loc["today"] == listed.loc["today"]).all() and (cases.loc["planned"] >= listed.loc["planned"]).all()
+    assert (cases.loc["today"] == listed.loc["today"]).all()
+    # both plans open what serves them best, so only the whole of the case they were made for can be compared
+    base, plain_base = (c.loc["planned"].xs("base", level="case").sum() for c in (cases, listed))
+    assert base > plain_base
