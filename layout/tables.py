@@ -18,6 +18,8 @@ from layout import messages
 
 BANDS: Mapping[str, tuple[int, ...]] = {"lower": (1, 2, 3), "upper": (4, 5, 6), "junior": (7, 8, 9)}
 GRADES = tuple(range(1, 10))
+# a year with four figures, not one of a hundred years ago or to come
+_YEARS = (1950, 2100)
 # only a net rate (of migration), what is left over or short, and what is lost against another plan may be below zero
 _SIGNED = {
     "value", "difference", "balance", "regret_without_place", "regret_beyond_limit", "regret_excess_minutes", "regret_above_standard",
@@ -485,6 +487,9 @@ def _inspect_column(out: pd.DataFrame, column: Column, blame) -> None:  # type: 
     blame("negative", np.isfinite(numbers) & (numbers < 0) & (not _may_be_negative(column.name)), column)
     if column.dtype == "int":
         blame("not_whole", np.isfinite(numbers) & (numbers >= 0) & (numbers != np.round(numbers)), column)
+    if column.name == "earliest_year":
+        # a site opens from that year on: 26 for 2026 would let it open at once
+        blame("not_a_year", np.isfinite(numbers) & (numbers >= 0) & ((numbers < _YEARS[0]) | (numbers > _YEARS[1])), column)
     if column.dtype == "int" and column.required and np.isfinite(numbers).all():
         out[column.name] = np.round(numbers).astype("int64")
     else:

@@ -77,6 +77,31 @@ def test_ways_that_cost_minutes_relieve_nobody_in_the_bound():
     assert relieved(model, built) == (built, 0.0)
 
 
+@pytest.mark.parametrize(("slack", "least"), [(None, 5.0), (np.inf, 5.0), (20.0, 8.0), (0.0, 10.0)])
+def test_what_other_years_could_save_is_left_in_the_bound(slack, least):
+    """Two classes for 55 in 2028, ten minutes apart; in 2029 five of ten walk to the farther one, 50 minutes more than they need.
+
+    Another plan may save these and spend them in 2028: five of the ten above the standard at Q go to R; two where the plan is proven to within 20.
+    """
+    sites = [school("Q", "primary", range(1, 7), rooms=1), school("R", "primary", range(1, 7), rooms=1)]
+    ways = [("A", "Q", "walk", 35.0, 5.0), ("A", "R", "walk", 45.0, 15.0)]
+    model = model_of(STANDARDS, sites, {("A", 0): {1: 55}, ("A", 1): {1: 10}}, ways, years=(2028, 2029), weights=(1, 1))
+    flows = model.journeys.flows
+    share = {(0, 0): 1.0, (0, 1): 0.0, (1, 0): 0.5, (1, 1): 0.5}
+    at = model.journeys.demands["at"].to_numpy(int)[flows["demand"]]
+    shares = np.array([share[t, k] for t, k in zip(at, flows["site"], strict=True)])
+    loads = grade_sums(model, shares)
+    classes = {(k, "", t): formed_at(model, {}, loads, k, "", t, 1) for k in range(2) for t in range(2)}
+    built = Built({}, {}, {}, classes, shares, np.zeros(2))
+    values = evaluate(model, built)
+    assert (values["excess_minutes"], values["above_standard"]) == ((275.0, 100.0), (10.0, 0.0))
+    programme = write_programme(model)
+    levels = ("without_place", "beyond_limit", "excess_minutes")
+    known = None if slack is None else dict.fromkeys(levels[:2], 0.0) | {"excess_minutes": slack}
+    # every way is left in, so that the minutes alone bound what R takes
+    assert relieved(model, built, parts=programme, face=programme.program, slack=known)[1] == pytest.approx(least, abs=1e-3)
+
+
 @pytest.mark.parametrize(("over", "least"), [(0.0, 0.0), (7.0, 10.0)])
 def test_a_site_that_is_ready_early_counts_in_the_bound_and_stays_as_it_is(over, least):
     """Q has a class for 45 of A's 55; X, a school being built, could take the others from the first year, beyond the limit in the second case."""

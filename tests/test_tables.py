@@ -75,6 +75,18 @@ def test_all_faults_are_said_at_once_with_the_rows_of_the_file():
     assert problems[0].line("zh").startswith("county.xlsx 工作表“搬迁” 第 7 行 “搬迁年份”列 值“next”：应为数字")
 
 
+def test_a_year_of_two_figures_lets_no_site_open_at_once():
+    schools = make_paper().schools
+    years = [26.0, 20270.0, 2027.0, np.nan]
+    some = schools.iloc[[0, 0, 0, 0]].assign(school_id=list("ABCD"), status="candidate", earliest_year=years)
+    out, problems = inspect("schools", some, file="county.xlsx", sheet="学校")
+    assert [(p.key, p.row, p.column, p.value) for p in problems] == [
+        ("not_a_year", 1, "最早可用年份", "26"),
+        ("not_a_year", 2, "最早可用年份", "20270"),
+    ]
+    assert out["school_id"].tolist() == ["C", "D"]
+
+
 def test_coded_values_outside_the_list_are_refused():
     schools = make_paper().schools
     with pytest.raises(CountyDataError, match="不在可选值中") as error:
