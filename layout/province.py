@@ -24,7 +24,7 @@ from layout.borders import border_minutes, border_rows
 from layout.province_page import save_province
 from layout.province_sheets import write_province
 from layout.province_tables import Province, county_rows, equity_rows, outlines, year_rows
-from layout.runs import Run, Told, alone, carry_out, certified, county_folders, failed, is_done, prepared, scenarios_of, sweep
+from layout.runs import Run, Told, alone, carry_out, certified, county_folders, failed, give_up, is_done, prepared, scenarios_of, sweep
 from layout.scenario import Scenario
 from layout.shared_ground import SharedGround, read_shared
 from layout.standards import read_standards
@@ -159,6 +159,10 @@ def plan_province(
                 client, ceiling = crew.enter_context(_cluster(work, scheduler, workers, len(waiting), lang))
                 try:
                     told += _work(client, waiting, ceiling, tell, len(runs), lang)
+                except BaseException:
+                    # workers that the run has lost, or leaves to a scheduler, go on: from here on they certify nothing
+                    give_up(out)
+                    raise
                 finally:
                     # however it ended, tables hold nothing that no finished run stands for
                     sweep(out, runs, [(run.county, run.scenario) for run in runs if certified(run)])

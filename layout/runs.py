@@ -423,12 +423,13 @@ def sweep(out: Path, runs: Sequence[Run], done: Sequence[tuple[str, str]]) -> No
     --------
     >>> sweep(Path("no such folder"), [], [])
     """
+    # a worker that a lost scheduler left behind may be taking its own away at the same time
     for path in [p for pattern in ("counties/*/.layout-*", "tables/.layout-*", "runs/*/.*.part") for p in out.glob(pattern)]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     kept = {part_path(table, *key) for key in done for table in PARTS}
     for path in sorted(out.glob("tables/*/county=*/scenario=*/*")):
         if path.parents[2].name in PARTS and path.relative_to(out / "tables") not in kept:
-            path.unlink()
+            path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 # only folders that are empty now
                 path.parent.rmdir()
@@ -436,7 +437,22 @@ def sweep(out: Path, runs: Sequence[Run], done: Sequence[tuple[str, str]]) -> No
     stood = {run.manifest for run in runs if (run.county, run.scenario) in set(done)}
     for path in sorted(out.glob("runs/*/*.json")):
         if path not in stood:
-            path.unlink()
+            path.unlink(missing_ok=True)
+
+
+def give_up(out: Path) -> None:
+    """End the turn of the run that is at work in an output folder: tasks that are still on their way write nothing more.
+
+    Parameters
+    ----------
+    out
+        The output folder.
+
+    Examples
+    --------
+    >>> give_up(Path("no such folder"))
+    """
+    (out / _TURN).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -479,7 +495,7 @@ def alone(out: Path) -> Iterator[tuple[Path, str]]:
         try:
             yield work, turn
         finally:
-            (out / _TURN).unlink(missing_ok=True)
+            give_up(out)
             shutil.rmtree(work, ignore_errors=True)
 
 

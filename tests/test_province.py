@@ -1,5 +1,6 @@
 """Many counties at once: the same answer whatever machines do on the way, and a broken county that costs the others nothing."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -432,6 +433,39 @@ def test_sweeping_keeps_only_what_finished_runs_stand_for(ran, tmp_path):
     assert sorted(p.parent.name for p in (out / "runs").glob("*/*.json")) == ["0县", "2县"]
     assert not (out / "counties" / "0县" / ".layout-left").exists() and (out / "counties" / "1县" / "base" / "map.html").exists()
     assert (out / "tables" / "province_years.parquet").is_file()
+
+
+def test_sweeping_bears_what_another_process_takes_away_first(ran, tmp_path, monkeypatch):
+    out = tmp_path / "结果"
+    shutil.copytree(ran.out, out)
+    for left in (out / "tables" / ".layout-left" / "summary", out / "counties" / "0县" / ".layout-left"):
+        left.mkdir(parents=True)
+    rmtree, unlink = shutil.rmtree, Path.unlink
+
+    def late(real):
+        def twice(path, *args, **options):
+            real(path)
+            return real(path, *args, **options)
+
+        return twice
+
+    monkeypatch.setattr(runs.shutil, "rmtree", late(rmtree))
+    monkeypatch.setattr(Path, "unlink", late(unlink))
+    runs.sweep(out, [], [])
+    assert not [p for p in contents(out) if p.startswith(("tables/summary", "runs/")) or ".layout-" in p]
+
+
+def test_a_run_that_breaks_off_ends_its_turn_before_it_sweeps(ran, tmp_path, monkeypatch):
+    def lost(*args):
+        raise ConnectionError("lost")
+
+    out, swept = tmp_path / "out", []
+    monkeypatch.setattr(layout.province, "_cluster", lambda *args: contextlib.nullcontext((None, 0.0)))
+    monkeypatch.setattr(layout.province, "_work", lost)
+    monkeypatch.setattr(layout.province, "sweep", lambda folder, made, done: swept.append(runs.carry_out(made[0])))
+    with pytest.raises(ConnectionError, match="lost"):
+        plan_province(ran.home, out, to=2026)
+    assert [told.done for told in swept] == [False] and "another provincial run" in swept[0].problems[0]["what_en"]
 
 
 def test_one_run_at_a_time_in_a_folder(tmp_path):
