@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import relieved
-from layout.few_schools import Whole, improved, money_bound, whole_classes
+from layout.few_schools import Whole, improved, money_bound, seats_bound, whole_classes
 from layout.programme import LEVELS, MONEY, Model, Programme, write_programme
 from layout.programs import Level, NoSolutionError, solve
 from layout.rounding import rounded
@@ -23,8 +23,6 @@ _HELD = 1e-5
 _CHILD = 0.999
 # with so many flows at most the classes of every school are whole from the start; beyond it those of schools of today are rounded
 _EXACT = 3000
-# relative gap of the money that a plan begins with whose classes are not whole yet
-_ROUGH = 0.1
 # with more flows than this the levels of seats and money are not searched but bounded
 _LARGE = 60_000
 _PUPIL_LEVELS = ("without_place", "beyond_limit", "above_standard")
@@ -51,7 +49,7 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     model
         Children, sites, years, figures.
     gap
-        Relative gap for excess minutes and money; 0 asks for a proof on every level.
+        Relative gap for money, in small counties and with a budget for excess minutes too; 0 asks for a proof on every level.
     work_limit, time_limit
         As in :func:`layout.programs.solve`.
 
@@ -69,10 +67,11 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     exact = {k for k, site in enumerate(model.sites) if small or not site.existing}
     absolute = {name: _CHILD if gap else _SAME for name in _PUPIL_LEVELS}
     programme = write_programme(model, exact=exact)
-    large = len(model.journeys.flows) > _LARGE and not small
+    # money is searched once classes are whole, a few schools at a time; in the largest counties seats too
+    relaxed = () if small else ("above_standard", "money") if len(model.journeys.flows) > _LARGE else ("money",)
     found = solve(
-        programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, relative_gaps={} if small else {"money": max(gap, _ROUGH)},
-        work_limit=work_limit, time_limit=time_limit, relaxed=("above_standard", "money") if large else (),
+        programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, relative_gaps={} if small else {"excess_minutes": 0.0},
+        work_limit=work_limit, time_limit=time_limit, relaxed=relaxed,
     )  # fmt: skip
     least: dict[str, float] = {}
     whole, ended = None, found.status
@@ -83,19 +82,27 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         whole = _whole(model, programme, built, time_limit)
     if whole is None and not small:
         built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
-    money: list[tuple[Mapping[str, float], float]] = []
+    asked: dict[str, tuple[Mapping[str, float], float]] = {}
     if whole is not None:
         bounds = {level.name: level.bound for level in found.levels}
-        enough = bounds["above_standard"] + absolute["above_standard"], bounds["money"] * (1.0 + gap)
+        enough = {"above_standard": bounds["above_standard"] + absolute["above_standard"], "money": bounds["money"] * (1.0 + gap)}
 
-        def proven(sums: Mapping[str, float]) -> float:
-            money[:] = [(sums, _money_bound(whole, sums, time_limit))]
-            return money[0][1] * (1.0 + gap)
+        def proven(level: str, sums: Mapping[str, float]) -> float:
+            seats = level == "above_standard"
+            aim = sums[level] - absolute[level] if seats else sums[level] / (1.0 + gap)
+            asked[level] = sums, _bound(seats_bound if seats else money_bound, whole, sums, aim, time_limit)
+            return asked[level][1] + absolute[level] if seats else asked[level][1] * (1.0 + gap)
 
-        built, guard = improved(model, built, whole, seats=True, enough=enough, time_limit=time_limit)
+        built, guard = improved(model, built, whole, seats=True, enough=enough, proven=proven, time_limit=time_limit)
         ended = guard if guard != "optimal" else ended
-        slack = _slack(found.levels, {name: sum(values) for name, values in evaluate(model, built).items()})
-        built, least["above_standard"] = relieved(model, built, parts=programme, face=whole.program, slack=slack, time_limit=time_limit)
+        sums = {name: sum(values) for name, values in evaluate(model, built).items()}
+        least["above_standard"] = asked["above_standard"][1] if "above_standard" in asked else -np.inf
+        enough["above_standard"] = max(enough["above_standard"], least["above_standard"] + absolute["above_standard"])
+        if sums["above_standard"] > enough["above_standard"]:
+            # years alone are bounded only where nothing is known of all together
+            alone = {} if np.isfinite(least["above_standard"]) else {"parts": programme, "face": whole.program, "slack": _slack(found.levels, sums)}
+            built, early = relieved(model, built, **alone, time_limit=time_limit)  # type: ignore[arg-type]
+            least["above_standard"] = max(least["above_standard"], early)
         # what relieves an early year costs more than it need: money comes last, and ends where the gap asked for is proven
         built, guard = improved(model, built, whole, seats=False, enough=enough, proven=proven, time_limit=time_limit)
         ended = guard if guard != "optimal" else ended
@@ -103,8 +110,8 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     by_year = evaluate(model, built)
     if whole is not None:
         sums = {name: sum(values) for name, values in by_year.items()}
-        asked = [bound for before, bound in money if _as_good(sums, before)]
-        least["money"] = asked[0] if asked else _money_bound(whole, sums, time_limit)
+        before, known = asked.get("money", ({}, -np.inf))
+        least["money"] = known if before and _as_good(sums, before) else _bound(money_bound, whole, sums, sums["money"] / (1.0 + gap), time_limit)
     levels: list[Level] = []
     slack = _slack(found.levels, {name: sum(values) for name, values in by_year.items()})
     for level in found.levels:
@@ -156,10 +163,10 @@ def _whole(model: Model, programme: Programme, built: Built, time_limit: float) 
         return None
 
 
-def _money_bound(whole: Whole, reached: Mapping[str, float], time_limit: float) -> float:
-    """Bound the money of all plans that are as good for children; nothing is known where that was stopped."""
+def _bound(level: Callable[..., float], whole: Whole, reached: Mapping[str, float], enough: float, time_limit: float) -> float:
+    """Bound a level among all plans that are as good on those before; nothing is known where that was stopped."""
     try:
-        return money_bound(whole, reached, time_limit=time_limit)
+        return level(whole, reached, enough=enough, time_limit=time_limit)
     except NoSolutionError:
         return -np.inf
 
@@ -187,5 +194,5 @@ def _reached(level: Level, least: float, objective: float, absolute: float | Non
     # no level is below 0; a bound above what the plan reaches is none: it is set aside, never taken for a proof
     bound = min(max([0.0, *(b for b in (level.bound, least) if b <= objective + slip)]), objective)
     within = objective - bound <= (gap * abs(objective) if absolute is None else absolute) + slip
-    unproven = "search" if level.status == "optimal" else level.status
+    unproven = "search" if level.status in ("optimal", "relaxed") else level.status
     return replace(level, objective=objective, bound=bound, gap=objective - bound, status="optimal" if within else unproven)

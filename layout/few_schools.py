@@ -13,11 +13,12 @@ from scipy import sparse
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import better
 from layout.programme import Model, Programme, funded_pupils, grade_sums, write_programme
-from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search
+from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search, tightened
+from layout.seat_cuts import seat_cuts
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
 # county and at least, and branch-and-bound nodes of each: counted work
-_PASSES = ((True, 4, 0.12, 14, 1), (True, 6, 0.08, 14, 1), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
+_PASSES = ((True, 4, 0.12, 14, 1), (True, 8, 0.08, 14, 200), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
@@ -64,7 +65,8 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
     References
     ----------
     Ways and children without a place that have a reduced cost where classes come in parts stay at their bound (complementary slackness): parts
-    of classes only ever hold more children, so every plan with whole classes that reaches the same lies on that face.
+    of classes only ever hold more children, so every plan with whole classes that reaches the same lies on that face. Rows are added that whole
+    classes keep and the linear relaxation breaks (:func:`layout.seat_cuts.seat_cuts`).
     """
     programme = write_programme(model)
     reached = {name: sum(values) for name, values in evaluate(model, built).items()}
@@ -73,12 +75,23 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
     # ways and children without a place stand in the same columns of both
     same = slice(0, programme.columns.flows + len(programme.columns.none))
     lower[same], upper[same] = found.lower[same], found.upper[same]
-    return Whole(programme, replace(programme.program, lower=lower, upper=upper), reached)
+    program, costs = replace(programme.program, lower=lower, upper=upper), programme.objectives
+    held = _held(program, {name: costs[name] for name in _FIRST}, reached)
+    finer = tightened(held, _ABOVE * costs["above_standard"] + costs["money"], seat_cuts(model, programme), time_limit=time_limit)
+    return Whole(programme, _with_rows(program, finer, len(held.row_lower)), reached)
+
+
+def _with_rows(program: Program, finer: Program, first: int) -> Program:
+    """Add the rows of another program from the first of these on."""
+    return replace(
+        program, matrix=sparse.vstack([program.matrix, finer.matrix[first:]], format="csr"),
+        row_lower=np.append(program.row_lower, finer.row_lower[first:]), row_upper=np.append(program.row_upper, finer.row_upper[first:]),
+    )  # fmt: skip
 
 
 def improved(
-    model: Model, built: Built, whole: Whole, *, seats: bool | None = None, enough: tuple[float, float] = (0.0, 0.0),
-    proven: Callable[[Mapping[str, float]], float] | None = None, time_limit: float = 300.0,
+    model: Model, built: Built, whole: Whole, *, seats: bool | None = None, enough: Mapping[str, float] | None = None,
+    proven: Callable[[str, Mapping[str, float]], float] | None = None, time_limit: float = 300.0,
 ) -> tuple[Built, str]:  # fmt: skip
     """Search a few schools at a time for fewer children above the standard, then for less money.
 
@@ -91,9 +104,10 @@ def improved(
     seats
         True: only for fewer children above the standard; False: only for less money with no more of them; None: the one and then the other.
     enough
-        Child-years above the standard, and ten thousand yuan, at which both the search ends.
+        Child-years above the standard, and ten thousand yuan, at which both the search ends; None: at nothing.
     proven
-        The money that is enough for plans that come to so much on each level; asked once, when a third of the last search is done.
+        What is enough of a level for plans that come to so much on each; asked once for each level: of seats before larger neighbourhoods are
+        searched for them, of money when a third of the last search is done.
     time_limit
         Seconds, a guard only: what was found by then stands.
 
@@ -117,25 +131,66 @@ def improved(
     around = _surroundings(model, replace(whole, reached={name: min(most, sum(now[name])) for name, most in whole.reached.items()}))
     values = plan_values(model, whole.programme, built)
     prices: dict[bool, Prices] = {}
+    most = {"above_standard": 0.0, "money": 0.0, **(enough or {})}
+
+    def ask(level: str) -> Callable[[np.ndarray], float]:
+        def enough_of(values: np.ndarray) -> float:
+            levels = {**around.levels, "above_standard": around.above, "money": around.money}
+            return proven(level, {name: float(cost @ values) for name, cost in levels.items()}) if proven is not None else 0.0
+
+        return enough_of
+
     for first, sites, share, least, nodes in _PASSES:
-        if seats not in (None, first) or _enough(around, values, enough, first):
+        if seats not in (None, first) or _enough(around, values, most, first):
             continue
+        wide = nodes > 1 and proven is not None
+        if first and wide:
+            # a bound is dear, but what no plan can avoid is not searched for; it has a guard of its own
+            begun = time.monotonic()
+            most["above_standard"] = max(most["above_standard"], ask("above_standard")(values))
+            until += time.monotonic() - begun
+            if _enough(around, values, most, first):
+                continue
         try:
             prices = prices if first in prices else {first: _prices(around, values, first, until)}
         except NoSolutionError:
             break
         tries = max(math.ceil(share * len(model.sites)), least)
-        # a bound is dear: it is asked for once a good part of the last search is done
-        ask = (math.ceil(tries / 3), proven) if proven is not None and nodes > 1 else None
-        values, asked = _pass(around, values, prices[first], sites, tries, nodes, enough, first, until, ask)
-        # the bound has a guard of its own
+        # of money it is asked for once a good part of the last search is done
+        later = (math.ceil(tries / 3), ask("money")) if wide and not first else None
+        values, asked = _pass(around, values, prices[first], sites, tries, nodes, most, first, until, later)
         until += asked
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
     ended = "optimal" if time.monotonic() < until else "time_limit"
     return again if better(evaluate(model, again), now) else built, ended
 
 
-def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float = 300.0) -> float:
+def seats_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = np.inf, time_limit: float = 300.0) -> float:
+    """Bound the children above the standard of all plans that are as good on every level before it, with whole classes everywhere.
+
+    Parameters
+    ----------
+    whole, reached, enough, time_limit
+        As in :func:`money_bound`.
+
+    Returns
+    -------
+    float
+        Child-years.
+
+    Raises
+    ------
+    NoSolutionError
+        If the search was stopped before it had a bound.
+
+    References
+    ----------
+    As of :func:`money_bound`.
+    """
+    return _least(whole, _FIRST, "above_standard", reached, enough, time_limit)
+
+
+def money_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = np.inf, time_limit: float = 300.0) -> float:
     """Bound the money of all plans that are as good on every level before it, with whole classes everywhere.
 
     Parameters
@@ -144,6 +199,8 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float
         From :func:`whole_classes`.
     reached
         What the plan comes to on each level.
+    enough
+        The bound that is asked for: more of it is not looked for.
     time_limit
         Seconds, a guard only.
 
@@ -161,9 +218,14 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, time_limit: float
     ----------
     The root of branch and bound with cuts for whole numbers, in very large counties without them; levels before are rows.
     """
-    program = _held(whole.program, {name: whole.programme.objectives[name] for name in (*_FIRST, "above_standard")}, reached)
+    return _least(whole, (*_FIRST, "above_standard"), "money", reached, enough, time_limit)
+
+
+def _least(whole: Whole, first: tuple[str, ...], level: str, reached: Mapping[str, float], enough: float, time_limit: float) -> float:
+    costs = whole.programme.objectives
+    program = _held(whole.program, {name: costs[name] for name in first}, reached)
     cuts = whole.programme.columns.flows <= _CUTS
-    return least_value(program, whole.programme.objectives["money"], known=reached["money"], cuts=cuts, time_limit=time_limit)
+    return least_value(program, costs[level], known=reached[level], enough=enough, cuts=cuts, time_limit=time_limit)
 
 
 def _held(program: Program, levels: Mapping[str, np.ndarray], reached: Mapping[str, float]) -> Program:
@@ -282,9 +344,9 @@ def _row_sites(matrix: sparse.csr_matrix, site: np.ndarray) -> np.ndarray:
     return np.where(least == most, most, -1)
 
 
-def _enough(around: _Surroundings, values: np.ndarray, enough: tuple[float, float], first: bool) -> bool:
-    above, money = (float(cost @ values) <= most for cost, most in zip((around.above, around.money), enough, strict=True))
-    return above and (first or money)
+def _enough(around: _Surroundings, values: np.ndarray, enough: Mapping[str, float], first: bool) -> bool:
+    above = float(around.above @ values) <= enough["above_standard"]
+    return above and (first or float(around.money @ values) <= enough["money"])
 
 
 def _prices(around: _Surroundings, values: np.ndarray, first: bool, until: float) -> Prices:
@@ -313,8 +375,8 @@ def _apart(costs: np.ndarray, at: np.ndarray, lower: np.ndarray, upper: np.ndarr
 
 
 def _pass(
-    around: _Surroundings, values: np.ndarray, prices: Prices, sites: int, tries: int, nodes: int, enough: tuple[float, float], first: bool,
-    until: float, ask: tuple[int, Callable[[Mapping[str, float]], float]] | None,
+    around: _Surroundings, values: np.ndarray, prices: Prices, sites: int, tries: int, nodes: int, enough: Mapping[str, float], first: bool,
+    until: float, ask: tuple[int, Callable[[np.ndarray], float]] | None,
 ) -> tuple[np.ndarray, float]:  # fmt: skip
     """Search the neighbourhoods of so many schools until none gains any more or the tries are used; after some ask what money is enough.
 
@@ -327,9 +389,8 @@ def _pass(
     stale = np.zeros(count, bool)
     for done in range(tries):
         if ask is not None and done == ask[0]:
-            levels = {**around.levels, "above_standard": around.above, "money": around.money}
             begun = time.monotonic()
-            enough = enough[0], max(enough[1], ask[1]({name: float(cost @ values) for name, cost in levels.items()}))
+            enough = {**enough, "money": max(enough["money"], ask[1](values))}
             asked = time.monotonic() - begun
         if time.monotonic() >= until + asked or _enough(around, values, enough, first):
             break

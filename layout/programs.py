@@ -67,8 +67,8 @@ class Program:
 class Level:
     """How one objective ended: its value, what is proven to be unbeatable, their difference, and why the search stopped.
 
-    ``status``: optimal (gap within what was asked for), work_limit, time_limit; of answers put beside a relaxation (:func:`beside`) also
-    search and relaxed.
+    ``status``: optimal (gap within what was asked for), work_limit, time_limit; relaxed where the linear relaxation alone bounds it; of
+    answers put beside a relaxation (:func:`beside`) also search.
     """
 
     name: str
@@ -250,7 +250,7 @@ def _level_by_level(
                 relaxed, level, reduced, duals = _linear_level(model, name, cost)
                 if name in aside and values is not None and _fits(current, values):
                     bound = min(level.bound, _value(values, cost))
-                    level = Level(name, _value(values, cost), bound, _value(values, cost) - bound, "work_limit")
+                    level = Level(name, _value(values, cost), bound, _value(values, cost) - bound, "relaxed")
                 else:
                     values, level = _whole_level(current, cost, values, relaxed, level, limits)
             except NoSolutionError:
@@ -655,7 +655,65 @@ def price(
     return Prices(level.objective, duals[:rows], reduced, current.lower, current.upper, levels, least)
 
 
-def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, cuts: bool = True, time_limit: float = 300.0, seed: int = 0) -> float:
+def tightened(
+    program: Program, costs: np.ndarray, more_rows: Callable[[np.ndarray], Rows | None], *, rounds: int = 4, time_limit: float = 300.0, seed: int = 0
+) -> Program:  # fmt: skip
+    """Add rows that whole values keep and the linear relaxation breaks, round after round, each from the basis at hand.
+
+    Parameters
+    ----------
+    program
+        Rows and columns; whole columns count as divisible.
+    costs
+        Cost of each column: where it is least, rows are looked for.
+    more_rows
+        Returns rows that values break, or None.
+    rounds
+        Most rounds; they end sooner where no row is broken or the last rows lifted nothing.
+    time_limit, seed
+        As in :func:`solve`; what was added by then stands.
+
+    Returns
+    -------
+    Program
+        The same columns with more rows.
+
+    Raises
+    ------
+    NoSolutionError
+        If no values meet the rows.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(1), np.full(1, 9.0), np.ones(1, bool), sparse.csr_matrix([[2.0]]), np.array([3.0]), np.array([np.inf]))
+    >>> up = Rows(sparse.csr_matrix([[1.0]]), np.array([2.0]), np.array([np.inf]))
+    >>> tightened(program, np.array([1.0]), lambda values: up if values[0] < 2 else None).row_lower.tolist()
+    [3.0, 2.0]
+    """
+    limits = _Limits(0.0, {}, None, time.monotonic() + time_limit, seed)
+    model, before = _highs(_as_linear(program), limits), -np.inf
+    for _ in range(rounds):
+        try:
+            values, level, _, _ = _linear_level(model, "rows", np.asarray(costs, float))
+        except StoppedError:
+            break
+        lifted = not np.isfinite(before) or level.objective > before + _slip(before)
+        found = more_rows(values) if level.status == "optimal" and lifted else None
+        if found is None:
+            break
+        before, matrix = level.objective, found.matrix.tocsr()
+        program = replace(
+            program, matrix=sparse.vstack([program.matrix, matrix], format="csr"), row_lower=np.append(program.row_lower, found.lower),
+            row_upper=np.append(program.row_upper, found.upper),
+        )  # fmt: skip
+        model.addRows(matrix.shape[0], found.lower, found.upper, matrix.nnz, matrix.indptr[:-1], matrix.indices, matrix.data)
+    return program
+
+
+def least_value(
+    program: Program, costs: np.ndarray, *, known: float = np.inf, enough: float = np.inf, cuts: bool = True, time_limit: float = 300.0,
+    seed: int = 0,
+) -> float:  # fmt: skip
     """Bound an objective over whole values: the root of branch and bound with its cuts, nothing searched beyond.
 
     Parameters
@@ -666,6 +724,8 @@ def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, c
         Cost of each column.
     known
         What values that meet all rows come to.
+    enough
+        The bound that is asked for: the search ends once it is reached.
     cuts
         Whether to add cuts; else the linear relaxation counts.
     time_limit, seed
@@ -702,7 +762,7 @@ def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, c
     for key, value in (options | ({"objective_bound": cutoff} if np.isfinite(cutoff) else {})).items():
         model.setOptionValue(key, value)
     model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), np.asarray(costs, float))
-    _end_slow_rounds(model, known)
+    _end_slow_rounds(model, known, enough)
     model.run()
     bound = float(model.getInfo().mip_dual_bound)
     if np.isfinite(bound) and not _contradicted(model, known) and bound <= known + _slip(known):
@@ -710,8 +770,8 @@ def least_value(program: Program, costs: np.ndarray, *, known: float = np.inf, c
     return _linear_level(_highs(_as_linear(program), linear), "bound", np.asarray(costs, float))[1].bound
 
 
-def _end_slow_rounds(model: Any, known: float) -> None:
-    """Let the solver stop once rounds of cuts hardly lift the bound; it asks after each of them, so this is counted work."""
+def _end_slow_rounds(model: Any, known: float, enough: float) -> None:
+    """Let the solver stop once the bound is enough or rounds of cuts hardly lift it; it asks after each of them, so this is counted work."""
     import highspy
 
     bounds: list[float] = []
@@ -721,8 +781,9 @@ def _end_slow_rounds(model: Any, known: float) -> None:
         if np.isfinite(bound) and (not bounds or bound > bounds[-1] + _slip(bounds[-1])):
             bounds.append(bound)
         # the first is that of the linear relaxation
+        best = max(bounds, default=-np.inf)
         lifts = np.diff(bounds[-_SLOW - 1 :]) if len(bounds) > _SLOW + 1 else np.full(1, np.inf)
-        if np.isfinite(known) and bool((lifts < _LIFT * (known - max(bounds, default=-np.inf))).all()):
+        if best >= enough or (np.isfinite(known) and bool((lifts < _LIFT * (known - best)).all())):
             answer.user_interrupt = True
 
     model.setCallback(look, None)

@@ -52,7 +52,7 @@ ROOMS = [
     ["viable"],
     ["programme"],
     ["built"],
-    ["marginal", "whereabouts", "gates", "settling", "rounding", "early_years"],
+    ["marginal", "whereabouts", "gates", "settling", "rounding", "early_years", "seat_cuts"],
     ["few_schools"],
     ["buildings", "hindrances"],
     ["reasons", "school_changes"],

@@ -147,7 +147,9 @@ def larger(seed, monkeypatch):
     # the search of a few schools at a time leaves little to gain
     monkeypatch.setattr(buildings, "improved", lambda model, built, whole, **options: (built, "optimal"))
     monkeypatch.setattr(buildings, "relieved", watched)
-    return model, buildings.search(model, gap=0.01, work_limit=2000, time_limit=60), oracle, *seen[0]
+    answer = buildings.search(model, gap=0.01, work_limit=2000, time_limit=60)
+    # years are searched only where more children are above the standard than is proven
+    return model, answer, oracle, *(seen[0] if seen else (answer.built, (answer.built, 0.0)))
 
 
 def test_no_level_before_gets_worse_and_every_rule_holds(monkeypatch):

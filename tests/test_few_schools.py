@@ -85,14 +85,14 @@ def test_the_search_ends_where_what_is_proven_is_enough(enough, rooms, monkeypat
     monkeypatch.setattr(few_schools, "_PASSES", ((False, 2, 0.0, 3, 2),))
     asked = []
 
-    def proven(sums):
-        asked.append(sums["money"])
+    def proven(level, sums):
+        asked.append((level, sums["money"]))
         return enough
 
     before = sum(evaluate(model, built)["money"])
     again, ended = improved(model, built, whole_classes(model, in_parts(model), built), proven=proven)
     assert ended == "optimal" and sum(again.rooms.get((k, "", 0), 0) for k in range(6)) == rooms
-    assert asked == [pytest.approx(before * 2 / 3)]
+    assert asked == [("money", pytest.approx(before * 2 / 3))]
 
 
 def test_a_seat_outweighs_any_room():
@@ -107,6 +107,23 @@ def test_a_seat_outweighs_any_room():
     again, ended = improved(model, built, whole_classes(model, in_parts(model), built))
     assert ended == "optimal"
     assert sum(evaluate(model, again)["above_standard"]) == 0.0 and again.rooms[0, "", 0] == 1
+
+
+@pytest.mark.parametrize(("enough", "above"), [(15.0, 15.0), (0.0, 0.0)])
+def test_seats_that_no_plan_can_avoid_are_not_searched_for(enough, above, monkeypatch):
+    """The crowded class again, searched in one larger neighbourhood: where 15 above the standard are said to be the least, they stand."""
+    model = model_of(STANDARDS, [school("Q", "primary", range(1, 7), rooms=1, more_rooms=1)], {("A", 0): {1: 60}}, [("A", "Q", "walk", 5.0, 0.0)])
+    crowded = formed_at(model, {}, grade_sums(model, np.ones(1)), 0, "", 0, 1)
+    built = Built({}, {(0, "", 0): 0}, {}, {(0, "", 0): crowded}, np.ones(1), np.zeros(1))
+    monkeypatch.setattr(few_schools, "_PASSES", ((True, 1, 0.0, 1, 2),))
+    asked = []
+
+    def proven(level, sums):
+        asked.append((level, sums["above_standard"]))
+        return enough
+
+    again, _ = improved(model, built, whole_classes(model, in_parts(model), built), proven=proven)
+    assert asked == [("above_standard", 15.0)] and sum(evaluate(model, again)["above_standard"]) == above
 
 
 def test_the_time_guard_leaves_what_was_found():
