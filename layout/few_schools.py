@@ -12,6 +12,7 @@ from scipy import sparse
 
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import better
+from layout.memory import give_back
 from layout.programme import Model, Programme, funded_pupils, grade_sums, write_programme
 from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search, tightened
 from layout.seat_cuts import seat_cuts
@@ -225,6 +226,7 @@ def _least(whole: Whole, first: tuple[str, ...], level: str, reached: Mapping[st
     costs = whole.programme.objectives
     program = _held(whole.program, {name: costs[name] for name in first}, reached)
     cuts = whole.programme.columns.flows <= _CUTS
+    give_back()
     return least_value(program, costs[level], known=reached[level], enough=enough, cuts=cuts, time_limit=time_limit)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import geopandas as gpd
@@ -18,6 +17,7 @@ from layout.gates import Fading, fading_schools, merger_gates, nearest_homes
 from layout.hindrances import NoPlanError, asked_too_much, left_out
 from layout.horizon import horizon_of
 from layout.marginal import last_child
+from layout.memory import give_back
 from layout.programme import Model, grade_sums
 from layout.programs import InfeasibleError
 from layout.reasons import Served, reason_rows
@@ -139,7 +139,7 @@ def propose(
     every_site = sites_of(county, found.sites, horizon, standards)
     # the ways of all pairs are the largest table there is, and nobody needs them afterwards
     journeys, sites = journeys_of(children, ways_of(times, standards), every_site, horizon, standards)
-    _give_back()
+    give_back()
     spend = {y: m for y, m in (county.aims.budget if budget is None else budget).items() if y in horizon.years}
     must = tuple(k for k, s in enumerate(sites) if not s.existing and s.school_id in county.aims.must_open)
     model = Model(journeys, sites, horizon, standards, spend, must=must, most=county.aims.most_open)
@@ -222,13 +222,6 @@ def apply_proposals(schools: pd.DataFrame, proposals: pd.DataFrame, *, years: Se
             table = table.assign(**{column: table["school_id"].map(last[column]).fillna(table[column])})
         frames.append(table.assign(year=year, status="open"))
     return check("school_years", pd.concat(frames, ignore_index=True)) if frames else empty("school_years")
-
-
-def _give_back() -> None:
-    """Let Arrow, where it holds the text of tables, return freed memory: a fifth of what the search of a large county takes otherwise."""
-    arrow = sys.modules.get("pyarrow")
-    if arrow is not None:
-        arrow.default_memory_pool().release_unused()
 
 
 def _written(

@@ -25,6 +25,8 @@ _LONG = ("mip_heuristic_run_rens", "mip_heuristic_run_root_reduced_cost", "mip_a
 _HEURISTICS = ("rins", "rens", "root_reduced_cost", "feasibility_jump")
 # rounds of cuts end once so many in a row lift a bound by less than this share of what lies between it and the values at hand
 _SLOW, _LIFT = 3, 0.006
+# rows are looked for as long as the last ones lifted the relaxation by more than this share
+_WORTH = 1e-4
 # number of the primal simplex among the strategies of HiGHS
 _PRIMAL = 4
 # the solver is given this long at least, so that it can say that it was stopped
@@ -669,7 +671,7 @@ def tightened(
     more_rows
         Returns rows that values break, or None.
     rounds
-        Most rounds; they end sooner where no row is broken or the last rows lifted nothing.
+        Most rounds; they end sooner where no row is broken or the last rows hardly lifted anything.
     time_limit, seed
         As in :func:`solve`; what was added by then stands.
 
@@ -697,7 +699,7 @@ def tightened(
             values, level, _, _ = _linear_level(model, "rows", np.asarray(costs, float))
         except StoppedError:
             break
-        lifted = not np.isfinite(before) or level.objective > before + _slip(before)
+        lifted = not np.isfinite(before) or level.objective > before + _WORTH * max(1.0, abs(before))
         found = more_rows(values) if level.status == "optimal" and lifted else None
         if found is None:
             break
@@ -753,21 +755,36 @@ def least_value(
     """
     limits = _Limits(0.0, {}, 1, time.monotonic() + time_limit, seed)
     linear = replace(limits, nodes=None)
+    # columns that cannot move would be copied again and again by the solver
+    program, costs, apart = _movable(program, np.asarray(costs, float))
+    known, enough = known - apart, enough - apart
     if not cuts:
-        return _linear_level(_highs(_as_linear(program), linear), "bound", np.asarray(costs, float))[1].bound
+        return apart + _linear_level(_highs(_as_linear(program), linear), "bound", costs)[1].bound
     model = _highs(program, limits)
     # only the bound is asked for; values a little above those at hand are left in, so that they tell a wrong answer
     cutoff = known + max(_ROOM * abs(known), _slip(known))
     options = {"mip_heuristic_effort": 0.0, "mip_allow_restart": False, **{f"mip_heuristic_run_{name}": False for name in _HEURISTICS}}
     for key, value in (options | ({"objective_bound": cutoff} if np.isfinite(cutoff) else {})).items():
         model.setOptionValue(key, value)
-    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), np.asarray(costs, float))
+    model.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
     _end_slow_rounds(model, known, enough)
     model.run()
     bound = float(model.getInfo().mip_dual_bound)
     if np.isfinite(bound) and not _contradicted(model, known) and bound <= known + _slip(known):
-        return bound
-    return _linear_level(_highs(_as_linear(program), linear), "bound", np.asarray(costs, float))[1].bound
+        return apart + bound
+    return apart + _linear_level(_highs(_as_linear(program), linear), "bound", costs)[1].bound
+
+
+def _movable(program: Program, costs: np.ndarray) -> tuple[Program, np.ndarray, float]:
+    """Leave out the columns whose bounds meet; also return the costs of the others, and what those left out cost."""
+    moves = program.upper > program.lower
+    still = np.where(moves, 0.0, program.lower)
+    given = program.matrix @ still
+    left = replace(
+        program, lower=program.lower[moves], upper=program.upper[moves], integer=program.integer[moves], matrix=program.matrix[:, moves].tocsr(),
+        row_lower=program.row_lower - given, row_upper=program.row_upper - given,
+    )  # fmt: skip
+    return left, costs[moves], float(costs @ still)
 
 
 def _end_slow_rounds(model: Any, known: float, enough: float) -> None:

@@ -216,6 +216,15 @@ def test_rounds_of_cuts_that_end_early_leave_a_bound(monkeypatch):
     assert bounds[0] < bounds[1] < bounds[2] <= known + 1e-6
 
 
+@pytest.mark.parametrize("cuts", [True, False])
+def test_columns_that_cannot_move_count_all_the_same(cuts):
+    """2 x + 3 y >= 11 with y = 2 and 5 a piece of y: x is 2.5 in parts, 3 whole."""
+    case = Program(
+        np.array([0.0, 2.0]), np.array([9.0, 2.0]), np.ones(2, bool), sparse.csr_matrix([[2.0, 3.0]]), np.array([11.0]), np.array([np.inf])
+    )
+    assert programs.least_value(case, np.array([1.0, 5.0]), known=13.0, cuts=cuts) == pytest.approx(13.0 if cuts else 12.5)
+
+
 def test_a_bound_that_contradicts_what_is_known_is_not_used(monkeypatch):
     case = program([[2.0]], [3.0], [np.inf], integer=True)
     assert programs.least_value(case, np.ones(1), known=2.0) == 2.0

@@ -71,7 +71,8 @@ def faults(module, tree):
     names = set(imported(tree))
     found = [f"{module}: {name}" for name in sorted(names & CODE)]
     found += [f"{module}: {name}" for name in sorted((names & NETWORKED) - NETWORK.get(module, set()))]
-    found += [f"{module}: {name}" for name in sorted(names & {"subprocess", "ctypes", "multiprocessing"})]
+    # memory.py calls one function of the C library, with a number
+    found += [f"{module}: {name}" for name in sorted(names & {"subprocess", "multiprocessing", *(() if module == "memory" else ("ctypes",))})]
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = node.func
@@ -105,6 +106,7 @@ def test_no_module_runs_data_or_speaks_to_the_network_unasked():
         "frame.eval('a')",
         "np.load(f, allow_pickle=True)",
         "import subprocess",
+        "import ctypes",
         "os.system(x)",
         "pd.read_pickle(x)",
     ],
