@@ -64,15 +64,16 @@ def enrolled_pupils(
     ways = _choices(pupils, times, schools, standards, seat_schools)
     on_roll = rosters.groupby([rosters["school_id"].astype("str"), "grade"])["pupils"].sum().astype(float)
     draws = _all_draws(ways, on_roll, base)
-    frames = [
-        _rows(choice, draws[grade], int(year), grade) for grade, choice in sorted(ways.items()) for year in sorted(set(choice["children"]["year"]))
-    ]
-    out = pd.concat([f for f in frames if len(f)], ignore_index=True) if any(len(f) for f in frames) else None
-    return empty("assignment") if out is None else check("assignment", out.assign(status="served"))
+    parts = [part for grade, choice in sorted(ways.items()) for year in choice["years"] for part in _rows(choice, draws[grade], year, grade)]
+    if not parts:
+        return empty("assignment")
+    # one table of all of them: a small county has a hundred parts of a few rows each
+    rows = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    return check("assignment", rows[rows["pupils"] > 0].assign(status="served"))
 
 
-def _rows(choice: dict, draw: np.ndarray, year: int, grade: int) -> pd.DataFrame:  # type: ignore[type-arg]
-    """Turn expected flows into whole pupils."""
+def _rows(choice: dict, draw: np.ndarray, year: int, grade: int) -> list[dict[str, np.ndarray]]:  # type: ignore[type-arg]
+    """Turn expected flows into whole pupils: columns of those who live at home, then of those who study in the county seat."""
     children = _now(choice, year)
     pull = choice["near"] * draw
     whole = pull.sum(axis=1)
@@ -80,21 +81,25 @@ def _rows(choice: dict, draw: np.ndarray, year: int, grade: int) -> pd.DataFrame
     names, schools = np.array(choice["origins"], object), np.array(choice["schools"], object)
     i, j = np.nonzero(counts)
     home = names[i] != ""
-    parts = [pd.DataFrame({
-        "settlement_id": names[i[home]], "attends": "home", "school_id": schools[j[home]], "pupils": counts[i[home], j[home]],
-        "mode": choice["mode"][i[home], j[home]], "minutes": choice["minutes"][i[home], j[home]],
-    })]  # fmt: skip
-    seat = choice["seat"][choice["seat"]["year"] == year]
-    if len(seat) and (~home).any():
-        share = seat["pupils"].to_numpy(float) / seat["pupils"].sum()
+
+    def part(
+        places: np.ndarray, attends: str, school: np.ndarray, pupils: np.ndarray, mode: np.ndarray, minutes: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        same = {"attends": np.full(len(places), attends, object), "year": np.full(len(places), year), "grade": np.full(len(places), grade)}
+        return {"settlement_id": places, "school_id": school, "pupils": pupils, "mode": mode, "minutes": minutes, **same}
+
+    i_home, j_home = i[home], j[home]
+    parts = [part(
+        names[i_home], "home", schools[j_home], counts[i_home, j_home], choice["mode"][i_home, j_home], choice["minutes"][i_home, j_home]
+    )] if home.any() else []  # fmt: skip
+    seat = choice["seat"][choice["seat"]["year"] == year] if (~home).any() else choice["seat"][:0]
+    if len(seat):
+        share, places = seat["pupils"].to_numpy(float) / seat["pupils"].sum(), seat["settlement_id"].to_numpy(object)
         for k, n in zip(j[~home], counts[i[~home], j[~home]], strict=True):
             own = np.diff(np.floor(np.cumsum(share) * n + 0.5 + 1e-9), prepend=0.0).astype(int)
-            parts.append(pd.DataFrame({
-                "settlement_id": seat["settlement_id"].to_numpy(object), "attends": "county_seat", "school_id": schools[k], "pupils": own,
-                "mode": "seat", "minutes": np.nan,
-            }))  # fmt: skip
-    rows = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(len(p) for p in parts) else parts[0]
-    return rows[rows["pupils"] > 0].assign(year=year, grade=grade)
+            there = np.full(len(own), schools[k], object)
+            parts.append(part(places, "county_seat", there, own, np.full(len(own), "seat", object), np.full(len(own), np.nan)))
+    return parts
 
 
 def base_year_fit(
@@ -200,8 +205,8 @@ def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
         rows = table[table["grade"] == grade]
         seat = rows["attends"] == "county_seat"
         at_seat = rows[seat].groupby(["settlement_id", "year"])["pupils"].sum().reset_index()
-        children = rows.assign(origin=np.where(seat, "", rows["settlement_id"])).groupby(["origin", "year"])["pupils"].sum().reset_index()
-        origins = sorted(set(children["origin"]))
+        children = rows["pupils"].groupby([np.where(seat, "", rows["settlement_id"]), rows["year"]]).sum()
+        origins, years = sorted(set(children.index.get_level_values(0))), sorted({int(y) for y in children.index.get_level_values(1)})
         place, column = {o: i for i, o in enumerate(origins)}, {s: j for j, s in enumerate(names)}
         best = best[best["settlement_id"].isin(place)]
         i, j = best["settlement_id"].map(place).to_numpy(int), best["school_id"].map(column).to_numpy(int)
@@ -214,7 +219,8 @@ def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
             closeness[place[""]] = np.array(allowed, float)
         out[grade] = {
             "schools": names,
-            "children": children,
+            "years": years,
+            "children": children.unstack().reindex(index=origins, columns=years).fillna(0.0).to_numpy(float),
             "origins": origins,
             "near": closeness,
             "minutes": minutes,
@@ -225,8 +231,9 @@ def _choices(pupils: pd.DataFrame, times: pd.DataFrame, schools: pd.DataFrame, s
 
 
 def _now(choice: dict, year: int) -> np.ndarray:  # type: ignore[type-arg]
-    rows = choice["children"][choice["children"]["year"] == year]
-    return rows.set_index("origin")["pupils"].reindex(choice["origins"]).fillna(0.0).to_numpy(float)
+    """Return the children of each origin in a year."""
+    there = choice["years"].index(year) if year in choice["years"] else None
+    return np.zeros(len(choice["origins"])) if there is None else choice["children"][:, there]
 
 
 def _wanted(on_roll: pd.Series, choice: dict, grade: int) -> np.ndarray:  # type: ignore[type-arg]
