@@ -23,6 +23,8 @@ _HELD = 1e-5
 _CHILD = 0.999
 # with so many flows at most the classes of every school are whole from the start; beyond it those of schools of today are rounded
 _EXACT = 3000
+# relative gap of the money of values that are looked for on the way to seats
+_ROUGH = 0.1
 # with more flows than this the levels of seats and money are not searched but bounded
 _LARGE = 60_000
 _PUPIL_LEVELS = ("without_place", "beyond_limit", "above_standard")
@@ -70,8 +72,8 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     # money is searched once classes are whole, a few schools at a time; in the largest counties seats too
     relaxed = () if small else ("above_standard", "money") if len(model.journeys.flows) > _LARGE else ("money",)
     found = solve(
-        programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, relative_gaps={} if small else {"excess_minutes": 0.0},
-        work_limit=work_limit, time_limit=time_limit, relaxed=relaxed,
+        programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, work_limit=work_limit, time_limit=time_limit, relaxed=relaxed,
+        relative_gaps={} if small else {"excess_minutes": 0.0, "money": max(gap, _ROUGH)},
     )  # fmt: skip
     least: dict[str, float] = {}
     whole, ended = None, found.status
@@ -103,7 +105,8 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
             alone = {} if np.isfinite(least["above_standard"]) else {"parts": programme, "face": whole.program, "slack": _slack(found.levels, sums)}
             built, early = relieved(model, built, **alone, time_limit=time_limit)  # type: ignore[arg-type]
             least["above_standard"] = max(least["above_standard"], early)
-        # what relieves an early year costs more than it need: money comes last, and ends where the gap asked for is proven
+        # what relieves an early year costs more than it need: money comes last, and ends where the gap asked for is proven, whatever seats are not
+        enough["above_standard"] = np.inf
         built, guard = improved(model, built, whole, seats=False, enough=enough, proven=proven, time_limit=time_limit)
         ended = guard if guard != "optimal" else ended
     built, later, status = settled(model, built, time_limit=time_limit)

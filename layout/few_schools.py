@@ -19,7 +19,7 @@ from layout.seat_cuts import seat_cuts
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
 # county and at least, and branch-and-bound nodes of each: counted work
-_PASSES = ((True, 4, 0.12, 14, 1), (True, 8, 0.08, 14, 200), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
+_PASSES = ((True, 4, 0.12, 14, 1), (True, 8, 0.05, 8, 200), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
 # with more flows than this the bound is the linear relaxation, without cuts
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
