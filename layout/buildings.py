@@ -11,7 +11,7 @@ from layout.built import Built, evaluate, whole_plan
 from layout.early_years import relieved
 from layout.few_schools import Whole, improved, money_bound, seats_bound, whole_classes
 from layout.programme import LEVELS, MONEY, Model, Programme, write_programme
-from layout.programs import Level, NoSolutionError, solve
+from layout.programs import Level, NoSolutionError, Solution, solve
 from layout.rounding import rounded
 from layout.settling import settled
 
@@ -28,6 +28,8 @@ _ROUGH = 0.1
 # with more flows than this the levels of seats and money are not searched but bounded
 _LARGE = 60_000
 _PUPIL_LEVELS = ("without_place", "beyond_limit", "above_standard")
+# what the plan came to on each level when a bound was asked for, and the bound
+_Asked = tuple[Mapping[str, float], float]
 
 
 @dataclass(frozen=True)
@@ -76,39 +78,17 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
         relative_gaps={} if small else {"excess_minutes": 0.0, "money": max(gap, _ROUGH)},
     )  # fmt: skip
     least: dict[str, float] = {}
-    whole, ended = None, found.status
+    asked: Mapping[str, _Asked] = {}
+    ended, whole = found.status, None
     if small:
         built = whole_plan(model, programme, found)[0]
     else:
         built = settled(model, rounded(model, programme, found, time_limit=time_limit), later=False, time_limit=time_limit)[0]
         whole = _whole(model, programme, built, time_limit)
-    if whole is None and not small:
-        built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
-    asked: dict[str, tuple[Mapping[str, float], float]] = {}
-    if whole is not None:
-        bounds = {level.name: level.bound for level in found.levels}
-        enough = {"above_standard": bounds["above_standard"] + absolute["above_standard"], "money": bounds["money"] * (1.0 + gap)}
-
-        def proven(level: str, sums: Mapping[str, float]) -> float:
-            seats = level == "above_standard"
-            aim = sums[level] - absolute[level] if seats else sums[level] / (1.0 + gap)
-            asked[level] = sums, _bound(seats_bound if seats else money_bound, whole, sums, aim, time_limit)
-            return asked[level][1] + absolute[level] if seats else asked[level][1] * (1.0 + gap)
-
-        built, guard = improved(model, built, whole, seats=True, enough=enough, proven=proven, time_limit=time_limit)
-        ended = guard if guard != "optimal" else ended
-        sums = {name: sum(values) for name, values in evaluate(model, built).items()}
-        least["above_standard"] = asked["above_standard"][1] if "above_standard" in asked else -np.inf
-        enough["above_standard"] = max(enough["above_standard"], least["above_standard"] + absolute["above_standard"])
-        if sums["above_standard"] > enough["above_standard"]:
-            # years alone are bounded only where nothing is known of all together
-            alone = {} if np.isfinite(least["above_standard"]) else {"parts": programme, "face": whole.program, "slack": _slack(found.levels, sums)}
-            built, early = relieved(model, built, **alone, time_limit=time_limit)  # type: ignore[arg-type]
-            least["above_standard"] = max(least["above_standard"], early)
-        # what relieves an early year costs more than it need: money comes last, and ends where the gap asked for is proven, whatever seats are not
-        enough["above_standard"] = np.inf
-        built, guard = improved(model, built, whole, seats=False, enough=enough, proven=proven, time_limit=time_limit)
-        ended = guard if guard != "optimal" else ended
+        if whole is None:
+            built, least["above_standard"] = relieved(model, built, time_limit=time_limit)
+        else:
+            built, least["above_standard"], asked, ended = _few_at_a_time(model, programme, whole, built, found, absolute, gap, time_limit)
     built, later, status = settled(model, built, time_limit=time_limit)
     by_year = evaluate(model, built)
     if whole is not None:
@@ -157,6 +137,41 @@ def record(model: Model, found: Search) -> dict[str, object]:
         "levels": levels, "years": years, "weights": dict(zip(map(str, model.horizon.years), model.horizon.weights, strict=True)),
         "columns": found.columns, "whole_columns": found.whole_columns, "rows": found.rows, "stopped_by": found.status,
     }  # fmt: skip
+
+
+def _few_at_a_time(
+    model: Model, programme: Programme, whole: Whole, built: Built, found: Solution, absolute: Mapping[str, float], gap: float, time_limit: float
+) -> tuple[Built, float, Mapping[str, _Asked], str]:  # fmt: skip
+    """Search a few schools at a time, for seats until what is left is proven, for money until the gap asked for is.
+
+    Returns the plan, the fewest child-years above the standard, the bounds that were asked for on the way, and what ended the search.
+    """
+    bounds = {level.name: level.bound for level in found.levels}
+    enough = {"above_standard": bounds["above_standard"] + absolute["above_standard"], "money": bounds["money"] * (1.0 + gap)}
+    asked: dict[str, _Asked] = {}
+
+    def proven(level: str, sums: Mapping[str, float]) -> float:
+        if level == "above_standard":
+            asked[level] = sums, _bound(seats_bound, whole, sums, sums[level] - absolute[level], time_limit)
+            return asked[level][1] + absolute[level]
+        asked[level] = sums, _bound(money_bound, whole, sums, sums[level] / (1.0 + gap), time_limit)
+        return asked[level][1] * (1.0 + gap)
+
+    built, seats_ended = improved(model, built, whole, seats=True, enough=enough, proven=proven, time_limit=time_limit)
+    above = sum(evaluate(model, built)["above_standard"])
+    least = asked["above_standard"][1] if "above_standard" in asked else -np.inf
+    if above > max(enough["above_standard"], least + absolute["above_standard"]):
+        # years alone are bounded only where nothing is known of all together
+        sums = {name: sum(values) for name, values in evaluate(model, built).items()}
+        face, slack = (None, None) if np.isfinite(least) else (whole.program, _slack(found.levels, sums))
+        built, early = relieved(model, built, parts=programme, face=face, slack=slack, time_limit=time_limit)
+        least = max(least, early)
+    # what relieves an early year costs more than it need: money comes last, and ends where the gap asked for is proven, whatever seats are not
+    built, money_ended = improved(
+        model, built, whole, seats=False, enough=enough | {"above_standard": np.inf}, proven=proven, time_limit=time_limit
+    )  # fmt: skip
+    ended = [status for status in (money_ended, seats_ended, found.status) if status != "optimal"]
+    return built, least, asked, ended[0] if ended else "optimal"
 
 
 def _whole(model: Model, programme: Programme, built: Built, time_limit: float) -> Whole | None:
