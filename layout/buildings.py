@@ -27,6 +27,8 @@ _EXACT = 3000
 _ROUGH = 0.1
 # with more flows than this the levels of seats and money are not searched but bounded
 _LARGE = 60_000
+# and with more than this excess minutes have the gap asked for
+_HUGE = 150_000
 _PUPIL_LEVELS = ("without_place", "beyond_limit", "above_standard")
 # what the plan came to on each level when a bound was asked for, and the bound
 _Asked = tuple[Mapping[str, float], float]
@@ -53,7 +55,7 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     model
         Children, sites, years, figures.
     gap
-        Relative gap for money, in small counties and with a budget for excess minutes too; 0 asks for a proof on every level.
+        Relative gap for money, in small and in very large counties for excess minutes too; 0 asks for a proof on every level.
     work_limit, time_limit
         As in :func:`layout.programs.solve`.
 
@@ -75,7 +77,7 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     relaxed = () if small else ("above_standard", "money") if len(model.journeys.flows) > _LARGE else ("money",)
     found = solve(
         programme.program, programme.objectives, gap=gap, absolute_gaps=absolute, work_limit=work_limit, time_limit=time_limit, relaxed=relaxed,
-        relative_gaps={} if small else {"excess_minutes": 0.0, "money": max(gap, _ROUGH)},
+        relative_gaps={} if small else {"excess_minutes": gap if len(model.journeys.flows) > _HUGE else 0.0, "money": max(gap, _ROUGH)},
     )  # fmt: skip
     least: dict[str, float] = {}
     asked: Mapping[str, _Asked] = {}

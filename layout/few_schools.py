@@ -20,7 +20,7 @@ from layout.seat_cuts import seat_cuts
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
 # county and at least, and branch-and-bound nodes of each: counted work
 _PASSES = ((True, 4, 0.12, 14, 1), (True, 8, 0.05, 8, 200), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
-# with more flows than this the bound is the linear relaxation, without cuts
+# with more flows than this the bound of money is the linear relaxation, without cuts, and seats have none over all years
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
 _ABOVE = 1000.0
@@ -67,7 +67,7 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
     ----------
     Ways and children without a place that have a reduced cost where classes come in parts stay at their bound (complementary slackness): parts
     of classes only ever hold more children, so every plan with whole classes that reaches the same lies on that face. Rows are added that whole
-    classes keep and the linear relaxation breaks (:func:`layout.seat_cuts.seat_cuts`).
+    classes keep and the linear relaxation breaks (:func:`layout.seat_cuts.seat_cuts`), not in very large counties.
     """
     programme = write_programme(model)
     reached = {name: sum(values) for name, values in evaluate(model, built).items()}
@@ -77,6 +77,8 @@ def whole_classes(model: Model, parts: Programme, built: Built, *, time_limit: f
     same = slice(0, programme.columns.flows + len(programme.columns.none))
     lower[same], upper[same] = found.lower[same], found.upper[same]
     program, costs = replace(programme.program, lower=lower, upper=upper), programme.objectives
+    if programme.columns.flows > _CUTS:
+        return Whole(programme, program, reached)
     held = _held(program, {name: costs[name] for name in _FIRST}, reached)
     finer = tightened(held, _ABOVE * costs["above_standard"] + costs["money"], seat_cuts(model, programme), time_limit=time_limit)
     return Whole(programme, _with_rows(program, finer, len(held.row_lower)), reached)
@@ -177,7 +179,7 @@ def seats_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = n
     Returns
     -------
     float
-        Child-years.
+        Child-years; minus infinity, nothing known, in very large counties.
 
     Raises
     ------
@@ -188,6 +190,8 @@ def seats_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = n
     ----------
     As of :func:`money_bound`.
     """
+    if whole.programme.columns.flows > _CUTS:
+        return -np.inf
     return _least(whole, _FIRST, "above_standard", reached, enough, time_limit)
 
 

@@ -71,7 +71,7 @@ def propose(
         Most that a plan year may invest, in yuan; a year left out: no bound; None: what the county asks (``county.aims``), which also
         says which sites must open and how many new schools may.
     gap
-        Relative gap for excess minutes and money; 0 asks for proof on every level.
+        Relative gap for money, in small and in very large counties for excess minutes too; 0 asks for proof on every level.
     work_limit
         Most branch-and-bound nodes of a level; None is 2000.
     time_limit

@@ -10,7 +10,7 @@ from scipy import sparse
 from test_few_schools import model_of_county
 from test_programme import tiny
 
-from layout import buildings
+from layout import buildings, few_schools
 from layout.built import evaluate
 from layout.few_schools import plan_values, seats_bound, whole_classes
 from layout.programme import write_programme
@@ -135,6 +135,23 @@ def test_seats_are_bounded_where_parts_of_classes_see_none_short():
     assert reached["above_standard"] == 10.0
     assert relaxed(all_placed(parts), parts.objectives["above_standard"]) == 0.0
     assert seats_bound(whole_classes(model, parts, built), reached) == pytest.approx(10.0)
+
+
+def test_very_large_counties_go_without(monkeypatch):
+    model = point({1: 44, 2: 10, 3: 40}, more_rooms=1)
+    parts = write_programme(model, exact=set())
+    built = buildings.search(model, gap=0.0, work_limit=2000, time_limit=60).built
+    reached = {name: sum(sums) for name, sums in evaluate(model, built).items()}
+    many = len(whole_classes(model, parts, built).program.row_lower)
+    monkeypatch.setattr(few_schools, "_CUTS", 0)
+    whole = whole_classes(model, parts, built)
+    assert len(whole.program.row_lower) == len(write_programme(model).program.row_lower) < many
+    assert seats_bound(whole, reached) == -np.inf
+    # years alone are bounded there, as where the time was over
+    monkeypatch.setattr(buildings, "_EXACT", -1)
+    found = buildings.search(model, gap=0.01, work_limit=2000, time_limit=60)
+    above = next(level for level in found.levels if level.name == "above_standard")
+    assert (above.objective, above.status) == (pytest.approx(10.0), "optimal")
 
 
 def test_rounds_end_where_nothing_is_lifted_or_they_are_used():
