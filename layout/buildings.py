@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import relieved
-from layout.few_schools import Whole, improved, money_bound, seats_bound, whole_classes
+from layout.few_schools import Whole, improved, level_bound, whole_classes
 from layout.programme import LEVELS, MONEY, Model, Programme, write_programme
 from layout.programs import Level, NoSolutionError, Solution, solve
 from layout.rounding import rounded
@@ -96,7 +96,7 @@ def search(model: Model, *, gap: float, work_limit: int | None, time_limit: floa
     if whole is not None:
         sums = {name: sum(values) for name, values in by_year.items()}
         before, known = asked.get("money", ({}, -np.inf))
-        least["money"] = known if before and _as_good(sums, before) else _bound(money_bound, whole, sums, sums["money"] / (1.0 + gap), time_limit)
+        least["money"] = known if before and _as_good(sums, before) else _bound(whole, "money", sums, None, gap, time_limit)
     levels: list[Level] = []
     slack = _slack(found.levels, {name: sum(values) for name, values in by_year.items()})
     for level in found.levels:
@@ -153,18 +153,14 @@ def _few_at_a_time(
     asked: dict[str, _Asked] = {}
 
     def proven(level: str, sums: Mapping[str, float]) -> float:
-        if level == "above_standard":
-            asked[level] = sums, _bound(seats_bound, whole, sums, sums[level] - absolute[level], time_limit)
-            return asked[level][1] + absolute[level]
-        asked[level] = sums, _bound(money_bound, whole, sums, sums[level] / (1.0 + gap), time_limit)
-        return asked[level][1] * (1.0 + gap)
+        asked[level] = sums, _bound(whole, level, sums, absolute.get(level), gap, time_limit)
+        return asked[level][1] + absolute[level] if level in absolute else asked[level][1] * (1.0 + gap)
 
     built, seats_ended = improved(model, built, whole, seats=True, enough=enough, proven=proven, time_limit=time_limit)
-    above = sum(evaluate(model, built)["above_standard"])
+    sums = {name: sum(values) for name, values in evaluate(model, built).items()}
     least = asked["above_standard"][1] if "above_standard" in asked else -np.inf
-    if above > max(enough["above_standard"], least + absolute["above_standard"]):
+    if sums["above_standard"] > max(enough["above_standard"], least + absolute["above_standard"]):
         # years alone are bounded only where nothing is known of all together
-        sums = {name: sum(values) for name, values in evaluate(model, built).items()}
         face, slack = (None, None) if np.isfinite(least) else (whole.program, _slack(found.levels, sums))
         built, early = relieved(model, built, parts=programme, face=face, slack=slack, time_limit=time_limit)
         least = max(least, early)
@@ -183,10 +179,11 @@ def _whole(model: Model, programme: Programme, built: Built, time_limit: float) 
         return None
 
 
-def _bound(level: Callable[..., float], whole: Whole, reached: Mapping[str, float], enough: float, time_limit: float) -> float:
-    """Bound a level among all plans that are as good on those before; nothing is known where that was stopped."""
+def _bound(whole: Whole, level: str, sums: Mapping[str, float], absolute: float | None, gap: float, time_limit: float) -> float:
+    """Bound a level among all plans that are as good on those before, as far as the gap asks for; nothing is known where that was stopped."""
     try:
-        return level(whole, reached, enough=enough, time_limit=time_limit)
+        enough = sums[level] / (1.0 + gap) if absolute is None else sums[level] - absolute
+        return level_bound(whole, level, sums, enough=enough, time_limit=time_limit)
     except NoSolutionError:
         return -np.inf
 

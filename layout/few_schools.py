@@ -168,40 +168,17 @@ def improved(
     return again if better(evaluate(model, again), now) else built, ended
 
 
-def seats_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = np.inf, time_limit: float = 300.0) -> float:
-    """Bound the children above the standard of all plans that are as good on every level before it, with whole classes everywhere.
-
-    Parameters
-    ----------
-    whole, reached, enough, time_limit
-        As in :func:`money_bound`.
-
-    Returns
-    -------
-    float
-        Child-years; minus infinity, nothing known, in very large counties.
-
-    Raises
-    ------
-    NoSolutionError
-        If the search was stopped before it had a bound.
-
-    References
-    ----------
-    As of :func:`money_bound`.
-    """
-    if whole.programme.columns.flows > _CUTS:
-        return -np.inf
-    return _least(whole, _FIRST, "above_standard", reached, enough, time_limit)
-
-
-def money_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = np.inf, time_limit: float = 300.0) -> float:
-    """Bound the money of all plans that are as good on every level before it, with whole classes everywhere.
+def level_bound(
+    whole: Whole, level: str, reached: Mapping[str, float], *, enough: float = np.inf, time_limit: float = 300.0
+) -> float:  # fmt: skip
+    """Bound a level among all plans that are as good on every level before it, with whole classes everywhere.
 
     Parameters
     ----------
     whole
         From :func:`whole_classes`.
+    level
+        ``above_standard`` or ``money``.
     reached
         What the plan comes to on each level.
     enough
@@ -212,7 +189,7 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = n
     Returns
     -------
     float
-        Ten thousand yuan over the school years.
+        Child-years, or ten thousand yuan over the school years. Of seats minus infinity, nothing known, in very large counties.
 
     Raises
     ------
@@ -221,15 +198,13 @@ def money_bound(whole: Whole, reached: Mapping[str, float], *, enough: float = n
 
     References
     ----------
-    The root of branch and bound with cuts for whole numbers, in very large counties without them; levels before are rows.
+    The root of branch and bound with cuts for whole numbers, of money in very large counties without them; levels before are rows.
     """
-    return _least(whole, (*_FIRST, "above_standard"), "money", reached, enough, time_limit)
-
-
-def _least(whole: Whole, first: tuple[str, ...], level: str, reached: Mapping[str, float], enough: float, time_limit: float) -> float:
-    costs = whole.programme.objectives
-    program = _held(whole.program, {name: costs[name] for name in first}, reached)
-    cuts = whole.programme.columns.flows <= _CUTS
+    costs, cuts = whole.programme.objectives, whole.programme.columns.flows <= _CUTS
+    if level == "above_standard" and not cuts:
+        return -np.inf
+    before = _FIRST if level == "above_standard" else (*_FIRST, "above_standard")
+    program = _held(whole.program, {name: costs[name] for name in before}, reached)
     give_back()
     return least_value(program, costs[level], known=reached[level], enough=enough, cuts=cuts, time_limit=time_limit)
 

@@ -19,7 +19,7 @@ from layout import buildings, few_schools
 from layout.built import Built, evaluate, formed_at, whole_plan
 from layout.children import ways_of, whole_children
 from layout.early_years import better
-from layout.few_schools import improved, money_bound, plan_values, whole_classes
+from layout.few_schools import improved, level_bound, plan_values, whole_classes
 from layout.horizon import horizon_of
 from layout.programme import MONEY, Model, grade_sums, write_programme
 from layout.programs import NoSolutionError, price, solve
@@ -226,7 +226,7 @@ def test_the_bound_of_money_never_exceeds_the_optimum(seed):
     # proven the best there is
     reached = {name: sum(sums) for name, sums in evaluate(model, built).items()}
     for parts in (in_parts(model), write_programme(model)):
-        found = money_bound(whole_classes(model, parts, built), reached)
+        found = level_bound(whole_classes(model, parts, built), "money", reached)
         assert found <= reached["money"] + 1e-5 * max(1.0, reached["money"])
     if not budget and seed in (8, 20, 26):
         assert found <= oracle.optimum()[-1] / MONEY + 0.02
@@ -239,7 +239,7 @@ def test_whole_classes_raise_the_bound_over_the_relaxation():
         built = buildings.search(model, gap=0.0, work_limit=2000, time_limit=60).built
         reached = {name: sum(sums) for name, sums in evaluate(model, built).items()}
         programme = in_parts(model)
-        found = money_bound(whole_classes(model, programme, built), reached)
+        found = level_bound(whole_classes(model, programme, built), "money", reached)
         relaxed = price(programme.program, programme.objectives, reached).value
         assert found >= relaxed - 1e-4 * max(1.0, abs(relaxed))
         raised += found > relaxed + 1e-3
@@ -258,7 +258,7 @@ def test_a_search_without_a_bound_states_none(monkeypatch):
 
     given, _, _ = tiny(8)
     monkeypatch.setattr(buildings, "_EXACT", -1)
-    monkeypatch.setattr(buildings, "money_bound", none)
+    monkeypatch.setattr(buildings, "level_bound", none)
     money = next(
         level for level in buildings.search(model_of_county(given), gap=0.01, work_limit=2000, time_limit=60).levels if level.name == "money"
     )

@@ -12,7 +12,7 @@ from test_programme import tiny
 
 from layout import buildings, few_schools
 from layout.built import evaluate
-from layout.few_schools import plan_values, seats_bound, whole_classes
+from layout.few_schools import level_bound, plan_values, whole_classes
 from layout.programme import write_programme
 from layout.programs import Rows, least_value, tightened
 from layout.seat_cuts import seat_cuts
@@ -134,7 +134,7 @@ def test_seats_are_bounded_where_parts_of_classes_see_none_short():
     reached = {name: sum(sums) for name, sums in evaluate(model, built).items()}
     assert reached["above_standard"] == 10.0
     assert relaxed(all_placed(parts), parts.objectives["above_standard"]) == 0.0
-    assert seats_bound(whole_classes(model, parts, built), reached) == pytest.approx(10.0)
+    assert level_bound(whole_classes(model, parts, built), "above_standard", reached) == pytest.approx(10.0)
 
 
 def test_very_large_counties_go_without(monkeypatch):
@@ -146,7 +146,7 @@ def test_very_large_counties_go_without(monkeypatch):
     monkeypatch.setattr(few_schools, "_CUTS", 0)
     whole = whole_classes(model, parts, built)
     assert len(whole.program.row_lower) == len(write_programme(model).program.row_lower) < many
-    assert seats_bound(whole, reached) == -np.inf
+    assert level_bound(whole, "above_standard", reached) == -np.inf
     # years alone are bounded there, as where the time was over
     monkeypatch.setattr(buildings, "_EXACT", -1)
     found = buildings.search(model, gap=0.01, work_limit=2000, time_limit=60)
