@@ -15,6 +15,7 @@ from layout.county import County
 from layout.grades import MOST_YEARS_BEHIND, entry_shares, grade_shares
 from layout.scenario import Scenario
 from layout.standards import Standards
+from layout.sums import products
 from layout.tables import BANDS, GRADES, CountyDataError, Problem, age_span, schemas
 
 DAYS = 365
@@ -470,12 +471,12 @@ def _at_the_roll(base: AgeList, county: County, standards: Standards, scenario: 
     ages = slice(first, first + len(sitting))
     children = (base.persons * (base.survival if younger else 1.0)).sum(axis=1)[:, ages]
     stay = 1 - np.repeat(shares[:, :, PLACES.index("out_of_county")], [len(grades) for grades in BANDS.values()], axis=1)
-    here = ((children @ sitting) * stay).sum(axis=0) * standards["enrolment.participation"]
+    here = (products(children, sitting) * stay).sum(axis=0) * standards["enrolment.participation"]
     ratio = np.divide(roll - outside, here, out=np.ones(len(GRADES)), where=np.isfinite(roll) & (here > 0))
     by_age = np.ones(base.persons.shape[2])
     total = sitting.sum(axis=1)
-    by_age[ages] = np.divide(sitting @ ratio, total, out=np.full(len(sitting), ratio[-1]), where=total > 0)
-    lower = (children @ sitting).sum(axis=0)[: len(BANDS["lower"])]
+    by_age[ages] = np.divide(products(sitting, ratio), total, out=np.full(len(sitting), ratio[-1]), where=total > 0)
+    lower = products(children, sitting).sum(axis=0)[: len(BANDS["lower"])]
     by_age[:first] = float(np.average(ratio[: len(BANDS["lower"])], weights=lower)) if lower.sum() > 0 else 1.0
     return replace(base, persons=base.persons * by_age, counted=base.counted * by_age, newborn=base.newborn * by_age[0], scaled=True)
 

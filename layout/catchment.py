@@ -16,6 +16,7 @@ from layout.flows import MODES, Flows, Rules, Ways, as_numbers, lay_out, levels_
 from layout.programs import Level, Solution, beside
 from layout.seats import School, Seats, pooled, school_of, search_classes, whole_classes
 from layout.standards import Standards
+from layout.sums import dot
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole
 from layout.transport import send
 from layout.viable import Least, filled, lacking
@@ -313,7 +314,7 @@ def _assign_year(
         costs = levels_of(flows)
         full = filled(flows, transport_of(flows, seats), values, least, costs, seed=seed)
         if (full != values).any():
-            values, levels = full, beside({n: float(c @ full) for n, c in costs.items()}, {a.name: a.bound for a in levels})
+            values, levels = full, beside({n: dot(c, full) for n, c in costs.items()}, {a.name: a.bound for a in levels})
         levels = (*levels, lacking(flows, values, least))
     placed = _placed(flows, values)
     rows.append(placed[placed["attends"] == "home"])
@@ -346,7 +347,7 @@ def _whole_villages(flows: Flows, values: np.ndarray, levels: tuple[Level, ...],
     seated = np.flatnonzero((flows.mode == MODES.index("seat")) & (values > 0))
     np.add.at(fixed, (flows.school[seated], flows.grade[seated]), values[seated])
     # children of the county seat are placed as before: what they cost is no part of what villages can reach
-    seat_part = {name: float(cost[~home] @ values[~home]) for name, cost in levels_of(flows).items()}
+    seat_part = {name: dot(cost[~home], values[~home]) for name, cost in levels_of(flows).items()}
     least = {level.name: level.bound - seat_part[level.name] for level in levels}
     bound = [least.get(name, 0.0) for name in VILLAGE_LEVELS]
     answer = send_villages(villages, flows.schools, fixed, first, seats_bind=rules.seats_bind, neighbours=rules.neighbours, bound=bound, seed=seed)
@@ -454,7 +455,7 @@ def _searched(
     first = {name: cost for name, cost in levels.items() if name not in later}
     # what only orders equals is searched as one sum
     first["later"] = np.asarray(sum(_WEIGHTS[name] * levels[name] for name in later if name in levels))
-    aims = {name: abs(float(cost @ relaxed.values)) * _NEAR for name, cost in first.items()}
+    aims = {name: abs(dot(cost, relaxed.values)) * _NEAR for name, cost in first.items()}
     gaps = {name: max(aims[name], 1.0) if name in ("excess_minutes", "later") else 1 - _SAME for name in first}
     for short in _short_pieces(flows, relaxed.values, best.sent.values):
         if _lost(best, relaxed) <= 1 - _SAME:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from layout.children import INCOMPLETE, ways_of
 from layout.standards import Standards
+from layout.sums import products
 from layout.tables import band_of, check, empty
 
 # rounds of balancing, and the relative change below which they end
@@ -283,7 +284,7 @@ def _draws(choice: dict, children: np.ndarray, wanted: np.ndarray, unknown: np.n
 def _shares(choice: dict, draw: np.ndarray, children: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     pull = choice["near"] * draw
     whole = pull.sum(axis=1)
-    return (children / np.where(whole > 0, whole, np.inf)) @ pull
+    return products(children / np.where(whole > 0, whole, np.inf), pull)
 
 
 def _whole_flows(flow: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from layout.age_list import MOTHERS_END, AgeList, age_list, ages_are_assumed, compared_cohorts
 from layout.attendance import incoming_pupils
@@ -282,7 +283,9 @@ def school_draws(draws: PupilDraws, assignment: pd.DataFrame, *, whole_county: b
                     sent[:, g] = sent[nearer, g]
         share = sent / np.maximum(sent.sum(axis=2, keepdims=True), 1e-12)
         for g in range(len(GRADES)):
-            sums[:, :, y, g] = draws.pupils[:, :, y, g].astype(float) @ share[:, g, : len(names)]
+            # few schools for each settlement, and sums in one order
+            going = sparse.csr_matrix(share[:, g, : len(names)].T)
+            sums[:, :, y, g] = (going @ draws.pupils[:, :, y, g].T.astype(float)).T
     return names, np.round(sums).astype(np.int64)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -13,13 +15,17 @@ from scipy import sparse
 from layout.built import Built, evaluate, whole_plan
 from layout.early_years import better
 from layout.memory import give_back
+from layout.processors import processors
 from layout.programme import Model, Programme, funded_pupils, grade_sums, write_programme
 from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search, tightened
 from layout.seat_cuts import seat_cuts
+from layout.sums import dot
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
 # county and at least, and branch-and-bound nodes of each: counted work
 _PASSES = ((True, 4, 0.12, 14, 1), (True, 8, 0.05, 8, 200), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
+# neighbourhoods that are searched from the same plan, at once where there are processors for it
+_ABREAST = 2
 # with more flows than this the bound of money is the linear relaxation, without cuts, and seats have none over all years
 _CUTS = 150_000
 # ten thousand yuan that a child-year above the standard weighs while schools are searched: more than any seat costs
@@ -139,7 +145,7 @@ def improved(
     def ask(level: str) -> Callable[[np.ndarray], float]:
         def enough_of(values: np.ndarray) -> float:
             levels = {**around.levels, "above_standard": around.above, "money": around.money}
-            return proven(level, {name: float(cost @ values) for name, cost in levels.items()}) if proven is not None else 0.0
+            return proven(level, {name: dot(cost, values) for name, cost in levels.items()}) if proven is not None else 0.0
 
         return enough_of
 
@@ -326,14 +332,14 @@ def _row_sites(matrix: sparse.csr_matrix, site: np.ndarray) -> np.ndarray:
 
 
 def _enough(around: _Surroundings, values: np.ndarray, enough: Mapping[str, float], first: bool) -> bool:
-    above = float(around.above @ values) <= enough["above_standard"]
-    return above and (first or float(around.money @ values) <= enough["money"])
+    above = dot(around.above, values) <= enough["above_standard"]
+    return above and (first or dot(around.money, values) <= enough["money"])
 
 
 def _prices(around: _Surroundings, values: np.ndarray, first: bool, until: float) -> Prices:
     """Price rows and columns; once seats are settled, the children above the standard are a level that is kept."""
     levels = {**around.levels, **({} if first else {"above_standard": around.above})}
-    program = _held(around.program, levels, {name: float(cost @ values) for name, cost in levels.items()})
+    program = _held(around.program, levels, {name: dot(cost, values) for name, cost in levels.items()})
     found = price(program, {"money": around.cost if first else around.money}, {}, time_limit=max(until - time.monotonic(), 0.0))
     return replace(found, duals=found.duals[: len(around.program.row_lower)])
 
@@ -363,35 +369,73 @@ def _pass(
 
     Returns the values and the seconds that asking took.
     """
-    asked = 0.0
+    asked, done = 0.0, 0
     count = around.shared.shape[0]
     tried = np.zeros(count)
     # a neighbourhood is worth another look once something around it has changed
     stale = np.zeros(count, bool)
-    for done in range(tries):
-        if ask is not None and done == ask[0]:
-            begun = time.monotonic()
-            enough = {**enough, "money": max(enough["money"], ask[1](values))}
-            asked = time.monotonic() - begun
-        if time.monotonic() >= until + asked or _enough(around, values, enough, first):
-            break
-        worth = _losses(around, values, prices) / (1.0 + tried) ** 2
-        worth[stale] = 0.0
-        k = int(np.argmax(worth))
-        if worth[k] <= _BETTER:
-            break
-        tried[k] += 1
-        chosen = _neighbours(around, k, sites)
-        found = _searched(around, values, chosen, nodes, until + asked)
-        if found is None:
-            stale[k] = True
-            continue
-        changed = np.unique(around.site[(np.abs(found - values) > _SAME) & (around.site >= 0)])
-        values = found
-        for other in np.flatnonzero(stale):
-            if np.isin(_neighbours(around, int(other), sites), changed).any():
-                stale[other] = False
+    with ThreadPoolExecutor(min(processors(), _ABREAST)) as pool:
+        while done < tries:
+            if ask is not None and done >= ask[0]:
+                begun = time.monotonic()
+                enough = {**enough, "money": max(enough["money"], ask[1](values))}
+                asked, ask = time.monotonic() - begun, None
+            if time.monotonic() >= until + asked or _enough(around, values, enough, first):
+                break
+            worth = _losses(around, values, prices) / (1.0 + tried) ** 2
+            worth[stale] = 0.0
+            centres = _centres(around, worth, sites, min(_ABREAST, tries - done))
+            if not centres:
+                break
+            done += len(centres)
+            tried[centres] += 1
+            near = [_neighbours(around, k, sites) for k in centres]
+            begins = values
+            # all begin with the same values, so that nothing depends on how many run at once
+            answers = list(pool.map(partial(_searched, around, begins, nodes=nodes, until=until + asked), near))
+            for k, found in zip(centres, answers, strict=True):
+                stale[k] = found is None
+                values = values if found is None else _joined(around, begins, values, found)
+            changed = np.unique(around.site[(np.abs(values - begins) > _SAME) & (around.site >= 0)])
+            for other in np.flatnonzero(stale):
+                if np.isin(_neighbours(around, int(other), sites), changed).any():
+                    stale[other] = False
     return values, asked
+
+
+def _centres(around: _Surroundings, worth: np.ndarray, sites: int, most: int) -> list[int]:
+    """Choose the schools worth most of which none lies in the neighbourhood of one before it."""
+    out: list[int] = []
+    near = np.zeros(len(worth), bool)
+    for k in np.argsort(-worth, kind="stable"):
+        if len(out) == most or worth[k] <= _BETTER:
+            break
+        if not near[k]:
+            out.append(int(k))
+            near[_neighbours(around, int(k), sites)] = True
+    return out
+
+
+def _joined(around: _Surroundings, begins: np.ndarray, values: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Put what one neighbourhood gained beside what others gained from the same beginning; leave it out where both do not go together."""
+    if values is begins:
+        return found
+    changed = np.abs(values - begins) > _SAME
+    if (changed & (np.abs(found - begins) > _SAME)).any():
+        return values
+    mine = np.flatnonzero((found != begins) & ~changed)
+    out, program = values.copy(), around.program
+    out[mine] = found[mine]
+    rows = np.unique(around.by_column[:, mine].indices)
+    before, after = program.matrix[rows] @ values, program.matrix[rows] @ out
+    # what stood may break a row by rounding error
+    low, high = np.minimum(program.row_lower[rows], before), np.maximum(program.row_upper[rows], before)
+    if max(float(np.max(low - after, initial=0.0)), float(np.max(after - high, initial=0.0))) > _ROW:
+        return values
+    for name, cost in around.levels.items():
+        if dot(cost, out) > max(around.reached[name], dot(cost, values)) * (1.0 + _SHARE) + _SAME:
+            return values
+    return out
 
 
 def _neighbours(around: _Surroundings, k: int, sites: int) -> np.ndarray:
@@ -435,12 +479,12 @@ def _searched(around: _Surroundings, values: np.ndarray, chosen: np.ndarray, nod
         if not mine.any():
             continue
         scale = 1.0 / max(float(np.median(mine[mine > 0])), 1.0)
-        most = max(around.reached[name] - float(cost @ others), float(mine @ values[columns]) * (1.0 - _SHARE))
+        most = max(around.reached[name] - dot(cost, others), dot(mine, values[columns]) * (1.0 - _SHARE))
         blocks.append(sparse.csr_matrix(mine * scale))
         low, high = np.append(low, -np.inf), np.append(high, most * scale)
     cut = Program(program.lower[columns], program.upper[columns], program.integer[columns], sparse.vstack(blocks, format="csr"), low, high)
     cost = around.cost[columns]
-    now = float(cost @ values[columns])
+    now = dot(cost, values[columns])
     try:
         found = search(
             cut, cost, absolute_gap=_BETTER, cutoff=now - _BETTER, work_limit=nodes, time_limit=max(until - time.monotonic(), 0.0), brief=True
@@ -449,7 +493,7 @@ def _searched(around: _Surroundings, values: np.ndarray, chosen: np.ndarray, nod
         return None
     kept = part @ found.values
     broken = max(float(np.max(low[: len(rows)] - kept, initial=0.0)), float(np.max(kept - high[: len(rows)], initial=0.0)))
-    if float(cost @ found.values) > now - _BETTER or broken > _ROW:
+    if dot(cost, found.values) > now - _BETTER or broken > _ROW:
         return None
     out = values.copy()
     out[columns] = found.values

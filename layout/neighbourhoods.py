@@ -10,6 +10,7 @@ import numpy as np
 from layout.location_case import Answer, Case, Limits
 from layout.location_rows import answer_of, program_of, solve_rows
 from layout.programs import NoSolutionError
+from layout.sums import products
 from layout.swaps import excluded
 
 # pairs a unit keeps at least, nodes of a program, sites of a neighbourhood: small ones first
@@ -140,7 +141,7 @@ def _groups(case: Case, size: int) -> np.ndarray:
     least = cost.min(axis=0)
     # a unit counts for a pair of sites by how little more than its best both cost
     worth = np.exp(-(cost - least) / max(float(np.median(cost - least)), 1e-9) * 3.0)
-    return np.argsort(-(worth @ worth.T + 1e9 * np.eye(len(cost))), axis=1, kind="stable")[:, :size]
+    return np.argsort(-(products(worth, worth.T) + 1e9 * np.eye(len(cost))), axis=1, kind="stable")[:, :size]
 
 
 def _group(case: Case, best: Answer, kept: np.ndarray, sites: np.ndarray, limits: Limits, nodes: int) -> Answer:

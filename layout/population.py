@@ -26,6 +26,7 @@ from layout.grades import MOST_YEARS_BEHIND, grade_shares
 from layout.relocation import Flow, move_flows, move_problems, moved
 from layout.scenario import Scenario, check_scenario
 from layout.standards import Standards
+from layout.sums import products
 from layout.tables import BANDS, GRADES, CountyDataError, check, empty
 
 ATTENDS = ("away", "county_seat", "home")
@@ -211,7 +212,7 @@ def children_by_grade(base: AgeList, county: County, standards: Standards, *, ye
     steps = carry_on(base, county, standards, last=years[-1], scenario=scenario)
     shares = grade_shares(base.late, base.repeat)[: len(GRADES) + behind]
     ages = slice(entry, entry + len(shares))
-    return np.stack([steps[y].state.sum(axis=1)[:, ages] @ shares for y in years], axis=1) * standards["enrolment.participation"]
+    return np.stack([products(steps[y].state.sum(axis=1)[:, ages], shares) for y in years], axis=1) * standards["enrolment.participation"]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from layout.horizon import Horizon
 from layout.programs import Program, sparse_rows
 from layout.siting import Journeys, Site, largest_size, least_pupils, part_grades
 from layout.standards import Standards
+from layout.sums import products
 from layout.tables import BANDS, GRADES, band_of
 
 #: Levels of the objective, the foremost first; the last two are solved once the buildings stand.
@@ -463,7 +464,7 @@ def _pooled_seats(model: Model, columns: Columns, rows: _Rows, k: int, t: int, m
         # a mixed class holds no more than a class of one of its grades
         size = {group: {g: model.size(k, group, g, t) for g in model.grades(k, group)} for group in groups}
         base = {g: size[lead].get(g) or size[groups[0]][g] for g in grades}
-        weight = pupils[:, [g - 1 for g in grades]] @ np.array([1 / base[g] for g in grades])
+        weight = products(pupils[:, [g - 1 for g in grades]], np.array([1 / base[g] for g in grades]))
         entries = list(zip(mine.tolist(), weight.tolist(), strict=True))
         for band in {band_of(g) for g in grades}:
             # one child above the standard relieves the rooms by the largest part that a child takes

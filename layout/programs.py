@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from layout.sums import dot, products
+
 # a dual or reduced cost larger than this counts as not zero; HiGHS works to 1e-7
 _DUAL_TOLERANCE = 1e-6
 # how far a level may slip, relative to its value, when a later one is solved: rounding error only
@@ -378,7 +380,7 @@ def solve_growing(
         while True:
             current, levels, duals = program, [], []
             for name, weight in zip(names if len(rows) > 1 or len(names) == 1 else ["guess"], rows, strict=True):
-                values, level, reduced, dual = _linear_level(model, name, weight @ costs)
+                values, level, reduced, dual = _linear_level(model, name, products(weight, costs))
                 if level.status != "optimal":
                     raise NoSolutionError(f"level {name}: stopped by the {level.status}")
                 # from now on the basis at hand stays feasible
@@ -784,7 +786,7 @@ def _movable(program: Program, costs: np.ndarray) -> tuple[Program, np.ndarray, 
         program, lower=program.lower[moves], upper=program.upper[moves], integer=program.integer[moves], matrix=program.matrix[:, moves].tocsr(),
         row_lower=program.row_lower - given, row_upper=program.row_upper - given,
     )  # fmt: skip
-    return left, costs[moves], float(costs @ still)
+    return left, costs[moves], dot(costs, still)
 
 
 def _end_slow_rounds(model: Any, known: float, enough: float) -> None:
@@ -937,7 +939,7 @@ def _slip(value: float) -> float:
 
 
 def _value(values: np.ndarray, costs: np.ndarray) -> float:
-    return float(np.dot(values, costs))
+    return dot(values, costs)
 
 
 def _as_linear(program: Program) -> Program:

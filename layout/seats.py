@@ -10,6 +10,7 @@ import numpy as np
 from layout.children import INCOMPLETE, best_runs
 from layout.programs import Program, Solution, solve, sparse_rows
 from layout.standards import Standards
+from layout.sums import dot
 from layout.tables import GRADES
 from layout.transport import Transport
 
@@ -272,6 +273,6 @@ def search_classes(
             seats.append(Seats(c.school, c.run, float(there.mixed), {}))
         elif len(c.run) == 1 and c.run[0] not in taught:
             seats.append(Seats(c.school, c.run, float(number * there.size[c.run[0]]), {}))
-    fixed = {name: float(c[held] @ flow[held]) for name, c in objectives.items()}
+    fixed = {name: dot(c[held], flow[held]) for name, c in objectives.items()}
     levels = tuple(replace(a, objective=a.objective + fixed[a.name], bound=a.bound + fixed[a.name]) for a in found.levels)
     return Solution(values, levels, found.status), seats

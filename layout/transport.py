@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from layout.programs import Block, Level, Program, Solution, solve, solve_growing, sparse_rows
+from layout.sums import dot, products
 
 # a use this near a capacity fills it
 _FULL = 1e-7
@@ -153,7 +154,7 @@ def send(
     order = kept if in_order else kept[np.lexsort((kept, *costs[::-1, kept], problem.demand[kept]))]
     start = np.searchsorted(problem.demand[order], np.arange(len(problem.amounts)))
     hot = _load(problem, order[start], problem.amounts) > problem.capacity + _FULL
-    guess = None if weights is None else np.asarray(weights, float) @ costs
+    guess = None if weights is None else products(np.asarray(weights, float), costs)
     ordered = _Ordered(
         order, start, problem.demand[order], problem.uses[order].T.copy(), problem.shares[order].T.copy(), costs[:, order], free[order],
         costs, tuple(names), guess, tuple(weights or ()), seed,
@@ -165,7 +166,7 @@ def send(
         values, bound = _from_parts(problem, ordered, hot, whole)
     levels = []
     for name, cost in zip(names, costs, strict=True):
-        objective, least = float(cost @ values), float(cost @ bound)
+        objective, least = dot(cost, values), dot(cost, bound)
         levels.append(Level(name, objective, least, max(objective - least, 0.0), "optimal"))
     return Solution(values, tuple(levels), "optimal")
 
@@ -217,7 +218,7 @@ def _whole_on_face(problem: Transport, ordered: _Ordered, flow: np.ndarray, dual
         cost = {n: c[columns] for n, c in zip(ordered.names, ordered.costs, strict=True)}
         found = solve(exact, cost, absolute_gaps=dict.fromkeys(ordered.names, _WHOLE), work_limit=_NODES, seed=ordered.seed)
         values[columns] = np.round(found.values)
-        lost = [float(c @ (values - flow)) for c in ordered.costs]
+        lost = [dot(c, values - flow) for c in ordered.costs]
         if all(abs(n) <= _WHOLE * max(1.0, float(np.abs(c).max())) * 10 for n, c in zip(lost, ordered.costs, strict=True)):
             break
     return values
@@ -284,7 +285,7 @@ def _by_prices(problem: Transport, ordered: _Ordered) -> tuple[np.ndarray, tuple
             return None
         # of each demand those that gain most
         worth = np.append(duals[0][len(start) :], 0.0)
-        gain = (weights[0] @ ordered.sorted_costs[:, places]) - (ordered.shares[:, places] * worth[ordered.uses[:, places]]).sum(axis=0)
+        gain = products(weights[0], ordered.sorted_costs[:, places]) - (ordered.shares[:, places] * worth[ordered.uses[:, places]]).sum(axis=0)
         by = places[np.lexsort((gain, owner[places]))]
         begins = np.flatnonzero(np.append(True, owner[by][1:] != owner[by][:-1]))
         rank = np.arange(len(by)) - np.repeat(begins, np.diff(np.append(begins, len(by))))
@@ -314,7 +315,7 @@ def _better_columns(ordered: _Ordered, duals: Sequence[np.ndarray], weights: np.
     better = np.zeros(len(ordered.owner), bool)
     open_yet = np.ones(len(ordered.owner), bool)
     for dual, weight in zip(duals, weights, strict=True):
-        cost = ordered.sorted_costs[np.argmax(weight)] if (weight > 0).sum() == 1 else weight @ ordered.sorted_costs
+        cost = ordered.sorted_costs[np.argmax(weight)] if (weight > 0).sum() == 1 else products(weight, ordered.sorted_costs)
         over = _reduced(ordered, cost, dual[len(ordered.start) :]) - dual[ordered.owner]
         tolerance = _PRICE * max(1.0, float(np.abs(cost).max(initial=0.0)) / 1e3)
         better |= open_yet & (over < -tolerance)

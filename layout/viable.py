@@ -12,6 +12,7 @@ from layout.flows import Flows
 from layout.programs import Level, Program, solve, sparse_rows
 from layout.siting import least_rule
 from layout.standards import Standards
+from layout.sums import dot
 from layout.tables import BANDS
 from layout.transport import Transport
 
@@ -176,7 +177,7 @@ def filled(
         if name in levels:
             cost = levels[name][mine]
             some = np.flatnonzero(cost)
-            row(some, cost[some], -np.inf, float(cost @ values[mine]))
+            row(some, cost[some], -np.inf, dot(cost, values[mine]))
     for i, want in enumerate(least):
         some = np.flatnonzero(counts[i][mine])
         rest = float(held[counts[i]].sum())

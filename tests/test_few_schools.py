@@ -70,9 +70,8 @@ def test_nothing_better_leaves_the_plan_as_it_is():
     assert improved(model, best, whole_classes(model, in_parts(model), best))[0] is best
 
 
-@pytest.mark.parametrize(("enough", "rooms"), [(math.inf, 2), (0.0, 0)])
-def test_the_search_ends_where_what_is_proven_is_enough(enough, rooms, monkeypatch):
-    """Three times the wasteful county, one neighbourhood each: asked after the first of them, a bound ends the search or does not."""
+def three_times_wasteful():
+    """Three times the wasteful county, one beside the other: a neighbourhood each."""
     names = "XYZ"
     sites = [school(f"{kind}{n}", "primary", range(1, 7), rooms=1, more_rooms=3 * (kind == "Q")) for n in names for kind in "PQ"]
     ways = [(f"{v}{n}", f"{s}{n}", "walk", m, 0.0) for n in names for v, s, m in (("A", "P", 25.0), ("A", "Q", 5.0), ("B", "Q", 5.0))]
@@ -82,6 +81,13 @@ def test_the_search_ends_where_what_is_proven_is_enough(enough, rooms, monkeypat
     loads = grade_sums(model, shares)
     classes = {(k, "", 0): formed_at(model, {}, loads, k, "", 0, 1 + k % 2) for k in range(6)}
     built = Built({}, {(k, "", 0): k % 2 for k in range(6)}, {}, classes, shares, np.zeros(6))
+    return model, built
+
+
+@pytest.mark.parametrize(("enough", "rooms"), [(math.inf, 1), (0.0, 0)])
+def test_the_search_ends_where_what_is_proven_is_enough(enough, rooms, monkeypatch):
+    """Two neighbourhoods are searched from the same plan, both gain: asked after them, a bound ends the search or does not."""
+    model, built = three_times_wasteful()
     monkeypatch.setattr(few_schools, "_PASSES", ((False, 2, 0.0, 3, 2),))
     asked = []
 
@@ -92,7 +98,52 @@ def test_the_search_ends_where_what_is_proven_is_enough(enough, rooms, monkeypat
     before = sum(evaluate(model, built)["money"])
     again, ended = improved(model, built, whole_classes(model, in_parts(model), built), proven=proven)
     assert ended == "optimal" and sum(again.rooms.get((k, "", 0), 0) for k in range(6)) == rooms
-    assert asked == [("money", pytest.approx(before * 2 / 3))]
+    assert asked == [("money", pytest.approx(before / 3))]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_is_searched_from_the_same_plan_does_not_depend_on_how_many_run_at_once(threads, monkeypatch):
+    model, built = three_times_wasteful()
+    begun = []
+    searched = few_schools._searched
+
+    def noted(around, values, chosen, **kwargs):
+        begun.append((sorted(chosen.tolist()), values.tobytes()))
+        return searched(around, values, chosen, **kwargs)
+
+    monkeypatch.setattr(few_schools, "_searched", noted)
+    monkeypatch.setattr(few_schools, "processors", lambda: threads)
+    monkeypatch.setattr(few_schools, "_PASSES", ((False, 2, 0.0, 3, 2),))
+    again, _ = improved(model, built, whole_classes(model, in_parts(model), built))
+    assert sum(evaluate(model, again)["money"]) == 0.0
+    # the first two begin with the same plan, the third with what they found
+    assert sorted(chosen for chosen, _ in begun) == [[0, 1], [2, 3], [4, 5]]
+    assert sorted(begun[k][1] == begun[0][1] for k in range(3)) == [False, True, True]
+
+
+def test_of_two_gains_that_do_not_go_together_one_stands(monkeypatch):
+    """One room to spare at P, within reach of 45 children at Q and of 45 at R: the room that either builds could be saved, not both."""
+    sites = [school("P", "primary", range(1, 7), rooms=1), *[school(n, "primary", range(1, 7), rooms=1, more_rooms=1) for n in "QR"]]
+    ways = [(f"{v}{n}", s, "walk", m, 0.0) for n in "QR" for v, s, m in (("A", "P", 25.0), ("A", n, 5.0), ("B", n, 5.0))]
+    model = model_of(STANDARDS, sites, {(f"{v}{n}", 0): {1: 45} for n in "QR" for v in "AB"}, ways)
+    shares = np.array([float(k > 0) for k in model.journeys.flows["site"]])
+    loads = grade_sums(model, shares)
+    classes = {(k, "", 0): formed_at(model, {}, loads, k, "", 0, 1 + (k > 0)) for k in range(3)}
+    built = Built({}, {(k, "", 0): int(k > 0) for k in range(3)}, {}, classes, shares, np.zeros(4))
+    joined, left_out = few_schools._joined, []
+
+    def noted(around, begins, values, found):
+        out = joined(around, begins, values, found)
+        left_out.append(out is values)
+        return out
+
+    monkeypatch.setattr(few_schools, "_joined", noted)
+    # the relaxation prices the one room, and so lays what could be saved at one of the schools
+    monkeypatch.setattr(few_schools, "_losses", lambda *_: np.array([0.0, 20.0, 10.0]))
+    monkeypatch.setattr(few_schools, "_PASSES", ((False, 2, 0.0, 4, 2),))
+    again, _ = improved(model, built, whole_classes(model, in_parts(model), built))
+    assert left_out == [False, True]
+    assert sum(again.rooms.values()) == 1 and sum(evaluate(model, again)["above_standard"]) == 0.0
 
 
 def test_a_seat_outweighs_any_room():

@@ -47,8 +47,15 @@ def test_a_run_keeps_what_was_printed_and_names_what_did_not_run(tmp_path):
     assert done.returncode == 1 and "failed: bad.py" in done.stderr and "roads 1.5 s" in done.stdout
     page = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "roads 1.5 s" in page and "people 9 s" in page and "exit code 1" in page and "never" not in page
-    assert "Not run in this run: left.py." in page and "numpy " in page and "processors" in page
+    assert "Never run: left.py." in page and "numpy " in page and "processors" in page
     assert "/" not in page.replace("benchmarks/run", ""), "no path of the machine"
+    # the next run renews its own sections, and one with other arguments has a section of its own
+    (tmp_path / "good.py").write_text("import sys; print('roads 2.5 s', *sys.argv[1:])", encoding="utf-8")
+    subprocess.run([sys.executable, str(tmp_path / "run"), "--write", "good.py", "good.py --wide 3", "left.py"], capture_output=True, check=True)
+    page = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert [line for line in page.splitlines() if line.startswith("## ")] == ["## bad.py", "## good.py", "## good.py --wide 3", "## left.py"]
+    assert "roads 1.5 s" not in page and "people 9 s" in page and "roads 2.5 s --wide 3" in page and "never" in page
+    assert "Never run: nothing." in page
 
 
 def test_the_page_that_is_kept_names_every_script():
