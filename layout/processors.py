@@ -10,6 +10,11 @@ def processors() -> int:
 
     Workers of a province have one each. No result depends on it.
 
+    Returns
+    -------
+    int
+        One at least.
+
     Examples
     --------
     >>> processors() >= 1
