@@ -14,6 +14,13 @@ _BUCKETS, _A_BUCKET = 4096, 16
 
 
 @njit(cache=True, nogil=True)
+def _put(into, at, values, count):
+    """Copy the first values to a place; assigning a slice says the same and takes seconds to compile."""
+    for i in range(count):
+        into[at + i] = values[i]
+
+
+@njit(cache=True, nogil=True)
 def chains(fixed, tail, head):
     """Return chain of every piece, its place in the chain, whether it runs against it, and both ends of every chain.
 
@@ -98,7 +105,7 @@ def fill_in(first, neighbours):
                 c = sibling[c]
             if end + bound > len(out):
                 more = np.empty(2 * len(out) + bound, np.int32)
-                more[:end] = out[:end]
+                _put(more, 0, out, end)
                 out = more
         for i in range(first[v], first[v + 1]):
             w = neighbours[i]
@@ -560,11 +567,11 @@ def within(first, arcs, begin_first, begin_at, begin_ticks, low, high, limits, a
             counts[s - low] = done
             if end + done > len(all_at):
                 more_at, more_took = np.empty(2 * (end + done), np.int32), np.empty(2 * (end + done), np.int32)
-                more_at[:end] = all_at[:end]
-                more_took[:end] = all_took[:end]
+                _put(more_at, 0, all_at, end)
+                _put(more_took, 0, all_took, end)
                 all_at, all_took = more_at, more_took
-            all_at[end : end + done] = at[:done]
-            all_took[end : end + done] = took[:done]
+            _put(all_at, end, at, done)
+            _put(all_took, end, took, done)
             end += done
         else:
             for i in range(asked_first[s], asked_first[s + 1]):

@@ -15,7 +15,7 @@ from layout.candidates import clause_of
 from layout.county import County
 from layout.gates import Fading
 from layout.marginal import Loss, loss_without, next_best, yearly_money
-from layout.programme import Model, bed_year, grade_sums, least_rooms, room_year, site_year
+from layout.programme import Model, bed_year, grade_sums, room_year, site_year
 from layout.standards import Standards
 from layout.tables import BANDS, band_of, label
 from layout.whereabouts import mean_minutes
@@ -311,9 +311,7 @@ def _expanded(words: _Words, place: _Place, t: int, group: str, rooms: int) -> _
     })]  # fmt: skip
     home = people[people["mode"] != "seat"]
     parts += [("expand.villages", {"villages": home["settlement_id"].nunique(), "pupils": _count(home)})] if len(home) else []
-    # a school of today has no parts; a new one has at least the rooms of those that are open
-    least = sum(least_rooms(p, model.standards) for p in built.parts.get((k, t), ()) if p == group or (group, p) == ("small", "village"))
-    over = formed_at(model, built.parts, words.loads, k, group, t, max(before, least)).over - built.classes[k, group, t].over
+    over = formed_at(model, built.parts, words.loads, k, group, t, before).over - built.classes[k, group, t].over
     parts += [("expand.without", {"over": round(over)})] if over > _MINUTE else []
     used = [built.classes[k, group, y].rooms if (k, group, y) in built.classes else 0 for y in range(len(model.horizon.years))]
     needed, until, borrow = _needed(words, t, [min(n - before, rooms) for n in used])
