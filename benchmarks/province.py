@@ -145,7 +145,7 @@ def main():
         print(f"{len(counts)} counties, {sum(counts.values()):,} settlements", flush=True)
         # nobody's time includes compiling
         warm = Path(folder) / "warm"
-        layout.make_sample_province(warm, counties=1)
+        layout.make_sample_province(warm, counties=1, villages=given.villages and round(given.villages / given.counties))
         layout.plan_province(warm, Path(folder) / "warmed", workers=1)
         one, _ = measured(home, Path(folder) / "one", 1)
         two, peak = measured(home, Path(folder) / "two", 2)
