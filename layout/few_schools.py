@@ -131,7 +131,7 @@ def improved(
     Neighbourhoods of a school and those to which the same children may go, all plan years together, with whole classes, openings, rooms
     and beds; the schools come first at which the plan costs most above the linear relaxation (reduced costs and duals times what
     is left of the rows; summed over all schools that is the whole difference), one that gained nothing comes again once its
-    surroundings have changed. Objective: the
+    surroundings have changed; two begin from one plan, and of gains that break a row together one is left out. Objective: the
     children above the standard, then money, under all constraints of :func:`layout.placement.propose`; large neighbourhood search, Shaw, P. (1998).
     Using constraint programming and local search methods to solve vehicle routing problems. Principles and Practice of Constraint Programming.
     """
