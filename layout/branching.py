@@ -14,7 +14,7 @@ from layout.lagrange import Dual, prove, raise_bound
 from layout.location_case import Answer, Case, Limits, Proof
 from layout.location_rows import answer_of, program_of, relaxed, solve_rows
 from layout.neighbourhoods import favoured, search_pairs, search_sites
-from layout.programs import NoSolutionError, StoppedError
+from layout.solver import NoSolutionError, StoppedError
 from layout.swaps import assign_to, excluded
 
 # rounds of the ascent in a node, and in one that decides every site

@@ -11,9 +11,10 @@ from layout.built import Built, evaluate, whole_plan
 from layout.early_years import relieved
 from layout.few_schools import Whole, improved, level_bound, whole_classes
 from layout.programme import LEVELS, MONEY, Model, Programme, write_programme
-from layout.programs import Level, NoSolutionError, Solution, solve
+from layout.programs import solve
 from layout.rounding import rounded
 from layout.settling import settled
+from layout.solver import Level, NoSolutionError, Solution
 
 # how much of a child or a class is rounding error
 _SAME = 1e-6

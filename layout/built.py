@@ -10,8 +10,8 @@ import numpy as np
 
 from layout.classrooms import Classes, form_classes
 from layout.programme import MONEY, Columns, Model, Programme, bed_year, floor_money, flow_money, funded_pupils, grade_sums, room_year, site_year
-from layout.programs import Solution
 from layout.siting import PARTS, part_grades, role_of
+from layout.solver import Solution
 
 # how much of a child or a class is rounding error
 _SAME = 1e-6

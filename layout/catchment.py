@@ -13,8 +13,9 @@ from scipy.sparse.csgraph import connected_components, maximum_flow
 
 from layout.children import spread, ways_of, whole_children
 from layout.flows import MODES, Flows, Rules, Ways, as_numbers, lay_out, levels_of, loads_of, transport_of
-from layout.programs import Level, Solution, beside
+from layout.programs import beside
 from layout.seats import School, Seats, pooled, school_of, search_classes, whole_classes
+from layout.solver import Level, Solution
 from layout.standards import Standards
 from layout.sums import dot
 from layout.tables import BANDS, GRADES, band_of, check, empty, whole

@@ -8,7 +8,6 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from layout.programs import choose_way
 from layout.standards import Standards, judged_minutes
 from layout.tables import BANDS, check
 
@@ -224,3 +223,32 @@ def spread(children: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
                 for i in np.flatnonzero(given > before)
             ]  # fmt: skip
     return pd.DataFrame(rows, columns=["settlement_id", "year", "grade", "attends", "school_id", "mode", "status", "pupils", "minutes"])
+
+
+def choose_way(groups: np.ndarray, minutes: np.ndarray, limit: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Choose one way for each group: the first by rank that keeps its limit, else the quickest.
+
+    Parameters
+    ----------
+    groups
+        Number of the group of each way.
+    minutes, limit
+        Minutes of each way and its limit.
+    rank
+        Order of preference among the ways that keep their limit, smaller first.
+
+    Returns
+    -------
+    numpy.ndarray
+        Positions of the chosen ways, one per group, by rising group.
+
+    Examples
+    --------
+    >>> choose_way(np.array([0, 0, 1, 1]), np.array([29.0, 9.0, 50.0, 45.0]), np.full(4, 30.0), np.array([0, 1, 0, 1])).tolist()
+    [0, 3]
+    """
+    late = minutes > limit
+    order = np.lexsort((rank, np.where(late, minutes, rank), late, groups))
+    first = np.ones(len(order), bool)
+    first[1:] = groups[order][1:] != groups[order][:-1]
+    return order[first]

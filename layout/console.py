@@ -135,7 +135,7 @@ def exits(lang: str, *, stream: object = None) -> Iterator[None]:
         With 1 for problems in data, 2 for use and the system, 3 where there is no plan, 130 after Ctrl-C.
     """
     from layout.hindrances import NoPlanError
-    from layout.programs import NoSolutionError
+    from layout.solver import NoSolutionError
     from layout.tables import CountyDataError
 
     try:

@@ -9,7 +9,8 @@ import numpy as np
 
 from layout.location_case import Answer, Case, Limits, Proof
 from layout.location_rows import answer_of, program_of, solve_rows
-from layout.programs import NoSolutionError, Program, StoppedError, search, sparse_rows
+from layout.programs import search
+from layout.solver import NoSolutionError, Program, StoppedError, sparse_rows
 
 _HALF = 0.5
 

@@ -12,7 +12,7 @@ from layout.lagrange import Dual, prove, raise_bound
 from layout.location_case import Case, Limits, Proof
 from layout.location_rows import Columns, program_of, relaxed, solve_rows
 from layout.neighbourhoods import favoured
-from layout.programs import NoSolutionError, StoppedError
+from layout.solver import NoSolutionError, StoppedError
 from layout.swaps import assign_to
 
 # pairs a unit has at first, and how much more each time

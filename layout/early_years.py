@@ -10,8 +10,10 @@ from scipy import sparse
 
 from layout.built import Built, evaluate, trimmed, whole_plan
 from layout.programme import LEVELS, Model, Programme, write_programme
-from layout.programs import NoSolutionError, Program, price, solve
+from layout.programs import solve
+from layout.relaxations import price
 from layout.siting import Journeys
+from layout.solver import NoSolutionError, Program
 
 # how much of a child, and which share of minutes or money, is rounding error
 _SAME = 1e-6

@@ -17,8 +17,10 @@ from layout.early_years import better
 from layout.memory import give_back
 from layout.processors import processors
 from layout.programme import Model, Programme, funded_pupils, grade_sums, write_programme
-from layout.programs import NoSolutionError, Prices, Program, Solution, least_value, price, search, tightened
+from layout.programs import search
+from layout.relaxations import Prices, least_value, price, tightened
 from layout.seat_cuts import seat_cuts
+from layout.solver import NoSolutionError, Program, Solution
 from layout.sums import dot
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the

@@ -14,8 +14,9 @@ from layout.aims import Aims
 from layout.candidates import Candidates
 from layout.children import INCOMPLETE, ways_of
 from layout.programme import Model, room_year, site_year, write_programme
-from layout.programs import NoSolutionError, solve
+from layout.programs import solve
 from layout.siting import Site
+from layout.solver import NoSolutionError
 from layout.standards import Standards
 from layout.tables import BANDS, label
 from layout.viable import below_least, least_of

@@ -20,7 +20,7 @@ from layout.location_case import Answer, Case, Limits, Proof, Request, case_of, 
 from layout.location_families import contradictions, explain
 from layout.location_rows import answer_of, program_of, solve_rows
 from layout.neighbourhoods import favoured, search_pairs
-from layout.programs import NoSolutionError, StoppedError
+from layout.solver import NoSolutionError, StoppedError
 from layout.swaps import improve, transport
 
 # rounds of the ascent before a program with further rows, pairs above which that is solved among some pairs first

@@ -10,7 +10,7 @@ import numpy as np
 
 from layout.location_case import FAMILIES, Case, Limits, Request, case_of, some
 from layout.location_rows import program_of, solve_rows
-from layout.programs import NoSolutionError, StoppedError
+from layout.solver import NoSolutionError, StoppedError
 
 _LEAST = 1e-9
 

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from layout.location_case import Answer, Case, Limits
-from layout.programs import NoSolutionError, Program, Rows, Solution, search, sparse_rows
+from layout.programs import search
+from layout.solver import NoSolutionError, Program, Rows, Solution, sparse_rows
 
 _USED = 1e-7
 _HALF = 0.5

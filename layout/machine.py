@@ -83,7 +83,8 @@ def _solves() -> tuple[str, bool]:
     import numpy as np
     from scipy import sparse
 
-    from layout.programs import Program, solve
+    from layout.programs import solve
+    from layout.solver import Program
 
     # the least of x + y with 2x + 3y >= 7 in whole numbers: 3, as x = 2 and y = 1
     program = Program(np.zeros(2), np.full(2, 9.0), np.ones(2, bool), sparse.csr_matrix([[2.0, 3.0]]), np.array([7.0]), np.array([np.inf]))

@@ -9,7 +9,7 @@ import numpy as np
 
 from layout.location_case import Answer, Case, Limits
 from layout.location_rows import answer_of, program_of, solve_rows
-from layout.programs import NoSolutionError
+from layout.solver import NoSolutionError
 from layout.sums import products
 from layout.swaps import excluded
 

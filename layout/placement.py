@@ -19,9 +19,9 @@ from layout.horizon import horizon_of
 from layout.marginal import last_child
 from layout.memory import give_back
 from layout.programme import Model, grade_sums
-from layout.programs import InfeasibleError
 from layout.reasons import Served, reason_rows
 from layout.siting import journeys_of, sites_of
+from layout.solver import InfeasibleError
 from layout.standards import Standards
 from layout.staying import day_ways, dependents, must_stay, needed_alone
 from layout.tables import GRADES, check, empty

@@ -14,7 +14,8 @@ from scipy.sparse.linalg import lsqr
 
 from layout import messages
 from layout.plan import Plan
-from layout.programs import Program, corners
+from layout.relaxations import corners
+from layout.solver import Program
 from layout.tables import BANDS
 
 AUDIENCES = ("internal", "public")

@@ -9,8 +9,8 @@ import numpy as np
 
 from layout.costs import bed_cost, building_share, class_staff, rider_cost, room_cost
 from layout.horizon import Horizon
-from layout.programs import Program, sparse_rows
 from layout.siting import Journeys, Site, largest_size, least_pupils, part_grades
+from layout.solver import Program, sparse_rows
 from layout.standards import Standards
 from layout.sums import products
 from layout.tables import BANDS, GRADES, band_of

@@ -10,7 +10,8 @@ import numpy as np
 from layout.built import Built, formed_at, over_columns, whole_plan
 from layout.classrooms import Classes
 from layout.programme import Columns, Model, Programme, grade_sums, write_programme
-from layout.programs import InfeasibleError, Program, Solution, round_stepwise
+from layout.programs import round_stepwise
+from layout.solver import InfeasibleError, Program, Solution
 
 # how much of a child is rounding error
 _SAME = 1e-6

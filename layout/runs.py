@@ -20,10 +20,10 @@ from layout import messages
 from layout.county import read_county
 from layout.outputs import FILES, safe_name, write_plan
 from layout.plan import make_plan
-from layout.programs import NoSolutionError
 from layout.province_tables import PARTS, part_path, plan_parts, write_parts
 from layout.scenario import Scenario, read_scenario
 from layout.shared_ground import SharedGround, file_hash
+from layout.solver import NoSolutionError
 from layout.tables import CountyDataError, Problem
 
 FORMAT = 1

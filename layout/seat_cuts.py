@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from layout.programme import Model, Programme
-from layout.programs import Rows
+from layout.solver import Rows
 from layout.tables import GRADES
 
 # a row that is broken by less than so many children is not worth its place

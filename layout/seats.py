@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layout.children import INCOMPLETE, best_runs
-from layout.programs import Program, Solution, solve, sparse_rows
+from layout.programs import solve
+from layout.solver import Program, Solution, sparse_rows
 from layout.standards import Standards
 from layout.sums import dot
 from layout.tables import GRADES

@@ -9,8 +9,9 @@ import numpy as np
 
 from layout.built import Built, groups_at, trimmed
 from layout.programme import DAYS_A_WEEK, LEVELS, MONEY, Model, floor_money, flow_money
-from layout.programs import Level, Program, solve, sparse_rows
+from layout.programs import solve
 from layout.siting import largest_size, least_pupils, part_grades
+from layout.solver import Level, Program, sparse_rows
 from layout.tables import GRADES
 
 _LATER = ("minutes", "change")

@@ -7,7 +7,8 @@ import pandas as pd
 
 from layout.children import whole_children
 from layout.placement import day_ways, needed_alone
-from layout.programs import Level, Program, solve, sparse_rows
+from layout.programs import solve
+from layout.solver import Level, Program, sparse_rows
 from layout.standards import Standards, judged_minutes
 from layout.tables import BANDS, band_of, check, empty
 

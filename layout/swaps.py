@@ -8,7 +8,8 @@ import numpy as np
 
 from layout.compiled import loops
 from layout.location_case import Answer, Case
-from layout.programs import Block, NoSolutionError, solve_growing, sparse_rows
+from layout.programs import Block, solve_growing
+from layout.solver import NoSolutionError, sparse_rows
 
 # most moves of an interchange, passes over the units of a settlement, and tolls tried
 _MOVES, _PASSES, _TOLLS = 10_000, 30, 9

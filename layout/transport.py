@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from layout.programs import Block, Level, Program, Solution, solve, solve_growing, sparse_rows
+from layout.programs import Block, solve, solve_growing
+from layout.solver import Level, Program, Solution, sparse_rows
 from layout.sums import dot, products
 
 # a use this near a capacity fills it

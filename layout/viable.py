@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from layout.flows import Flows
-from layout.programs import Level, Program, solve, sparse_rows
+from layout.programs import solve
 from layout.siting import least_rule
+from layout.solver import Level, Program, sparse_rows
 from layout.standards import Standards
 from layout.sums import dot
 from layout.tables import BANDS

@@ -10,8 +10,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from layout.programs import Level, Program, beside, solve, sparse_rows
+from layout.programs import beside, solve
 from layout.seats import School
+from layout.solver import Level, Program, sparse_rows
 from layout.tables import BANDS, GRADES
 
 _SAME = 1e-6

@@ -23,7 +23,8 @@ ROOMS = [
     ["obstacles"],
     ["shared_ground"],
     ["county", "data_gaps"],
-    ["programs", "location_kernels", "location_case"],
+    ["solver"],
+    ["programs", "relaxations", "location_kernels", "location_case"],
     ["lagrange", "location_rows"],
     ["swaps", "location_families", "covering"],
     ["neighbourhoods"],
@@ -96,13 +97,13 @@ ROOMS = [
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 # solvers of programs: they know no school words
 STRANGERS = {
-    "programs", "location", "location_case", "location_families", "location_kernels", "location_rows", "lagrange", "swaps", "covering", "neighbourhoods",
+    "solver", "programs", "relaxations", "location", "location_case", "location_families", "location_kernels", "location_rows", "lagrange", "swaps", "covering", "neighbourhoods",
     "ascents", "divided", "branching",
 }  # fmt: skip
 STAGES = {"population", "travel", "catchment", "class_size", "placement"}
 HOMES = {
     "folium": {"maps", "compare_page", "county_map", "county", "plan", "province_page"}, "branca": {"maps"}, "matplotlib": {"figures"}, "osmnx": {"roads"}, "osmium": {"roads", "obstacles", "open_data"},
-    "highspy": {"programs"}, "dask": {"province"}, "distributed": {"province"}, "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli", "console"}, "rich": {"cli", "console"},
+    "highspy": {"solver", "relaxations"}, "dask": {"province"}, "distributed": {"province"}, "numba": {"kernels", "cost_surface_kernels", "transport_kernels", "location_kernels", "villages_kernels"}, "pymetis": {"hierarchy"}, "docx": {"document"}, "typer": {"cli", "console"}, "rich": {"cli", "console"},
 }  # fmt: skip
 # within one room only these
 SIDEWAYS = {("sample", "sample_ground")}

@@ -16,9 +16,9 @@ from conftest import make_paper
 from layout import messages
 from layout.cli import app
 from layout.county import read_county, write_county
-from layout.programs import NoSolutionError
 from layout.roads import read_roads
 from layout.sample import make_sample_county
+from layout.solver import NoSolutionError
 
 COMMANDS = ["demo", "new", "check", "plan", "map", "compare", "figures", "roads", "doctor"]
 ROOT = Path(__file__).parents[1]

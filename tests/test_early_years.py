@@ -14,7 +14,8 @@ from layout.built import Built, evaluate, formed_at, whole_plan
 from layout.early_years import better, relieved
 from layout.few_schools import whole_classes
 from layout.programme import LEVELS, MONEY, grade_sums, write_programme
-from layout.programs import Level, solve
+from layout.programs import solve
+from layout.solver import Level
 from layout.standards import read_standards
 
 STANDARDS = read_standards()

@@ -22,8 +22,10 @@ from layout.early_years import better
 from layout.few_schools import improved, level_bound, plan_values, whole_classes
 from layout.horizon import horizon_of
 from layout.programme import MONEY, Model, grade_sums, write_programme
-from layout.programs import NoSolutionError, price, solve
+from layout.programs import solve
+from layout.relaxations import price
 from layout.siting import journeys_of, sites_of
+from layout.solver import NoSolutionError
 from layout.standards import read_standards
 
 STANDARDS = read_standards()

@@ -16,7 +16,8 @@ from scipy.sparse.csgraph import shortest_path
 import layout
 from layout.location_case import case_of, read_request
 from layout.location_rows import pieces
-from layout.programs import NoSolutionError, Program, StoppedError, search
+from layout.programs import search
+from layout.solver import NoSolutionError, Program, StoppedError
 from layout.swaps import transport
 
 DATA = Path(os.environ.get("LAYOUT_REAL_DATA", "")) if os.environ.get("LAYOUT_REAL_DATA") else None

@@ -8,8 +8,10 @@ import pytest
 from scipy import sparse
 from scipy.optimize import LinearConstraint, milp
 
-from layout import programs
-from layout.programs import InfeasibleError, NoSolutionError, Program, choose_way, solve, sparse_rows
+from layout import programs, relaxations
+from layout.children import choose_way
+from layout.programs import solve
+from layout.solver import InfeasibleError, NoSolutionError, Program, sparse_rows
 
 
 def program(matrix, low, high, *, lower=0.0, upper=np.inf, integer=False):
@@ -121,8 +123,8 @@ def test_a_solver_that_contradicts_values_at_hand_is_asked_again(monkeypatch, cl
                 found.col_value = [n + 5 for n in found.col_value]
             return found
 
-    whole = programs._highs
-    monkeypatch.setattr(programs, "_highs", lambda case, limits: Faulty(whole(case, limits)) if case.integer.any() else whole(case, limits))
+    whole = programs.load
+    monkeypatch.setattr(programs, "load", lambda case, limits: Faulty(whole(case, limits)) if case.integer.any() else whole(case, limits))
     # 2x + 2y >= 3: two are needed; y is free on the second level, so (0, 2); the linear optimum 1.5 is no answer
     case, start = program([[2, 2]], [3], [np.inf], integer=True), np.array([1.0, 1.0])
     found = solve(case, {"count": np.ones(2), "first": np.array([1.0, 0.0])}, start=start)
@@ -181,8 +183,8 @@ def test_a_bound_with_cuts_lies_between_the_relaxation_and_the_optimum():
         weights, worth = rng.integers(2, 9, 7).astype(float), rng.integers(1, 9, 7).astype(float)
         case = replace(program([weights.tolist()], [weights.sum() / 2 + 0.5], [np.inf], integer=True), upper=np.ones(7))
         best = min(worth @ np.array(x) for x in itertools.product((0, 1), repeat=7) if weights @ np.array(x) >= weights.sum() / 2 + 0.5)
-        relaxed = programs.least_value(case, worth, cuts=False)
-        found = programs.least_value(case, worth, known=best)
+        relaxed = relaxations.least_value(case, worth, cuts=False)
+        found = relaxations.least_value(case, worth, known=best)
         assert relaxed - 1e-6 <= found <= best + 1e-6
         raised += found > relaxed + 1e-6
     assert raised >= 15
@@ -208,10 +210,10 @@ def test_rounds_of_cuts_that_end_early_leave_a_bound(monkeypatch):
     )  # fmt: skip
     costs = np.concatenate([rng.integers(1, 60, flows) * 0.3, np.full(sites, 40.0)])
     known = programs.search(case, costs, gap=0.05, work_limit=200).levels[0].objective
-    bounds = [programs.least_value(case, costs, known=known, cuts=False)]
+    bounds = [relaxations.least_value(case, costs, known=known, cuts=False)]
     for lift in (1e9, 0.0):
-        monkeypatch.setattr(programs, "_LIFT", lift)
-        bounds.append(programs.least_value(case, costs, known=known))
+        monkeypatch.setattr(relaxations, "_LIFT", lift)
+        bounds.append(relaxations.least_value(case, costs, known=known))
     # the relaxation, as soon as it may end, and when the solver itself ends
     assert bounds[0] < bounds[1] < bounds[2] <= known + 1e-6
 
@@ -222,16 +224,16 @@ def test_columns_that_cannot_move_count_all_the_same(cuts):
     case = Program(
         np.array([0.0, 2.0]), np.array([9.0, 2.0]), np.ones(2, bool), sparse.csr_matrix([[2.0, 3.0]]), np.array([11.0]), np.array([np.inf])
     )
-    assert programs.least_value(case, np.array([1.0, 5.0]), known=13.0, cuts=cuts) == pytest.approx(13.0 if cuts else 12.5)
+    assert relaxations.least_value(case, np.array([1.0, 5.0]), known=13.0, cuts=cuts) == pytest.approx(13.0 if cuts else 12.5)
 
 
 def test_a_bound_that_contradicts_what_is_known_is_not_used(monkeypatch):
     case = program([[2.0]], [3.0], [np.inf], integer=True)
-    assert programs.least_value(case, np.ones(1), known=2.0) == 2.0
+    assert relaxations.least_value(case, np.ones(1), known=2.0) == 2.0
     # known values that are better than the optimum cannot be; the linear relaxation is what is left
-    assert programs.least_value(case, np.ones(1), known=1.5) == 1.5
+    assert relaxations.least_value(case, np.ones(1), known=1.5) == 1.5
 
 
 def test_there_is_no_bound_where_rows_contradict_each_other():
     with pytest.raises(InfeasibleError, match="no values meet all rows"):
-        programs.least_value(program([[2.0]], [99.0], [np.inf], upper=9.0, integer=True), np.ones(1))
+        relaxations.least_value(program([[2.0]], [99.0], [np.inf], upper=9.0, integer=True), np.ones(1))

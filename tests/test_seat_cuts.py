@@ -14,8 +14,9 @@ from layout import buildings, few_schools
 from layout.built import evaluate
 from layout.few_schools import level_bound, plan_values, whole_classes
 from layout.programme import write_programme
-from layout.programs import Rows, least_value, tightened
+from layout.relaxations import least_value, tightened
 from layout.seat_cuts import seat_cuts
+from layout.solver import Rows
 from layout.standards import read_standards
 
 STANDARDS = read_standards()
