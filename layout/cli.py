@@ -303,7 +303,8 @@ def figures(
     """Draw the layers of a plan that was made before as figures."""
     if importlib.util.find_spec("matplotlib") is None:
         stop("figures.no_matplotlib", lang)
-    from layout.figures import INTERNAL, chinese_font, save_figures
+    from layout.drawings import INTERNAL
+    from layout.figures import chinese_font, save_figures
     from layout.saved_plan import read_plans
 
     with exits(lang):

@@ -77,6 +77,7 @@ ROOMS = [
     ["privacy", "ground", "what_if", "map_cards", "compare"],
     ["walking_lines", "comparisons"],
     ["maps"],
+    ["drawings"],
     ["compare_page", "county_map", "figures", "province_page"],
     ["pages"],
     ["finding_sheets"],

@@ -13,9 +13,10 @@ from shapely.geometry import box
 from test_maps import HOSTILE, hostile_plan, island, paper_plan, render, thin
 from typer.testing import CliRunner
 
-from layout import figures, messages
+from layout import drawings, figures, messages
 from layout.cli import app
-from layout.figures import INTERNAL, LAYERS, chinese_font, draw_figure, layer_drawing, report_pictures, save_figure, save_figures
+from layout.drawings import INTERNAL, LAYERS, layer_drawing
+from layout.figures import chinese_font, draw_figure, report_pictures, save_figure, save_figures
 from layout.tables import BANDS
 
 mpl = pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra print)")
@@ -153,14 +154,14 @@ def test_flows_are_those_of_the_page():
         for made in (thin(3),):
             data = island(render(made, audience=audience))
             page = data["situations"][0]["flows"]
-            scene = figures._Scene(made, made.today, 2025, "lower", "zh", 10 if audience == "public" else 0)
+            scene = drawings._Scene(made, made.today, 2025, "lower", "zh", 10 if audience == "public" else 0)
             own = [[r.settlement_id, r.band, r.school_id, r.mode, r.status] for r in scene.flows().itertuples()]
             ids = [v[0] for v in data["villages"]], [s[0] for s in data["schools"]]
             assert sorted(own) == sorted([ids[0][f[0]], list(BANDS)[f[1]], "" if f[2] < 0 else ids[1][f[2]], f[3], f[4]] for f in page)
 
 
 def test_colours_are_those_of_the_page(plan):
-    css = (figures.files("layout") / "assets" / "plan_map.css").read_text(encoding="utf-8")
+    css = (drawings.files("layout") / "assets" / "plan_map.css").read_text(encoding="utf-8")
     for layer in LAYERS:
         drawing = layer_drawing(plan, layer, year=2025)
         looks = {look for look, _, _ in drawing.legend if look is not None and look.fill not in ("", "#ffffff")}

@@ -10,7 +10,7 @@ import pytest
 from shapely.geometry import box
 from test_maps import EAST, NORTH, _paper_classes, _paper_headline, _paper_summary, island, paper_plan, render, thin
 
-from layout.figures import INTERNAL, LAYERS, layer_drawing
+from layout.drawings import INTERNAL, LAYERS, layer_drawing
 from layout.tables import check
 
 # counts that occur nowhere else: of villages, of moves, of boarders, of a class, of findings; none is round
