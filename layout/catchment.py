@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components, maximum_flow
 
 from layout.children import spread, ways_of, whole_children
 from layout.flows import MODES, Flows, Rules, Ways, as_numbers, lay_out, levels_of, loads_of, transport_of
+from layout.processors import processors
 from layout.programs import beside
 from layout.seats import School, Seats, pooled, school_of, search_classes, whole_classes
 from layout.solver import Level, Solution
@@ -36,7 +37,7 @@ _PROOF = 1500
 _SEARCH, _PIECES = 3000, 6
 # share of the minutes by which that search may end above its bound
 _NEAR = 0.005
-# years worked on at a time
+# most years worked on at a time
 _THREADS = 2
 # how much of a child counts as one when a sum of shares is compared with whole children
 _SAME = 1e-6
@@ -160,7 +161,7 @@ def assign(
         return _assign_year(children[children["year"] == year].reset_index(drop=True), ways, there, standards, rules, load, full, seed)
 
     # years do not depend on each other, and the solver lets others run meanwhile
-    with ThreadPoolExecutor(max_workers=max(min(len(years), _THREADS), 1)) as pool:
+    with ThreadPoolExecutor(max_workers=max(min(len(years), _THREADS, processors()), 1)) as pool:
         answers = list(pool.map(of, years, stood))
     frames = [frame for frame, _ in answers]
     gaps = {year: [vars(level) for level in levels] for year, (_, levels) in zip(years, answers, strict=True)}

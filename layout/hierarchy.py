@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from layout.compiled import loops
+from layout.processors import processors
 from layout.topology import NEVER, Topology, fixed_vertices
 
 # below this many vertices a part is not cut any further
@@ -403,7 +403,7 @@ def _relayed(
 def _in_batches(run: Callable[[int, int, int], None], count: int, vertices: int, arcs: int, threads: int | None) -> None:
     kernels = loops()
 
-    workers = threads or (os.cpu_count() or 1 if count * arcs > _WORTH_THREADS else 1)
+    workers = threads or (processors() if count * arcs > _WORTH_THREADS else 1)
     # every worker writes columns of its own, so which of them does what changes nothing
     width = max(1, min(kernels.LANES, -(-count // workers), _MOST_LABELS // max(vertices, 1)))
     lows = range(0, count, width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import geopandas as gpd
@@ -11,6 +10,7 @@ import numpy as np
 from layout.compiled import loops
 from layout.network import Network
 from layout.pace import NEVER
+from layout.processors import processors
 from layout.search import Joined, join_places
 
 # below so many places times vertices, starting threads takes longer than one of them takes for the work
@@ -101,7 +101,7 @@ def labels_of_each(
     nothing, limits = np.zeros(0, "int32"), np.full(count, limit, "int64")
     asked = np.zeros(count + 1, "int64")
 
-    worth = os.cpu_count() or 1 if count * (len(arcs[0]) - 1) > _WORTH_THREADS else 1
+    worth = processors() if count * (len(arcs[0]) - 1) > _WORTH_THREADS else 1
     workers = max(1, min(threads or worth, count))
     bounds = [count * i // workers for i in range(workers + 1)]
     rooms = [kernels.scratch(len(arcs[0]) - 1, len(arcs[1]) + len(place)) for _ in range(workers)]
