@@ -118,7 +118,7 @@ def improved(
         Child-years above the standard, and ten thousand yuan, at which both the search ends; None: at nothing.
     proven
         What is enough of a level for plans that come to so much on each; asked once for each level: of seats before larger neighbourhoods are
-        searched for them, of money when a third of the last search is done.
+        searched for them, of money when a sixth of the last search is done.
     time_limit
         Seconds, a guard only: what was found by then stands.
 
@@ -167,8 +167,8 @@ def improved(
         except NoSolutionError:
             break
         tries = max(math.ceil(share * len(model.sites)), least)
-        # of money it is asked for once a good part of the last search is done
-        later = (math.ceil(tries / 3), ask("money")) if wide and not first else None
+        # of money it is asked for once the schools worth most have been looked at
+        later = (math.ceil(tries / 6), ask("money")) if wide and not first else None
         values, asked = _pass(around, values, prices[first], sites, tries, nodes, most, first, until, later)
         until += asked
     again, _ = whole_plan(model, whole.programme, Solution(values, (), "work_limit"))
