@@ -13,13 +13,14 @@ def _doctest_names(request, doctest_namespace):
         return
     import numpy as np
     import pandas as pd
+    from scipy import sparse
 
     import layout
 
     spec = importlib.util.spec_from_file_location("paper_county", Path(__file__).parent / "tests" / "conftest.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    doctest_namespace.update(np=np, pd=pd, layout=layout, paper=module.make_paper())
+    doctest_namespace.update(np=np, pd=pd, sparse=sparse, layout=layout, paper=module.make_paper())
 
 
 # ends of the reasons of tests that a machine does not permit

@@ -22,6 +22,7 @@ from layout.solver import (
     Rows,
     Solution,
     StoppedError,
+    add_rows,
     as_linear,
     contradicted,
     go_on,
@@ -468,13 +469,7 @@ def search(
                 raise StoppedError(f"stopped by the {level.status} before any solution was found")
             bound = min(bound, level.objective)
             return Solution(values, (replace(level, bound=bound, gap=level.objective - bound),), level.status, (duals,))
-        matrix = rows.matrix.tocsr()
-        begins, places = matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32)
-        model.addRows(matrix.shape[0], rows.lower, rows.upper, matrix.nnz, begins, places, matrix.data)
-        program = replace(
-            program, matrix=sparse.vstack([program.matrix, matrix], format="csr"),
-            row_lower=np.append(program.row_lower, rows.lower), row_upper=np.append(program.row_upper, rows.upper),
-        )  # fmt: skip
+        program = add_rows(model, program, rows)
 
 
 def _kept(values: np.ndarray, costs: np.ndarray, bound: float, status: str) -> Solution:

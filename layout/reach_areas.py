@@ -14,14 +14,14 @@ from scipy.ndimage import distance_transform_edt, minimum_filter
 
 from layout.barriers import Barriers, Ground, barred_ways, barriers_on
 from layout.compiled import loops
-from layout.joins import Joins, ground_ticks
+from layout.joins import ground_ticks
 from layout.network import Network, network_of
 from layout.open_ground import heights_on
 from layout.pace import NEVER, TICKS, Ways
 from layout.reach import is_towards, labels_of_each, last_storey, nearest_labels
 from layout.roads import Roads
 from layout.roadside import Roadside, along_roads, roadside
-from layout.search import Joined, Standing, join_places, stand
+from layout.search import Joined, Standing, join_places, some_places, stand
 from layout.standards import Standards
 from layout.terrain import Terrain, tobler_factor
 
@@ -204,7 +204,9 @@ def service_areas(
     towards = is_towards(direction)
     most = math.inf if minutes is None else _levels(float(minutes))[0]
     network = network_of(roads, mode, band, level_kph, terrain, standards)
-    joined = _sorted(join_places(network, places))
+    joined = join_places(network, places)
+    # in the order of their ids, so that ties do not depend on the order of rows
+    joined = some_places(joined, sorted(joined.ids))
     _cell(cell_m)
     storeys = _storeys(network, joined, towards, cell_m)
     label, owner = nearest_labels(network, joined, towards=towards, limit=_ticks_within(network, most))
@@ -230,17 +232,6 @@ def _cell(cell_m: float) -> float:
     if not (cell_m > 0 and math.isfinite(cell_m)):
         raise ValueError(f"cell_m must be above 0, not {cell_m}")
     return float(cell_m)
-
-
-def _sorted(joined: Joined) -> Joined:
-    """Put places in order of their ids, so that ties do not depend on the order of rows."""
-    joins = joined.joins
-    order = np.array(sorted(range(len(joins.ids)), key=joins.ids.__getitem__), "int64")
-    place = np.argsort(order)[joins.place]
-    rows = np.lexsort((joins.share, joins.edge, place))
-    ids = tuple(joins.ids[i] for i in order)
-    moved = Joins(ids, joins.x[order], joins.y[order], place[rows], joins.edge[rows], joins.share[rows], joins.out[rows], joins.back[rows])
-    return Joined(joined.network, moved)
 
 
 def _pace(network: Network) -> float:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from layout.solver import (
     InfeasibleError,
@@ -16,6 +15,7 @@ from layout.solver import (
     Program,
     Rows,
     StoppedError,
+    add_rows,
     as_linear,
     contradicted,
     go_on,
@@ -155,12 +155,7 @@ def tightened(
         found = more_rows(values) if level.status == "optimal" and lifted else None
         if found is None:
             break
-        before, matrix = level.objective, found.matrix.tocsr()
-        program = replace(
-            program, matrix=sparse.vstack([program.matrix, matrix], format="csr"), row_lower=np.append(program.row_lower, found.lower),
-            row_upper=np.append(program.row_upper, found.upper),
-        )  # fmt: skip
-        model.addRows(matrix.shape[0], found.lower, found.upper, matrix.nnz, matrix.indptr[:-1], matrix.indices, matrix.data)
+        before, program = level.objective, add_rows(model, program, found)
     return program
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -147,6 +148,45 @@ def join_places(network: Network, places: gpd.GeoDataFrame | Joined) -> Joined:
         raise ValueError(f"the places were joined in {before.crs}, the network is in {network.crs}")
     same = before.skeleton is network.skeleton and before.season == network.season and before.standards is network.standards
     return Joined(network, joins if same else find_joins(network, joins.ids, joins.x, joins.y))
+
+
+def some_places(joined: Joined, ids: Sequence[str]) -> Joined:
+    """Return some of the places, in the order given, joined as they are.
+
+    Parameters
+    ----------
+    joined
+        From :func:`join_places`.
+    ids
+        Of places among them, each once.
+
+    Returns
+    -------
+    Joined
+        Nothing is looked up again: how a place is joined does not depend on the others.
+
+    Raises
+    ------
+    KeyError
+        If an id is not among the places.
+
+    Examples
+    --------
+    >>> joined = join_places(layout.prepare_network(paper.roads), paper.schools)
+    >>> joined.ids, some_places(joined, ["S2"]).ids
+    (('S1', 'S2'), ('S2',))
+    """
+    joins, number = joined.joins, {name: i for i, name in enumerate(joined.ids)}
+    order = np.array([number[name] for name in ids], "int64")
+    turn = np.full(len(joins.ids), -1, "int64")
+    turn[order] = np.arange(len(order))
+    place = turn[joins.place]
+    kept = np.flatnonzero(place >= 0)
+    rows = kept[np.lexsort((joins.share[kept], joins.edge[kept], place[kept]))]
+    return Joined(
+        joined.network,
+        Joins(tuple(ids), joins.x[order], joins.y[order], place[rows], joins.edge[rows], joins.share[rows], joins.out[rows], joins.back[rows]),
+    )
 
 
 def to_minutes(ticks: np.ndarray, fixed: int, most: int) -> np.ndarray:

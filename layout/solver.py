@@ -375,6 +375,40 @@ def tighten(model: Any, before: Program, program: Program) -> None:
     model.changeRowsBounds(len(rows), rows, program.row_lower[rows], program.row_upper[rows])
 
 
+def add_rows(model: Any, program: Program, rows: Rows) -> Program:
+    """Add rows to a loaded program and to what it was loaded from.
+
+    Parameters
+    ----------
+    model
+        From :func:`load`; changed.
+    program
+        What the model holds.
+    rows
+        To be added at the end.
+
+    Returns
+    -------
+    Program
+        With the rows.
+
+    Examples
+    --------
+    >>> program = Program(np.zeros(1), np.full(1, 9.0), np.zeros(1, bool), sparse.csr_matrix([[1.0]]), np.array([0.5]), np.array([np.inf]))
+    >>> model = load(program, Limits(0.0, {}, None, time.monotonic() + 9, 0))
+    >>> program = add_rows(model, program, Rows(sparse.csr_matrix([[2.0]]), np.array([3.0]), np.array([np.inf])))
+    >>> run_linear(model, "least", np.ones(1))[0].tolist(), program.row_lower.tolist()
+    ([1.5], [0.5, 3.0])
+    """
+    matrix = rows.matrix.tocsr()
+    begins, places = matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32)
+    model.addRows(matrix.shape[0], rows.lower, rows.upper, matrix.nnz, begins, places, matrix.data)
+    return replace(
+        program, matrix=sparse.vstack([program.matrix, matrix], format="csr"), row_lower=np.append(program.row_lower, rows.lower),
+        row_upper=np.append(program.row_upper, rows.upper),
+    )  # fmt: skip
+
+
 def as_linear(program: Program) -> Program:
     """Return a program with its whole columns divisible.
 

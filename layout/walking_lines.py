@@ -13,6 +13,7 @@ from layout.network import prepare_network
 from layout.plan import Plan
 from layout.reach_areas import service_areas
 from layout.road_edits import edits_of
+from layout.search import join_places, some_places
 from layout.sensitivity import walking_speeds
 from layout.tables import BANDS
 
@@ -53,7 +54,7 @@ def walking_lines(plan: Plan) -> dict[str, list[Any]]:
         edits=edits_of(plan.scenario.road_edits, county.roads),
     )  # fmt: skip
     speeds = walking_speeds(plan.standards, plan.scenario.walking)
-    points = plan.schools[["school_id", "geometry"]]
+    everywhere = join_places(network, plan.schools[["school_id", "geometry"]].rename(columns={"school_id": "id"}))
     found: dict[tuple[str, frozenset[str]], tuple[int, float]] = {}
     shapes: list[Any] = []
     out = []
@@ -65,7 +66,7 @@ def walking_lines(plan: Plan) -> dict[str, list[Any]]:
         for (view, ids), years in entries.items():
             key = (band, ids)
             if ids and key not in found:
-                places = points[points["school_id"].isin(ids)].rename(columns={"school_id": "id"})
+                places = some_places(everywhere, sorted(ids))
                 areas = service_areas(network, places, minutes=minutes, mode="walk", band=band, level_kph=speeds[band], cell_m=_CELL_M)
                 rings, km2 = _shape(areas)
                 found[key] = (len(shapes), km2)
