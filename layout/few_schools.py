@@ -25,7 +25,7 @@ from layout.sums import dot
 
 # searches one after another: whether only children above the standard are looked at, schools at a time, neighbourhoods for each site of the
 # county and at least, and branch-and-bound nodes of each: counted work
-_PASSES = ((True, 4, 0.12, 14, 1), (True, 8, 0.05, 8, 200), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
+_PASSES = ((True, 4, 0.12, 14, 1), (True, 8, 0.07, 18, 200), (False, 4, 0.1, 14, 1), (False, 8, 0.15, 27, 200))
 # neighbourhoods that are searched from the same plan, at once where there are processors for it
 _ABREAST = 2
 # with more flows than this the bound of money is the linear relaxation, without cuts, and seats have none over all years
