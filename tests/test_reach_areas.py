@@ -19,7 +19,7 @@ from conftest import CRS, EAST, NORTH, paper_roads
 from layout.network import prepare_network
 from layout.reach_areas import isochrones, service_areas
 from layout.roads import empty_roads
-from layout.search import join_places
+from layout.search import join_places, some_places
 from layout.standards import read_standards
 from layout.travel import travel_matrix
 
@@ -179,6 +179,19 @@ def test_service_areas_divide_the_ground():
         pd.testing.assert_frame_equal(areas, again)
         limited = service_areas(network, schools, minutes=40)
         assert limited.union_all().difference(areas.union_all().buffer(45)).is_empty and limited.area.sum() < areas.area.sum()
+
+
+def test_some_of_the_places_are_joined_as_they_are_alone(paper):
+    network = prepare_network(paper.roads)
+    everywhere = join_places(network, paper.settlements)
+    ids = sorted(everywhere.ids)[::-2]
+    chosen, alone = paper.settlements.set_index("settlement_id").loc[ids].reset_index(), some_places(everywhere, ids).joins
+    expected = join_places(network, chosen).joins
+    assert alone.ids == expected.ids == tuple(ids)
+    for name in ("x", "y", "place", "edge", "share", "out", "back"):
+        np.testing.assert_array_equal(getattr(alone, name), getattr(expected, name))
+    with pytest.raises(KeyError, match="nowhere"):
+        some_places(everywhere, ["nowhere"])
 
 
 def test_a_new_school_takes_ground_and_gives_none():
